@@ -1,0 +1,1 @@
+"""Boards: facts from ``boards/*.yaml``, and the targets that firmware is linked for."""

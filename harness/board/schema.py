@@ -1,0 +1,104 @@
+"""The facts of a board, as its YAML states them; each with its source.
+
+Facts in YAML, decisions in code: nothing here chooses, it only says what the product is and how
+it can be emulated. Sizes are bytes, frequencies hertz, addresses as the reference manual has them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Core(StrEnum):
+    """A Cortex-M core; the value is what GCC's -mcpu takes, less feature suffixes."""
+
+    CORTEX_M0PLUS = "cortex-m0plus"
+    CORTEX_M3 = "cortex-m3"
+    CORTEX_M4 = "cortex-m4"
+    CORTEX_M7 = "cortex-m7"
+    CORTEX_M33 = "cortex-m33"
+    CORTEX_M55 = "cortex-m55"
+
+
+class DeviceKind(StrEnum):
+    """What executes the firmware; part of every figure."""
+
+    HARDWARE = "hardware"
+    RENODE = "renode"
+    QEMU = "qemu"
+    HOST = "host"
+    REPLAY = "replay"
+
+
+Address = Annotated[int, Field(ge=0, lt=1 << 32)]
+Source = Annotated[str, Field(min_length=4, description="document number and section")]
+
+
+class Facts(BaseModel):
+    """Base of all YAML values: unknown fields are faults, and nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Memory(Facts):
+    """One memory of the mcu. The linker uses the ones with a ``link`` role."""
+
+    name: str
+    origin: Address
+    size_bytes: Annotated[int, Field(gt=0, le=1 << 32)]
+    link: Literal["flash", "ram"] | None = None
+    source: Source
+
+
+class Console(Facts):
+    """The UART that reaches the host through the board's own USB connector."""
+
+    uart: str
+    tx: str = ""
+    rx: str = ""
+    baud: int = 921_600
+    source: Source
+
+
+class Emulation(Facts):
+    """A QEMU machine that runs this board's core.
+
+    ``stand_in`` says that the machine is not this board: then the firmware is linked at the
+    machine's addresses into regions of the board's sizes.
+    """
+
+    machine: str
+    port: str
+    flash_origin: Address
+    ram_origin: Address
+    stand_in: bool
+    source: Source
+
+
+class Board(Facts):
+    """One board: a product one can buy, or an emulated machine under its own name."""
+
+    schema_version: Literal[1]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    title: str
+    mcu: str
+    core: Core
+    fpu: Literal["none", "single", "double"]
+    clock_hz: Annotated[int, Field(gt=0)]
+    clock_source: Source
+    memories: Annotated[tuple[Memory, ...], Field(min_length=2)]
+    console: Console | None = None
+    port: str | None = Field(
+        default=None, description="folder under firmware/ports for real boards"
+    )
+    pyocd_target: str | None = None
+    platformio_board: str | None = None
+    emulation: Emulation | None = None
+    notes: tuple[str, ...] = ()
+
+    def memory(self, role: Literal["flash", "ram"]) -> Memory:
+        """Return the memory that the linker uses for a role."""
+        return next(m for m in self.memories if m.link == role)
