@@ -1,0 +1,210 @@
+"""The record of one measured case, as it is written to disk and printed with ``--json``.
+
+A record is complete: whoever has it can tell what was measured, on what, with what, and how to
+do it again. Figures of different kinds have fields of their own: ``instructions`` is set where an
+emulator counted, ``cycles`` and ``latency_s`` where a clock ran on hardware (``latency_s`` alone
+on the host); none is ever derived from another.
+
+Schema version 1. Sizes are bytes, durations seconds. A failed case is a record too: ``status`` is
+``failed``, ``error`` says why, ``capture`` names the bytes that went over the wire.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ToolPart(_Part):
+    """Which ``bench`` wrote the record; ``git_commit`` is empty outside a checkout."""
+
+    version: str
+    git_commit: str = ""
+    dirty: bool = False
+
+
+class ModelPart(_Part):
+    """The network; ``macs`` and ``parameters`` are counted after the passes."""
+
+    name: str
+    sha256: str
+    weights: Literal["pretrained", "synthetic", "user"]
+    macs: Count
+    parameters: Count
+
+
+class BoardPart(_Part):
+    """The product whose memory sizes hold."""
+
+    name: str
+    mcu: str
+    core: str
+
+
+class DevicePart(_Part):
+    """What executed the firmware; ``stand_in`` if it was not the board nor a model of it."""
+
+    kind: Literal["hardware", "renode", "qemu", "host", "replay"]
+    stand_in: bool
+    detail: str = ""
+
+
+class SegmentPart(_Part):
+    """Ops ``first_op..last_op`` (positions after the passes) that ran together."""
+
+    kind: str
+    first_op: int
+    last_op: int
+
+
+class SchedulePart(_Part):
+    """``recompute_ratio`` is MACs executed over MACs of the network."""
+
+    requested: str
+    chosen: str
+    recompute_ratio: float
+    segments: tuple[SegmentPart, ...]
+
+
+class ToolchainPart(_Part):
+    """The compiler and every flag that shaped the code."""
+
+    compiler: str
+    version: str
+    flags: tuple[str, ...]
+
+
+class FirmwarePart(_Part):
+    """The image; ``elf`` is where it lay when it ran."""
+
+    elf: str
+    elf_sha256: str
+    build_id: str
+
+
+class LatencyPart(_Part):
+    """One inference. ``samples`` are in the unit of the figure that is set, in order of running.
+
+    The figure is their median. ``clock`` says what counted; ``overhead_ticks`` is the calibrated
+    cost of reading it, already taken off.
+    """
+
+    instructions: int | None = None
+    cycles: int | None = None
+    latency_s: float | None = None
+    clock: str
+    overhead_ticks: float = 0
+    warmup: Count
+    samples: tuple[float, ...]
+
+
+class GapPart(_Part):
+    """One reason why two of the SRAM figures differ; ``bytes`` is signed."""
+
+    what: str
+    bytes: int
+
+
+class SramPart(_Part):
+    """SRAM three times: planned (arena + scratch), linked, measured (painted high-water).
+
+    ``gaps`` lead from planned to linked and from linked to measured, and sum up exactly.
+    """
+
+    arena_bytes: Count
+    scratch_bytes: Count
+    static_bytes: Count
+    stack_bytes: Count | None
+    planned_peak_bytes: Count
+    linked_bytes: Count
+    measured_peak_bytes: Count | None
+    gaps: tuple[GapPart, ...]
+
+
+class FlashPart(_Part):
+    """What the image takes in flash; ``total_bytes`` includes initial values of variables."""
+
+    code_bytes: Count
+    weights_bytes: Count
+    total_bytes: Count
+
+
+class CorrectnessPart(_Part):
+    """The comparison of every output with the reference interpreter's."""
+
+    reference: str
+    bit_exact: bool
+    max_abs_diff: float
+
+
+class OpPart(_Part):
+    """One op after the passes, in execution order.
+
+    ``instructions``, ``cycles`` or ``latency_s`` is what its step took; ops of one fused step
+    share a figure, which stands at the last of them.
+    """
+
+    index: int
+    kind: str
+    name: str
+    macs: Count
+    segment: str
+    instructions: int | None = None
+    cycles: int | None = None
+    latency_s: float | None = None
+
+
+class ErrorPart(_Part):
+    """Why a case failed."""
+
+    type: str
+    message: str
+    hint: str = ""
+    exit_code: int
+
+
+class CasePart(_Part):
+    """What was asked for: enough to ask again."""
+
+    device: str
+    schedule: str
+    optimize: str
+    inputs: str
+    warmup: Count
+    repeat: Count
+
+
+class Record(_Part):
+    """One case; parts that a failed case did not reach are None."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    status: Literal["ok", "failed"]
+    id: str
+    created: str
+    tool: ToolPart
+    case: CasePart
+    model: ModelPart | None = None
+    board: BoardPart | None = None
+    device: DevicePart | None = None
+    schedule: SchedulePart | None = None
+    toolchain: ToolchainPart | None = None
+    firmware: FirmwarePart | None = None
+    latency: LatencyPart | None = None
+    sram: SramPart | None = None
+    flash: FlashPart | None = None
+    energy: None = None
+    correctness: CorrectnessPart | None = None
+    answer: str | None = None
+    ops: tuple[OpPart, ...] = ()
+    warnings: tuple[str, ...] = ()
+    error: ErrorPart | None = None
+    capture: str | None = None
