@@ -6,10 +6,14 @@ it can be emulated. Sizes are bytes, frequencies hertz, addresses as the referen
 
 from __future__ import annotations
 
+import itertools
+import json
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, field_validator
+
+from harness.facts import Facts
 
 
 class Core(StrEnum):
@@ -37,12 +41,6 @@ Address = Annotated[int, Field(ge=0, lt=1 << 32)]
 Source = Annotated[str, Field(min_length=4, description="document number and section")]
 
 
-class Facts(BaseModel):
-    """Base of all YAML values: unknown fields are faults, and nothing changes after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class Memory(Facts):
     """One memory of the mcu. The linker uses the ones with a ``link`` role."""
 
@@ -51,6 +49,11 @@ class Memory(Facts):
     size_bytes: Annotated[int, Field(gt=0, le=1 << 32)]
     link: Literal["flash", "ram"] | None = None
     source: Source
+
+    @property
+    def end(self) -> int:
+        """The first address after the memory."""
+        return self.origin + self.size_bytes
 
 
 class Console(Facts):
@@ -89,7 +92,7 @@ class Board(Facts):
     fpu: Literal["none", "single", "double"]
     clock_hz: Annotated[int, Field(gt=0)]
     clock_source: Source
-    memories: Annotated[tuple[Memory, ...], Field(min_length=2)]
+    memories: tuple[Memory, ...]
     console: Console | None = None
     port: str | None = Field(
         default=None, description="folder under firmware/ports for real boards"
@@ -99,6 +102,26 @@ class Board(Facts):
     emulation: Emulation | None = None
     notes: tuple[str, ...] = ()
 
+    @field_validator("memories")
+    @classmethod
+    def _link_one_flash_and_one_ram(cls, memories: tuple[Memory, ...]) -> tuple[Memory, ...]:
+        for role in ("flash", "ram"):
+            linked = [m.name for m in memories if m.link == role]
+            if len(linked) != 1:
+                found = ", ".join(linked) or "none"
+                raise ValueError(f"exactly one memory must have link: {role} (have it: {found})")
+        for one, other in itertools.combinations(memories, 2):
+            if one.name == other.name:
+                raise ValueError(f"two memories are named {one.name}")
+            if one.origin < other.end and other.origin < one.end:
+                raise ValueError(f"{one.name} and {other.name} overlap")
+        return memories
+
     def memory(self, role: Literal["flash", "ram"]) -> Memory:
         """Return the memory that the linker uses for a role."""
         return next(m for m in self.memories if m.link == role)
+
+
+def json_schema() -> str:
+    """Return the JSON schema of a board file; ``boards/schema.json`` holds it for editors."""
+    return json.dumps(Board.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
