@@ -1,0 +1,1 @@
+"""From the bytes of a model file to a graph."""

@@ -29,6 +29,12 @@ class DType(StrEnum):
         return np.dtype(self.value)
 
     @property
+    def limits(self) -> tuple[int, int]:
+        """The lowest and the highest value of an integer type."""
+        info = np.iinfo(self.value)
+        return int(info.min), int(info.max)
+
+    @property
     def c_type(self) -> str:
         """The C type that generated code uses."""
         match self:

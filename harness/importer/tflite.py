@@ -1,0 +1,78 @@
+"""From the bytes of a .tflite file to a graph.
+
+Reading goes in three steps, each in its module: the flatbuffer's values (`flatbuffer`), its
+tensors (`tensors`), its ops (`ops`). Then the requirements that bit-exact code puts on scales and
+zero points are checked (`requirements`), and the whole is verified like any graph.
+
+What is unsound stops at once; what is sound but not offered is collected, so that one message
+lists every op that stands in the way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from harness.errors import MalformedModelError, UnsupportedModelError
+from harness.importer.flatbuffer import RawModel, read_flatbuffer
+from harness.importer.ops import Refusal, Site, convert_op
+from harness.importer.tensors import UnusableTensor, convert_tensors
+from harness.ir import DType, Graph, Op, Tensor, TensorId
+from harness.ir.compact import compact
+
+_PLACEHOLDER = Tensor("", (), DType.INT8)
+"""Stands where the file has a tensor that nothing touches, until it is left out."""
+
+_HINT = (
+    "convert the model with full integer quantization to int8 "
+    "(TFLiteConverter with TFLITE_BUILTINS_INT8), and see the list of ops in README.md"
+)
+
+
+def read_tflite(data: bytes, *, name: str) -> Graph:
+    """Return the graph of a .tflite file; ``name`` is what the model is called in messages.
+
+    Raises:
+        MalformedModelError: the file is not sound.
+        UnsupportedModelError: it is, but some ops have no bit-exact code here; lists them all.
+    """
+    raw = read_flatbuffer(data, name=name)
+    tensors = convert_tensors(raw, name=name)
+    refusals: list[str] = []
+    if raw.subgraphs > 1:
+        refusals.append(f"  {raw.subgraphs} subgraphs: only one is offered")
+    ops: list[Op] = []
+    for index, raw_op in enumerate(raw.ops):
+        label = _label(raw, index)
+        site = Site(f"{name}: {label}", index, raw_op, tensors)
+        try:
+            ops.append(convert_op(site))
+        except Refusal as refusal:
+            refusals.append(f"  {label}: {refusal}")
+    refusals += [
+        f"  model {'input' if t in raw.inputs else 'output'} '{tensor.name}': {tensor.reason}"
+        for t in dict.fromkeys((*raw.inputs, *raw.outputs))
+        if isinstance(tensor := tensors[t], UnusableTensor)
+    ]
+    if refusals:
+        raise UnsupportedModelError("\n".join((_headline(name, raw), *refusals)), hint=_HINT)
+    if not raw.outputs:
+        raise MalformedModelError(f"{name}: the model has no output")
+    graph = Graph(
+        name=name,
+        tensors=tuple(t if isinstance(t, Tensor) else _PLACEHOLDER for t in tensors),
+        ops=tuple(ops),
+        inputs=tuple(TensorId(t) for t in raw.inputs),
+        outputs=tuple(TensorId(t) for t in raw.outputs),
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+    return compact(graph)
+
+
+def _headline(name: str, raw: RawModel) -> str:
+    return f"{name}: these of its {len(raw.ops)} ops cannot be done bit-exactly:"
+
+
+def _label(raw: RawModel, index: int) -> str:
+    op = raw.ops[index]
+    name = raw.tensors[op.outputs[0]].name if op.outputs else "?"
+    return f"op {index} ({op.kind} '{name}')"
