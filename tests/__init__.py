@@ -1,0 +1,1 @@
+"""Tests; ``tests.graphs`` and ``tests.strategies`` make the models they run on."""
