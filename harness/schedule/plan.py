@@ -8,8 +8,8 @@ keeps of them (a ring of rows, a patch) is an :class:`Allocation` like any other
 - allocations: runs of bytes in one arena, each alive over a range of segments.
 
 Time is counted in segments: an allocation is alive from the segment that first writes it to the
-one that last reads it, both included. Model inputs are alive from before the first segment, model
-outputs to after the last.
+one that last reads it, both included. Model inputs are alive from before the first segment
+(``first`` is -1), model outputs to after the last (``last`` is the number of segments).
 """
 
 from __future__ import annotations
@@ -18,6 +18,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.ir import Graph, TensorId
+
+ALIGNMENT = 4
+"""Offsets and sizes of allocations are multiples of this, in bytes.
+
+A word: int32 and float32 tensors may lie anywhere in the arena, and a kernel may load the last,
+partial word of an int8 tensor without touching its neighbour.
+"""
+
+
+def align(size_bytes: int) -> int:
+    """Return a size rounded up to whole words."""
+    return -(-size_bytes // ALIGNMENT) * ALIGNMENT
 
 
 class Purpose(StrEnum):
@@ -32,7 +44,9 @@ class Allocation:
     """``size_bytes`` bytes at ``offset`` in the arena, alive in segments ``first..last``.
 
     ``tensors`` are those whose bytes lie here one after the other in time (an op in place, a
-    reshape). All of them start at ``offset``. Scratch has none and belongs to one segment.
+    reshape). All of them start at ``offset``. Where an op in place leaves less than it took (a
+    strided depthwise), the rest is free from the next segment on: the output then has a second
+    allocation, smaller and at the same offset. Scratch has no tensors and belongs to one segment.
     """
 
     purpose: Purpose
@@ -130,7 +144,7 @@ class Plan:
         return self.planned_peak_bytes - self.arena_bytes
 
     def allocation(self, tensor_id: TensorId) -> Allocation:
-        """Return where a tensor lies."""
+        """Return where a tensor lies when it is written."""
         return next(a for a in self.allocations if tensor_id in a.tensors)
 
     def scratch(self, segment: int) -> Allocation | None:

@@ -1,0 +1,271 @@
+"""The independent verifier: replays a plan byte by byte.
+
+It shares no code with the planner. Every byte that the model ever computes gets a number of its
+own, and a shadow of the arena says which of them each byte holds. Segments are replayed in order:
+a byte that is read must hold what the reader means, after the op has done all its writing,
+scratch included. So an overlap, a clobbered skip tensor, a too short lifetime or a lost output
+shows as a byte that holds something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.ir import Graph, Op, TensorId
+from harness.ir.ops import (
+    Add,
+    DepthwiseConv2D,
+    Dequantize,
+    Logistic,
+    Mul,
+    Quantize,
+    Softmax,
+    Sub,
+    Tanh,
+)
+from harness.kernels.library import scratch_bytes
+from harness.schedule.plan import (
+    ALIGNMENT,
+    AliasSegment,
+    Allocation,
+    InplaceSegment,
+    LayerSegment,
+    Plan,
+    Purpose,
+    Segment,
+)
+
+_GARBAGE = 0
+"""What a byte of the shadow holds before anyone wrote it, and after scratch went over it."""
+
+
+class PlanFaultError(AssertionError):
+    """A plan that would compute something wrong: always our own bug."""
+
+
+def verify_plan(plan: Plan) -> None:
+    """Raise PlanFaultError, with all faults found, unless the plan computes what its graph says."""
+    faults = [*_order_faults(plan), *_allocation_faults(plan)]
+    if not faults:
+        replay = _Replay(plan)
+        replay.run()
+        faults = [*_lifetime_faults(plan), *replay.faults]
+    if faults:
+        listed = "\n".join(f"  {fault}" for fault in dict.fromkeys(faults))
+        raise PlanFaultError(f"{plan.graph.name}, schedule {plan.schedule}:\n{listed}")
+
+
+def _order_faults(plan: Plan) -> Iterator[str]:
+    """Yield ops that run never or twice, or before what they read is there."""
+    graph = plan.graph
+    executed = [op for segment in plan.segments for op in segment.ops]
+    for position in range(len(graph.ops)):
+        if executed.count(position) != 1:
+            yield f"{graph.label(position)} runs {executed.count(position)} times"
+    if any(not 0 <= position < len(graph.ops) for position in executed):
+        yield f"segments name ops that do not exist: {executed}"
+        return
+    ready = set(graph.inputs)
+    for position in executed:
+        for tensor_id in _activations(graph, graph.ops[position].inputs):
+            if tensor_id not in ready:
+                name = graph.tensor(tensor_id).name
+                yield f"{graph.label(position)} reads '{name}' before it is written"
+        ready.update(graph.ops[position].outputs)
+
+
+def _allocation_faults(plan: Plan) -> Iterator[str]:
+    """Yield allocations that no plan may have, and tensors that have no bytes."""
+    graph = plan.graph
+    offsets: dict[TensorId, set[int]] = {}
+    for allocation in plan.allocations:
+        if allocation.offset < 0 or allocation.offset % ALIGNMENT:
+            yield f"{_named(graph, allocation)} is not at a multiple of {ALIGNMENT} bytes"
+        if allocation.purpose is Purpose.SCRATCH and allocation.first != allocation.last:
+            yield f"{_named(graph, allocation)} outlives its segment"
+        for tensor_id in allocation.tensors:
+            offsets.setdefault(tensor_id, set()).add(allocation.offset)
+            tensor = graph.tensor(tensor_id)
+            if tensor.size_bytes > allocation.size_bytes:
+                yield (
+                    f"{_named(graph, allocation)} is too small for '{tensor.name}' of "
+                    f"{tensor.size_bytes} bytes"
+                )
+    for tensor_id in _activations(graph, (*graph.activations(), *graph.outputs)):
+        places = offsets.get(tensor_id, set())
+        if len(places) != 1:
+            yield f"'{graph.tensor(tensor_id).name}' lies at {sorted(places) or 'no offset'}"
+    for position, segment in enumerate(plan.segments):
+        needed, scratch = _scratch_needed(graph, segment), plan.scratch(position)
+        given = scratch.size_bytes if scratch else 0
+        if given < needed:
+            label = graph.label(segment.ops.start)
+            yield f"{label} has {given} bytes of scratch and needs {needed}"
+
+
+def _lifetime_faults(plan: Plan) -> Iterator[str]:
+    """Yield tensors that are needed in a segment in which no allocation holds them."""
+    graph = plan.graph
+    needed = dict.fromkeys(graph.inputs, (-1, -1))
+    for position, segment in enumerate(plan.segments):
+        for op in (graph.ops[i] for i in segment.ops):
+            needed.update(dict.fromkeys(op.outputs, (position, position)))
+            for tensor_id in _activations(graph, op.inputs):
+                needed[tensor_id] = (needed[tensor_id][0], position)
+    for tensor_id in _activations(graph, graph.outputs):
+        needed[tensor_id] = (needed[tensor_id][0], len(plan.segments))
+    held: dict[TensorId, set[int]] = {}
+    for allocation in plan.allocations:
+        for tensor_id in allocation.tensors:
+            held.setdefault(tensor_id, set()).update(range(allocation.first, allocation.last + 1))
+    for tensor_id, (first, last) in needed.items():
+        missing = set(range(first, last + 1)) - held[tensor_id]
+        if missing:
+            name = graph.tensor(tensor_id).name
+            yield f"'{name}' is needed in segments {sorted(missing)} and holds no bytes there"
+
+
+class _Replay:
+    """One inference on the shadow of the arena."""
+
+    def __init__(self, plan: Plan) -> None:
+        graph = plan.graph
+        self.faults: list[str] = []
+        self._plan, self._graph = plan, graph
+        self._offsets = {t: a.offset for a in plan.allocations for t in a.tensors}
+        sizes = [tensor.size_bytes for tensor in graph.tensors]
+        self._count = np.arange(max(sizes, default=0), dtype=np.uint32)
+        # The number of each tensor's first byte; an alias takes over that of its input.
+        self._numbers = [_GARBAGE + 1 + sum(sizes[:t]) for t in range(len(sizes))]
+        self._shadow = np.full(plan.planned_peak_bytes, _GARBAGE, dtype=np.uint32)
+
+    def run(self) -> None:
+        """Replay the plan and collect faults."""
+        graph = self._graph
+        for tensor_id in graph.inputs:
+            self._write(tensor_id)
+        for tensor_id in graph.inputs:
+            self._expect(tensor_id, "after the inputs were filled")
+        for position, segment in enumerate(self._plan.segments):
+            match segment:
+                case LayerSegment():
+                    self._run_layer(position, segment)
+                case InplaceSegment():
+                    self._run_inplace(position, segment)
+                case AliasSegment():
+                    self._run_alias(segment)
+        for tensor_id in _activations(graph, graph.outputs):
+            self._expect(tensor_id, "at the end")
+
+    def _run_layer(self, position: int, segment: LayerSegment) -> None:
+        op, label = self._graph.ops[segment.op], self._graph.label(segment.op)
+        self._spoil_scratch(position)
+        for tensor_id in op.outputs:
+            self._write(tensor_id)
+        self._spoil_scratch(position)
+        # Reads and writes of an op interleave: all operands must survive all of its writing.
+        for tensor_id in (*_activations(self._graph, op.inputs), *op.outputs):
+            self._expect(tensor_id, f"in {label}")
+
+    def _run_inplace(self, position: int, segment: InplaceSegment) -> None:
+        op, label = self._graph.ops[segment.op], self._graph.label(segment.op)
+        taken, output = op.inputs[segment.operand], op.outputs[0]
+        if not _may_overwrite(self._graph, op, segment.operand):
+            self.faults.append(f"{label} cannot be done in place")
+        if self._offsets[taken] != self._offsets[output]:
+            self.faults.append(f"{label} is in place, but its output lies elsewhere")
+        self._spoil_scratch(position)
+        for tensor_id in _activations(self._graph, op.inputs):
+            self._expect(tensor_id, f"in {label}")
+        self._write(output)
+        self._spoil_scratch(position)
+        others = (t for t in op.inputs if t != taken)
+        for tensor_id in (*_activations(self._graph, others), output):
+            self._expect(tensor_id, f"in {label}")
+
+    def _run_alias(self, segment: AliasSegment) -> None:
+        op, label = self._graph.ops[segment.op], self._graph.label(segment.op)
+        source, output = op.inputs[0], op.outputs[0]
+        if self._graph.tensor(source).size_bytes != self._graph.tensor(output).size_bytes:
+            self.faults.append(f"{label} is an alias of another size")
+        self._numbers[output] = self._numbers[source]
+        self._expect(source, f"in {label}")
+        self._expect(output, f"in {label}")
+
+    def _bytes(self, tensor_id: TensorId) -> npt.NDArray[np.uint32]:
+        offset = self._offsets[tensor_id]
+        return self._shadow[offset : offset + self._graph.tensor(tensor_id).size_bytes]
+
+    def _write(self, tensor_id: TensorId) -> None:
+        size = self._graph.tensor(tensor_id).size_bytes
+        self._bytes(tensor_id)[:] = self._count[:size] + np.uint32(self._numbers[tensor_id])
+
+    def _expect(self, tensor_id: TensorId, when: str) -> None:
+        tensor, held = self._graph.tensor(tensor_id), self._bytes(tensor_id)
+        meant = self._count[: tensor.size_bytes] + np.uint32(self._numbers[tensor_id])
+        wrong = np.flatnonzero(held != meant)
+        if wrong.size:
+            self.faults.append(
+                f"{wrong.size} of {tensor.size_bytes} bytes of '{tensor.name}' are lost {when}, "
+                f"the first is byte {wrong[0]}"
+            )
+
+    def _spoil_scratch(self, position: int) -> None:
+        scratch = self._plan.scratch(position)
+        if scratch is not None:
+            self._shadow[scratch.offset : scratch.end] = _GARBAGE
+
+
+def _may_overwrite(graph: Graph, op: Op, operand: int) -> bool:
+    """Whether a kernel can write the output over this operand without losing unread elements."""
+    x, y = graph.tensor(op.inputs[operand]), graph.tensor(op.outputs[0])
+    match op:
+        case Add() | Sub() | Mul():
+            return x.shape == y.shape and x.size_bytes == y.size_bytes
+        case Logistic() | Tanh() | Quantize() | Dequantize() | Softmax():
+            return operand == 0 and x.shape == y.shape and x.size_bytes == y.size_bytes
+        case DepthwiseConv2D():
+            return operand == 0 and op.depth_multiplier == 1 and _rows_survive(graph, op)
+        case _:
+            return False
+
+
+def _rows_survive(graph: Graph, op: DepthwiseConv2D) -> bool:
+    """Replay one channel: is every input row intact when it is copied out?"""
+    _, in_h, in_w, _ = graph.tensor(op.inputs[0]).shape
+    _, out_h, out_w, _ = graph.tensor(op.outputs[0]).shape
+    if out_h * out_w > in_h * in_w:
+        return False
+    is_intact = np.ones(in_h * in_w, dtype=np.bool_)
+    copied = 0
+    for row in range(out_h):
+        seen = row * op.window.stride[0] - op.window.padding.top + op.window.extent[0]
+        while copied < min(seen, in_h):
+            if not is_intact[copied * in_w : (copied + 1) * in_w].all():
+                return False
+            copied += 1
+        is_intact[row * out_w : (row + 1) * out_w] = False
+    return True
+
+
+def _scratch_needed(graph: Graph, segment: Segment) -> int:
+    match segment:
+        case LayerSegment(op):
+            return scratch_bytes(graph, graph.ops[op], None)
+        case InplaceSegment(op, operand):
+            return scratch_bytes(graph, graph.ops[op], operand)
+        case AliasSegment():
+            return 0
+
+
+def _activations(graph: Graph, tensor_ids: Iterable[TensorId]) -> list[TensorId]:
+    """Return the tensors that lie in the arena, each once."""
+    return [t for t in dict.fromkeys(tensor_ids) if not graph.tensor(t).is_constant]
+
+
+def _named(graph: Graph, allocation: Allocation) -> str:
+    names = ", ".join(graph.tensor(t).name for t in allocation.tensors) or "scratch"
+    return f"the allocation of {names} (segments {allocation.first} to {allocation.last})"
