@@ -7,7 +7,6 @@ fields; padding becomes explicit; masks and negative indices are resolved. A fun
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from harness.importer.tensors import ImportedTensor
 from harness.ir import DType, Op, Tensor, TensorId
 from harness.ir import ops as ir
 from harness.ir.ops import Activation, Padding, Window
+from harness.ir.padding import same_padding
 
 
 class Refusal(Exception):  # noqa: N818 - not a fault of anyone
@@ -129,13 +129,6 @@ def _window(site: Site, kernel: tuple[int, int], dilation: tuple[int, int] = (1,
     )
     padding = Padding(top=top, bottom=bottom, left=left, right=right)
     return Window(kernel=kernel, stride=stride, dilation=dilation, padding=padding)
-
-
-def same_padding(length: int, extent: int, stride: int) -> tuple[int, int]:
-    """Return what TensorFlow's SAME adds before and after an axis: the odd cell goes after."""
-    output = math.ceil(length / stride)
-    total = max(0, (output - 1) * stride + extent - length)
-    return total // 2, total - total // 2
 
 
 def _dilation(site: Site) -> tuple[int, int]:
