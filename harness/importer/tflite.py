@@ -11,13 +11,19 @@ lists every op that stands in the way.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from harness.errors import MalformedModelError, UnsupportedModelError
 from harness.importer.flatbuffer import RawModel, read_flatbuffer
 from harness.importer.ops import Refusal, Site, convert_op
-from harness.importer.tensors import UnusableTensor, convert_tensors
+from harness.importer.requirements import computed_targets, requirement_faults
+from harness.importer.tensors import ImportedTensor, UnusableTensor, convert_tensors
 from harness.ir import DType, Graph, Op, Tensor, TensorId
+from harness.ir.accumulator import accumulator_fault
 from harness.ir.compact import compact
+from harness.ir.shapes import shape_faults
+from harness.ir.types import type_faults
+from harness.ir.verify import verify
 
 _PLACEHOLDER = Tensor("", (), DType.INT8)
 """Stands where the file has a tensor that nothing touches, until it is left out."""
@@ -43,11 +49,14 @@ def read_tflite(data: bytes, *, name: str) -> Graph:
     ops: list[Op] = []
     for index, raw_op in enumerate(raw.ops):
         label = _label(raw, index)
-        site = Site(f"{name}: {label}", index, raw_op, tensors)
         try:
-            ops.append(convert_op(site))
+            op = convert_op(Site(f"{name}: {label}", index, raw_op, tensors))
         except Refusal as refusal:
             refusals.append(f"  {label}: {refusal}")
+        else:
+            if reasons := _reasons(op, tensors):
+                refusals.append(f"  {label}: {'; '.join(reasons)}")
+            ops.append(op)
     refusals += [
         f"  model {'input' if t in raw.inputs else 'output'} '{tensor.name}': {tensor.reason}"
         for t in dict.fromkeys((*raw.inputs, *raw.outputs))
@@ -57,15 +66,39 @@ def read_tflite(data: bytes, *, name: str) -> Graph:
         raise UnsupportedModelError("\n".join((_headline(name, raw), *refusals)), hint=_HINT)
     if not raw.outputs:
         raise MalformedModelError(f"{name}: the model has no output")
-    graph = Graph(
-        name=name,
-        tensors=tuple(t if isinstance(t, Tensor) else _PLACEHOLDER for t in tensors),
-        ops=tuple(ops),
-        inputs=tuple(TensorId(t) for t in raw.inputs),
-        outputs=tuple(TensorId(t) for t in raw.outputs),
-        sha256=hashlib.sha256(data).hexdigest(),
+    graph = compact(
+        Graph(
+            name=name,
+            tensors=tuple(t if isinstance(t, Tensor) else _PLACEHOLDER for t in tensors),
+            ops=tuple(ops),
+            inputs=tuple(TensorId(t) for t in raw.inputs),
+            outputs=tuple(TensorId(t) for t in raw.outputs),
+            sha256=hashlib.sha256(data).hexdigest(),
+        )
     )
-    return compact(graph)
+    verify(graph)
+    if late := computed_targets(graph.ops, graph.tensors):
+        lines = (f"  {graph.label(position)}: {reason}" for position, reason in late.items())
+        raise UnsupportedModelError("\n".join((_headline(name, raw), *lines)), hint=_HINT)
+    return graph
+
+
+def _reasons(op: Op, tensors: Sequence[ImportedTensor]) -> list[str]:
+    """Return why a converted op has no bit-exact code. Unsound shapes are the verifier's."""
+    inputs, outputs = _touched(op.inputs, tensors), _touched(op.outputs, tensors)
+    if reasons := type_faults(op, inputs, outputs):
+        return reasons
+    if shape_faults(op, [t.shape for t in inputs], [t.shape for t in outputs]):
+        return []
+    reasons = requirement_faults(op, inputs, outputs)
+    if (fault := accumulator_fault(op, inputs, outputs[0])) is not None:
+        reasons.append(fault)
+    return reasons
+
+
+def _touched(ids: Sequence[TensorId], tensors: Sequence[ImportedTensor]) -> list[Tensor]:
+    """Return the tensors of an op that was converted, and so touches usable ones only."""
+    return [tensor for t in ids if isinstance(tensor := tensors[t], Tensor)]
 
 
 def _headline(name: str, raw: RawModel) -> str:
