@@ -40,6 +40,7 @@ from harness.ir.ops import (
     Unpack,
     Window,
 )
+from harness.ir.padding import same_padding
 from harness.ir.tensor import Array, constant
 
 Quantized = tuple[float, int]
@@ -51,14 +52,10 @@ def float32(value: float) -> float:
     return float(np.float32(value))
 
 
-def same_padding(size: tuple[int, int], window: Window) -> Padding:
+def pad_same(size: tuple[int, int], window: Window) -> Padding:
     """Return TensorFlow's SAME padding of ``[H, W]``."""
-    totals = [
-        max((-(-length // stride) - 1) * stride + extent - length, 0)
-        for length, stride, extent in zip(size, window.stride, window.extent, strict=True)
-    ]
-    (top, left), (height, width) = (total // 2 for total in totals), totals
-    return Padding(top, height - top, left, width - left)
+    rows, columns = map(same_padding, size, window.extent, window.stride)
+    return Padding(*rows, *columns)
 
 
 def random_inputs(graph: Graph, seed: int = 0) -> list[Array]:
@@ -170,7 +167,7 @@ class GraphBuilder:
         depth = self.shape(x)[3]
         inputs = [x, self.weights((channels, *kernel, depth), weight_scales, 0)]
         if bias:
-            inputs.append(self._bias(channels))
+            inputs.append(self._bias(x, weight_scales, channels))
         quantized = quantized or self._spread(x, weight_scales, math.prod(kernel) * depth)
         op = Conv2D(
             inputs=tuple(inputs), outputs=self.next_ids(), window=window, activation=activation
@@ -196,7 +193,7 @@ class GraphBuilder:
         channels = self.shape(x)[3] * multiplier
         inputs = [x, self.weights((1, *kernel, channels), weight_scales, 3)]
         if bias:
-            inputs.append(self._bias(channels))
+            inputs.append(self._bias(x, weight_scales, channels))
         quantized = quantized or self._spread(x, weight_scales, math.prod(kernel))
         op = DepthwiseConv2D(
             inputs=tuple(inputs),
@@ -222,7 +219,7 @@ class GraphBuilder:
         *rows, depth = self.shape(x)
         inputs = [x, self.weights((channels, depth), weight_scales, 0)]
         if bias:
-            inputs.append(self._bias(channels))
+            inputs.append(self._bias(x, weight_scales, channels))
         quantized = quantized or self._spread(x, weight_scales, depth)
         op = FullyConnected(inputs=tuple(inputs), outputs=self.next_ids(), activation=activation)
         return self.emit(op, self.output("dense", (*rows, channels), quantized))
@@ -396,8 +393,11 @@ class GraphBuilder:
         name = f"{kind}{len(self.ops)}_{index}"
         return Tensor(name, shape, tensor.dtype, tensor.quantization)
 
-    def _bias(self, channels: int) -> TensorId:
-        return self.constant(self.rng.integers(-2000, 2000, channels, np.int32))
+    def _bias(self, x: TensorId, weight_scales: tuple[float, ...], channels: int) -> TensorId:
+        data = self.rng.integers(-2000, 2000, channels, np.int32)
+        scales = tuple(float32(self.tensors[x].scale * float32(s)) for s in weight_scales)
+        quantization = Quantization(scales, (0,) * len(scales), 0 if len(scales) > 1 else None)
+        return self.tensor(constant(f"b{len(self.tensors)}", data, quantization))
 
     def _window(
         self,
@@ -409,7 +409,7 @@ class GraphBuilder:
     ) -> Window:
         _, height, width, _ = self.shape(x)
         window = Window(kernel=kernel, stride=stride, dilation=dilation)
-        padding = same_padding((height, width), window) if padding is None else padding
+        padding = pad_same((height, width), window) if padding is None else padding
         return Window(kernel=kernel, stride=stride, dilation=dilation, padding=padding)
 
     def _windowed(self, x: TensorId, window: Window, channels: int) -> tuple[int, ...]:

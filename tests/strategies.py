@@ -17,7 +17,7 @@ from harness.ir.ops import (
     Sub,
     Window,
 )
-from tests.graphs import GraphBuilder, float32, same_padding
+from tests.graphs import GraphBuilder, float32, pad_same
 
 PoolOp = AveragePool2D | MaxPool2D
 
@@ -40,7 +40,7 @@ def windows(draw: st.DrawFn, size: tuple[int, int], *, dilate: bool = True) -> W
     bare = Window(kernel=kernel, stride=stride, dilation=dilation)
     fits = all(extent <= length for extent, length in zip(bare.extent, size, strict=True))
     valid = fits and draw(st.booleans())
-    padding = Padding() if valid else same_padding(size, bare)
+    padding = Padding() if valid else pad_same(size, bare)
     return Window(kernel=kernel, stride=stride, dilation=dilation, padding=padding)
 
 
@@ -48,7 +48,7 @@ def windows(draw: st.DrawFn, size: tuple[int, int], *, dilate: bool = True) -> W
 def weight_scales(draw: st.DrawFn, channels: int) -> tuple[float, ...]:
     """Draw one scale, or one for each channel, some of them negative."""
     scale = st.floats(1e-3, 0.5).map(float32)
-    if draw(st.booleans()):
+    if channels == 1 or draw(st.booleans()):
         return (draw(scale),)
     signed = st.tuples(scale, st.sampled_from([1.0, 1.0, 1.0, -1.0])).map(lambda p: p[0] * p[1])
     return tuple(draw(st.lists(signed, min_size=channels, max_size=channels)))
