@@ -1,0 +1,85 @@
+#include "inputs.h"
+
+#include <string.h>
+
+#include "sram.h"
+
+static uint8_t *staged; /* the kept upload, or null when it goes straight into the arena */
+static uint32_t held_bytes;
+static uint32_t needed_bytes;
+
+uint32_t inputs_total_bytes(const model_buffer_t *buffers, uint32_t count)
+{
+    uint32_t total_bytes = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        total_bytes += buffers[i].size_bytes;
+    }
+    return total_bytes;
+}
+
+void inputs_init(void)
+{
+    const sram_region_t staging = sram_staging();
+    needed_bytes = inputs_total_bytes(model_inputs, model_input_count);
+    if (needed_bytes <= staging.size_bytes) {
+        staged = staging.begin;
+    }
+}
+
+bool inputs_are_staged(void)
+{
+    return staged != NULL;
+}
+
+uint32_t inputs_held_bytes(void)
+{
+    return held_bytes;
+}
+
+/* Copies into the arena what lies at `offset` of the inputs' run of bytes. */
+static void write_arena(uint32_t offset, const uint8_t *data, uint32_t size_bytes)
+{
+    for (uint32_t i = 0; i < model_input_count && size_bytes > 0u; i++) {
+        const model_buffer_t *input = &model_inputs[i];
+        if (offset >= input->size_bytes) {
+            offset -= input->size_bytes;
+            continue;
+        }
+        const uint32_t room_bytes = input->size_bytes - offset;
+        const uint32_t part_bytes = size_bytes < room_bytes ? size_bytes : room_bytes;
+        memcpy(&input->data[offset], data, part_bytes);
+        data += part_bytes;
+        size_bytes -= part_bytes;
+        offset = 0;
+    }
+}
+
+int32_t inputs_load(uint32_t offset, const uint8_t *data, uint32_t size_bytes)
+{
+    if (offset > held_bytes || size_bytes > needed_bytes - offset) {
+        return -1;
+    }
+    if (inputs_are_staged()) {
+        memcpy(&staged[offset], data, size_bytes);
+    } else {
+        write_arena(offset, data, size_bytes);
+    }
+    if (offset + size_bytes > held_bytes) {
+        held_bytes = offset + size_bytes;
+    }
+    return 0;
+}
+
+bool inputs_are_ready(void)
+{
+    return held_bytes == needed_bytes;
+}
+
+void inputs_place(void)
+{
+    if (inputs_are_staged()) {
+        write_arena(0, staged, needed_bytes);
+    } else {
+        held_bytes = 0;
+    }
+}
