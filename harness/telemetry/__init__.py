@@ -1,0 +1,1 @@
+"""The wire between host and board, as PROTOCOL.md specifies it: frames, messages, a session."""

@@ -1,0 +1,73 @@
+"""The FAULT event: which exception stopped the core, and why.
+
+Names of bits are those of the Arm ARMv7-M Architecture Reference Manual (DDI 0403), B3.2.15 and
+B3.2.16, and of the ARMv8-M one (DDI 0553) for those that it adds.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import ClassVar
+
+from harness.errors import CorruptStreamError
+
+_EXCEPTIONS = {2: "NMI", 3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault"}
+_EXCEPTIONS |= {7: "SecureFault"}
+
+_CFSR = {
+    0: "IACCVIOL", 1: "DACCVIOL", 3: "MUNSTKERR", 4: "MSTKERR", 5: "MLSPERR",
+    8: "IBUSERR", 9: "PRECISERR", 10: "IMPRECISERR", 11: "UNSTKERR", 12: "STKERR", 13: "LSPERR",
+    16: "UNDEFINSTR", 17: "INVSTATE", 18: "INVPC", 19: "NOCP", 20: "STKOF",
+    24: "UNALIGNED", 25: "DIVBYZERO",
+}  # fmt: skip
+_MMARVALID = 1 << 7
+_BFARVALID = 1 << 15
+_STACK_BITS = {"MSTKERR", "STKERR", "STKOF", "MLSPERR", "LSPERR"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The registers of a fault; ``pc`` and ``lr`` are 0 where the stack could not take them."""
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct("<8I")
+
+    exception: int
+    cfsr: int
+    hfsr: int
+    mmfar: int
+    bfar: int
+    pc: int
+    lr: int
+    sp: int
+
+    @classmethod
+    def parse(cls, payload: bytes) -> Fault:
+        """Return the fault that a payload holds."""
+        if len(payload) != cls.LAYOUT.size:
+            raise CorruptStreamError(f"FAULT: {len(payload)} B where {cls.LAYOUT.size} B belong")
+        return cls(*cls.LAYOUT.unpack(payload))
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """The names of the bits that are set in CFSR."""
+        return tuple(name for bit, name in _CFSR.items() if self.cfsr >> bit & 1)
+
+    def text(self) -> str:
+        """Return one line with all that is known."""
+        name = _EXCEPTIONS.get(self.exception, f"exception {self.exception}")
+        parts = [f"{name} ({', '.join(self.causes) or f'HFSR 0x{self.hfsr:08x}'})"]
+        if self.cfsr & _BFARVALID:
+            parts.append(f"address 0x{self.bfar:08x}")
+        elif self.cfsr & _MMARVALID:
+            parts.append(f"address 0x{self.mmfar:08x}")
+        if self.pc:
+            parts.append(f"at pc 0x{self.pc:08x}, called from 0x{self.lr:08x}")
+        parts.append(f"sp 0x{self.sp:08x}")
+        return ", ".join(parts)
+
+    def hint(self) -> str:
+        """Return what may be done about it."""
+        if _STACK_BITS.intersection(self.causes):
+            return "the stack overflowed its reserve: build with more stack"
+        return "arm-none-eabi-addr2line -fe FIRMWARE.elf with the pc names the line"

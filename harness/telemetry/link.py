@@ -1,0 +1,180 @@
+"""One request until its answer: ask, wait a bounded time, ask again (PROTOCOL.md, "Sessions").
+
+Every request may be sent again under its number, so one loop handles all trouble of a line: lost,
+damaged and late frames end in a resend; a silent, resetting or flooding board ends in an error
+that carries the capture. Time is injected; nothing here sleeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from harness.errors import CorruptStreamError, DeviceError, FirmwareFaultError, NoAnswerError
+from harness.telemetry.capture import Capture, Recorder
+from harness.telemetry.console import Console
+from harness.telemetry.fault import Fault
+from harness.telemetry.frames import Decoder, Frame, encode
+from harness.telemetry.messages import ANSWER, ERROR, EventType, Progress, Refusal, Request
+
+AnswerT = TypeVar("AnswerT")
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to wait for what.
+
+    ``hello_s`` and ``silence_s`` bound a wait without any progress; a request goes out again
+    after ``resend_s``, or after ``resend_busy_s`` while the board is known to run inferences.
+    """
+
+    hello_s: float = 10.0
+    silence_s: float = 60.0
+    resend_s: float = 0.5
+    resend_busy_s: float = 10.0
+    useless_bytes_max: int = 1 << 22
+
+
+@dataclass(slots=True)
+class _Wait:
+    """The state of one wait: until when, when to send again, and what came meanwhile."""
+
+    deadline: float
+    resend_at: float
+    resend_s: float
+    done: int = -1
+    useless_bytes: int = 0
+    damaged: int = 0
+
+
+class Link:
+    """A console on which requests are answered."""
+
+    def __init__(self, console: Console, patience: Patience, now: Callable[[], float]) -> None:
+        self._recorder = Recorder(console, now)
+        self._patience = patience
+        self._now = now
+        self._decoder = Decoder()
+        self._sequence = 0
+        self._expects_boot = True
+
+    @property
+    def capture(self) -> Capture:
+        """All traffic so far."""
+        return self._recorder.capture
+
+    def ask(
+        self,
+        request: Request[AnswerT],
+        *,
+        silence_s: float | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> AnswerT:
+        """Return the answer to a request.
+
+        Raises:
+            NoAnswerError: nothing came in time.
+            CorruptStreamError: what came was no answer, however often it was asked for.
+            FirmwareFaultError: the board refused, faulted or reset itself.
+        """
+        silence_s = silence_s or self._patience.silence_s
+        self._sequence = (self._sequence + 1) % 256
+        with self.keeping_capture():
+            answer = self._converse(request, silence_s, on_progress)
+        self._expects_boot = False
+        return answer
+
+    @contextmanager
+    def keeping_capture(self) -> Iterator[None]:
+        """Attach the capture to any DeviceError that passes."""
+        try:
+            yield
+        except DeviceError as error:
+            error.capture = error.capture or self.capture.encode()
+            raise
+
+    def _converse(
+        self, request: Request[AnswerT], silence_s: float, on_progress: OnProgress | None
+    ) -> AnswerT:
+        frame = encode(Frame(request.TYPE, self._sequence, request.payload()))
+        now = self._now()
+        wait = _Wait(now + silence_s, now, self._patience.resend_s, damaged=-self._decoder.damaged)
+        while self._now() < wait.deadline:
+            if self._now() >= wait.resend_at:
+                self._recorder.write(frame)
+                wait.resend_at = self._now() + wait.resend_s
+            until = min(wait.resend_at, wait.deadline)
+            data = self._recorder.read(max(until - self._now(), 0.0))
+            wait.useless_bytes += len(data)
+            for received in self._decoder.feed(data):
+                if received.type in set(EventType):
+                    progress = self._hear(received, request, wait)
+                    if progress is not None:
+                        wait.deadline = self._now() + silence_s
+                        if on_progress is not None:
+                            on_progress(progress)
+                elif received.sequence == self._sequence:
+                    return _read_answer(received, request)
+            if wait.useless_bytes > self._patience.useless_bytes_max:
+                break
+        wait.damaged += self._decoder.damaged
+        raise _no_answer(_name(request), silence_s, wait)
+
+    def _hear(self, event: Frame, request: Request[AnswerT], wait: _Wait) -> Progress | None:
+        """Take an event; returns progress that is news."""
+        match EventType(event.type):
+            case EventType.DAMAGED:
+                wait.resend_at = self._now()
+            case EventType.FAULT:
+                fault = Fault.parse(event.payload)
+                raise FirmwareFaultError(f"the firmware stopped: {fault.text()}", hint=fault.hint())
+            case EventType.BOOT if not self._expects_boot:
+                raise FirmwareFaultError(
+                    f"the board reset itself during {_name(request)}",
+                    hint="a watchdog, a brown-out, or a port that resets the board when opened",
+                )
+            case EventType.PROGRESS:
+                progress = Progress.parse(event.payload)
+                if progress.done > wait.done:
+                    # While it infers the board hears nothing; after the last its answer is due.
+                    is_last = progress.done == progress.total
+                    wait.resend_s = (
+                        self._patience.resend_s if is_last else self._patience.resend_busy_s
+                    )
+                    wait.resend_at = self._now() + wait.resend_s
+                    wait.done = progress.done
+                    wait.useless_bytes = 0
+                    return progress
+            case EventType.BOOT:
+                pass
+        return None
+
+
+def _read_answer(frame: Frame, request: Request[AnswerT]) -> AnswerT:
+    if frame.type == ERROR:
+        raise FirmwareFaultError(
+            f"{_name(request)}: the board {Refusal.parse(frame.payload).text()}"
+        )
+    if frame.type != request.TYPE | ANSWER:
+        raise CorruptStreamError(f"{_name(request)}: answered with type 0x{frame.type:02x}")
+    return request.parse(frame.payload)
+
+
+def _name(request: Request[AnswerT]) -> str:
+    return type(request).__name__.upper()
+
+
+def _no_answer(name: str, silence_s: float, wait: _Wait) -> DeviceError:
+    if wait.damaged > 0 or wait.useless_bytes > 0:
+        return CorruptStreamError(
+            f"{name}: no answer in {wait.useless_bytes} B within {silence_s:g} s; "
+            f"{wait.damaged} damaged frames",
+            hint="check the baud rate, the cable, and what else prints on this line",
+        )
+    return NoAnswerError(
+        f"{name}: the board said nothing for {silence_s:g} s",
+        hint="is the right firmware flashed, and is this its console?",
+    )

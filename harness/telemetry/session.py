@@ -1,0 +1,197 @@
+"""A session: what the host wants of a board, told in the requests of PROTOCOL.md.
+
+The board's limits are handled here and nowhere else: uploads in chunks, more samples or steps
+than one answer holds, and inputs that must be uploaded again before every inference because the
+board has no room to keep them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from harness.errors import CorruptStreamError, WrongFirmwareError
+from harness.telemetry.capture import Capture
+from harness.telemetry.console import Console
+from harness.telemetry.link import Link, OnProgress, Patience
+from harness.telemetry.messages import (
+    AskHello,
+    Hello,
+    Load,
+    Output,
+    Paint,
+    Profile,
+    Progress,
+    Run,
+    Samples,
+)
+
+PATTERN = 0xA5
+"""What SRAM is painted with first; the second time it is the inverse."""
+
+
+@dataclass(frozen=True, slots=True)
+class SramUse:
+    """What an inference touched, in bytes.
+
+    ``stack_high_water`` includes ``stack_entry``, on which the harness itself stood when it
+    called; both are 0 where the stack is not ours to paint.
+    """
+
+    arena_high_water: int
+    arena_touched: int
+    stack_high_water: int
+    stack_entry: int
+
+
+class Session:
+    """A conversation with one board, begun by :meth:`hello`.
+
+    All methods raise the DeviceErrors of :meth:`Link.ask`, each with the capture so far.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        *,
+        patience: Patience | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._patience = patience or Patience()
+        self._link = Link(console, self._patience, now)
+        self._hello: Hello | None = None
+        self._inputs = b""
+
+    @property
+    def capture(self) -> Capture:
+        """All traffic so far."""
+        return self._link.capture
+
+    def hello(self, *, build_id: str, model_sha256: str) -> Hello:
+        """Return what the board says of itself.
+
+        Raises:
+            WrongFirmwareError: it is not the image that was built, or carries another model.
+        """
+        hello = self._link.ask(AskHello(), silence_s=self._patience.hello_s)
+        for what, expected, found in (
+            ("model", model_sha256, hello.model_sha256),
+            ("build", build_id, hello.build_id),
+        ):
+            if expected != found:
+                raise WrongFirmwareError(
+                    f"the board runs {what} {found[:16]}, this run is of {expected[:16]}",
+                    hint="flash the board with the firmware of this run",
+                    capture=self.capture.encode(),
+                )
+        self._hello = hello
+        return hello
+
+    def load(
+        self, inputs: Sequence[bytes], on_progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Upload the inputs; ``on_progress`` hears of bytes held and bytes in all."""
+        self._inputs = b"".join(inputs)
+        self._upload(on_progress)
+
+    def run(self, *, warmup: int, repeat: int, on_progress: OnProgress | None = None) -> Samples:
+        """Return the ticks of ``repeat`` inferences after ``warmup`` uncounted ones."""
+        total = warmup + repeat
+        done = 0
+        answers: list[Samples] = []
+        for request in self._batches(warmup, repeat):
+            self._refill()
+
+            def report(part: Progress, before: int = done) -> None:
+                if on_progress is not None:
+                    on_progress(Progress(before + part.done, total, part.ticks))
+
+            answers.append(self._link.ask(request, on_progress=report))
+            done += request.warmup + request.repeat
+        return _join(answers)
+
+    def profile(self) -> Samples:
+        """Return the ticks of each step of the model, as ``model_steps`` lists them."""
+        answers: list[Samples] = []
+        count = 0
+        while count < self._board.step_count:
+            self._refill()
+            answer = self._link.ask(Profile(count))
+            if not answer.ticks:
+                raise self._corrupt(f"PROFILE: no step {count} of {self._board.step_count}")
+            answers.append(answer)
+            count += len(answer.ticks)
+        return _join(answers)
+
+    def sram(self) -> SramUse:
+        """Return what an inference touches, from two painted ones.
+
+        An inference writes the same bytes both times. So what holds the pattern after the first
+        is untouched, or happens to be written so; and the latter holds the pattern, then the
+        inverse of what was painted, after the second as well.
+        """
+        self._refill()
+        first = self._link.ask(Paint(PATTERN))
+        self._refill()
+        second = self._link.ask(Paint(PATTERN ^ 0xFF))
+        untouched = first.arena_pattern - second.arena_inverse
+        if untouched != second.arena_pattern - first.arena_inverse:
+            raise self._corrupt("PAINT: two inferences on one input left different bytes")
+        return SramUse(
+            arena_high_water=max(first.arena_high_water, second.arena_high_water),
+            arena_touched=self._board.arena_bytes - untouched,
+            stack_high_water=max(first.stack_high_water, second.stack_high_water),
+            stack_entry=first.stack_entry,
+        )
+
+    def outputs(self, sizes: Sequence[int]) -> list[bytes]:
+        """Return the outputs of the last inference, cut into ``sizes``."""
+        total = self._board.output_bytes
+        if sum(sizes) != total:
+            raise self._corrupt(f"the board has {total} B of outputs, the model {sum(sizes)} B")
+        data = b""
+        while len(data) < total:
+            size = min(self._board.chunk_bytes, total - len(data))
+            data += self._link.ask(Output(len(data), size))
+        ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
+        return [data[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+
+    @property
+    def _board(self) -> Hello:
+        assert self._hello is not None, "a session begins with hello()"
+        return self._hello
+
+    def _batches(self, warmup: int, repeat: int) -> list[Run]:
+        """Return the requests whose answers together hold all samples."""
+        if not self._board.is_staged:
+            return [Run(1, 0)] * warmup + [Run(0, 1)] * repeat
+        most = self._board.samples_max
+        sizes = [min(most, repeat - first) for first in range(0, repeat, most)] or [0]
+        return [Run(warmup if i == 0 else 0, size) for i, size in enumerate(sizes)]
+
+    def _refill(self) -> None:
+        """Upload the inputs again where the board cannot keep them."""
+        if not self._board.is_staged:
+            self._upload()
+
+    def _upload(self, on_progress: Callable[[int, int], None] | None = None) -> None:
+        total, chunk = len(self._inputs), self._board.chunk_bytes
+        if total != self._board.input_bytes:
+            raise self._corrupt(
+                f"the board takes {self._board.input_bytes} B of inputs, the model has {total} B"
+            )
+        for offset in range(0, total, chunk):
+            held = self._link.ask(Load(offset, self._inputs[offset : offset + chunk]))
+            if on_progress is not None:
+                on_progress(held, total)
+
+    def _corrupt(self, message: str) -> CorruptStreamError:
+        return CorruptStreamError(message, capture=self.capture.encode())
+
+
+def _join(answers: Sequence[Samples]) -> Samples:
+    return Samples(
+        ticks=tuple(ticks for answer in answers for ticks in answer.ticks),
+        overhead_ticks=min((answer.overhead_ticks for answer in answers), default=0),
+    )
