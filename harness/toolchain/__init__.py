@@ -1,0 +1,1 @@
+"""Sources to firmware: the compilers, the linker script, the footprint."""

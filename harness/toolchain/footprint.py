@@ -1,0 +1,84 @@
+"""Footprint: what an image takes in flash and SRAM, read from the ELF itself.
+
+The sections of a firmware are those of ``firmware/cortex_m/sections.ld``; a native build has the
+host's own, so there only the model's share is told apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
+
+from harness.errors import ToolchainError
+from harness.toolchain.firmware import Footprint
+
+_CODE = (".vectors", ".bench_identity", ".text", ".ARM.exidx", ".rodata")
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A function or object of an image: its address (Thumb bit cleared) and its size in bytes."""
+
+    name: str
+    address: int
+    size_bytes: int
+
+
+def firmware_footprint(elf: Path) -> Footprint:
+    """Return the footprint of a firmware linked with ``sections.ld``."""
+    with elf.open("rb") as file:
+        sizes = {s.name: int(s["sh_size"]) for s in _open(file, elf).iter_sections()}
+    return Footprint(
+        code_bytes=sum(sizes.get(name, 0) for name in _CODE),
+        weights_bytes=sizes.get(".weights", 0),
+        data_bytes=sizes.get(".data", 0),
+        static_bytes=sizes.get(".data", 0) + sizes.get(".bss", 0),
+        arena_bytes=sizes.get(".arena", 0),
+        stack_reserved_bytes=sizes.get(".stack", 0),
+    )
+
+
+def host_footprint(elf: Path, *, weights_bytes: int) -> Footprint:
+    """Return what can be said of a native build: the model's own bytes and the code around them.
+
+    Its staging area and stack belong to the computer and are not counted.
+    """
+    arena = next((s.size_bytes for s in symbols(elf) if s.name == "model_arena"), 0)
+    with elf.open("rb") as file:
+        sizes = {s.name: int(s["sh_size"]) for s in _open(file, elf).iter_sections()}
+    code = sizes.get(".text", 0) + sizes.get(".rodata", 0)
+    return Footprint(
+        code_bytes=max(code - weights_bytes, 0),
+        weights_bytes=weights_bytes,
+        data_bytes=sizes.get(".data", 0),
+        static_bytes=sizes.get(".data", 0),
+        arena_bytes=arena,
+        stack_reserved_bytes=0,
+    )
+
+
+def symbols(elf: Path) -> list[Symbol]:
+    """Return the functions and objects of an image, by address."""
+    found: list[Symbol] = []
+    with elf.open("rb") as file:
+        for section in _open(file, elf).iter_sections():
+            if not isinstance(section, SymbolTableSection):
+                continue
+            found += (
+                Symbol(s.name, int(s["st_value"]) & ~int(kind == "STT_FUNC"), int(s["st_size"]))
+                for s in section.iter_symbols()
+                if (kind := s["st_info"]["type"]) in ("STT_FUNC", "STT_OBJECT")
+            )
+    return sorted(found, key=lambda s: (s.address, s.name))
+
+
+def _open(file: IO[bytes], elf: Path) -> ELFFile:
+    try:
+        return ELFFile(file)
+    except ELFError as error:
+        raise ToolchainError(f"{elf}: not a sound ELF file: {error}") from None
