@@ -1,0 +1,1 @@
+"""Devices: what executes a firmware, each behind the same small protocol."""

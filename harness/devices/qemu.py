@@ -1,0 +1,86 @@
+"""QEMU: an emulated core that counts instructions exactly.
+
+``-icount shift=8,sleep=off`` makes one instruction 256 ns of virtual time, always, and lets
+virtual time run as fast as the computer can. At 25 or 32 MHz a tick of the machine's timers is
+then less than a sixth of an instruction, so counts come back exactly
+(:mod:`harness.devices.clock`), and two runs are identical.
+
+The console is one end of a socket pair that QEMU inherits: it exists before the guest does, so
+no byte is lost before a reader attaches, nothing listens on a port, and nothing needs a name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+
+from harness.board.schema import DeviceKind
+from harness.devices.clock import Clock, icount_clock
+from harness.devices.pipe import PipeConsole, running
+from harness.devices.protocol import Capability
+from harness.errors import DeviceNotFoundError
+from harness.telemetry.console import Console
+from harness.telemetry.messages import Hello
+from harness.toolchain.firmware import Firmware
+
+PROGRAM = "qemu-system-arm"
+ICOUNT_SHIFT = 8
+
+
+class QemuDevice:
+    """The QEMU machine that a firmware's target names."""
+
+    kind = DeviceKind.QEMU
+    capabilities = frozenset({Capability.EXACT_COUNT, Capability.STACK})
+
+    @property
+    def detail(self) -> str:
+        """QEMU's version and how it counts."""
+        said = subprocess.run(
+            [_program(), "--version"], capture_output=True, text=True, timeout=30, check=False
+        ).stdout
+        return f"{said.partition(chr(10))[0]}, -icount shift={ICOUNT_SHIFT},sleep=off"
+
+    @contextlib.contextmanager
+    def open(self, firmware: Firmware) -> Iterator[Console]:
+        """Boot a firmware on its machine."""
+        ours, theirs = socket.socketpair()
+        machine = firmware.target.machine
+        # The loader enters at the ELF's entry point wherever the image lies; -kernel would start
+        # from a vector table at address 0.
+        command = [
+            _program(),
+            *("-machine", machine, "-nodefaults", "-display", "none", "-monitor", "none"),
+            *("-icount", f"shift={ICOUNT_SHIFT},sleep=off"),
+            *("-chardev", f"socket,id=console,fd={theirs.fileno()}", "-serial", "chardev:console"),
+            *("-device", f"loader,file={firmware.elf},cpu-num=0"),
+        ]
+        with (
+            ours,
+            running(
+                f"QEMU ({machine})",
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            ) as child,
+        ):
+            theirs.close()
+            yield PipeConsole(child, ours.fileno(), ours.fileno())
+
+    def clock(self, hello: Hello) -> Clock:
+        """Return the clock that counts instructions."""
+        return icount_clock(hello, ICOUNT_SHIFT)
+
+
+def _program() -> str:
+    path = shutil.which(PROGRAM)
+    if path is None:
+        raise DeviceNotFoundError(
+            f"{PROGRAM} is not on PATH",
+            hint="apt-get install qemu-system-arm, or brew install qemu (or `make setup`)",
+        )
+    return path

@@ -1,0 +1,42 @@
+"""Which devices there are: ours, and those that other packages offer.
+
+A package adds one with an entry point in the group ``bench.devices``, named after a kind of
+device, whose object makes a :class:`~harness.devices.protocol.Device` when called.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from harness.board.schema import DeviceKind
+from harness.devices.host import HostDevice
+from harness.devices.protocol import Device
+from harness.devices.qemu import QemuDevice
+from harness.devices.replay import ReplayDevice
+from harness.errors import DeviceNotFoundError
+
+GROUP = "bench.devices"
+
+
+def open_device(kind: DeviceKind, *, capture: Path | None = None) -> Device:
+    """Return the device of a kind; ``capture`` is the file that a replay reads.
+
+    Raises:
+        DeviceNotFoundError: there is none of this kind.
+    """
+    match kind:
+        case DeviceKind.QEMU:
+            return QemuDevice()
+        case DeviceKind.HOST:
+            return HostDevice()
+        case DeviceKind.REPLAY if capture is not None:
+            return ReplayDevice(capture)
+        case _:
+            for entry in entry_points(group=GROUP, name=kind.value):
+                device: Device = entry.load()()
+                return device
+    raise DeviceNotFoundError(
+        f"no device of kind {kind.value!r} is installed",
+        hint=f"use --device qemu or host, or a package with an entry point in {GROUP!r}",
+    )

@@ -1,0 +1,115 @@
+"""Replay: a recorded capture answers in place of the board.
+
+What the board sent is handed out again byte by byte, damage included, but in answer to requests
+instead of by the clock: the bytes that followed a request follow it again. A request that the
+capture has not is an error, since then the capture is of another run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.board.schema import DeviceKind
+from harness.devices.clock import Clock, cycle_clock, host_clock, icount_clock
+from harness.devices.protocol import Capability
+from harness.devices.qemu import ICOUNT_SHIFT
+from harness.errors import DeviceError, DeviceNotFoundError, NoAnswerError
+from harness.telemetry.capture import Capture, Direction
+from harness.telemetry.console import Console
+from harness.telemetry.frames import Decoder, Frame
+from harness.telemetry.messages import ClockKind, Hello
+from harness.toolchain.firmware import Firmware
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """A request of the recorded host and all that the board said until the next one."""
+
+    request: Frame
+    reply: bytearray = field(default_factory=bytearray)
+
+
+class ReplayConsole:
+    """The board's side of a capture."""
+
+    def __init__(self, capture: Capture) -> None:
+        self._decoder = Decoder()
+        self._ready, self._exchanges = _exchanges(capture)
+        self._next = 0
+
+    def read(self, timeout_s: float) -> bytes:  # noqa: ARG002
+        """Return what the board said next; never waits, since nothing more would come."""
+        if not self._ready:
+            raise NoAnswerError("the capture ends here: the board said nothing more")
+        data, self._ready = bytes(self._ready), bytearray()
+        return data
+
+    def write(self, data: bytes) -> None:
+        """Find the request among the recorded ones, and make its reply ready."""
+        for request in self._decoder.feed(data):
+            if self._next and self._exchanges[self._next - 1].request == request:
+                continue  # asked again; what the board said to that is in the same reply
+            if self._next == len(self._exchanges):
+                raise NoAnswerError("the capture ends here: it has no further request")
+            expected = self._exchanges[self._next]
+            if expected.request != request:
+                raise DeviceError(
+                    f"the capture is of another run: request {self._next} differs",
+                    hint="replay with the model, inputs, warm-up and repeat of the recorded run",
+                )
+            self._ready += expected.reply
+            self._next += 1
+
+
+class ReplayDevice:
+    """A board whose answers are in a file."""
+
+    kind = DeviceKind.REPLAY
+    capabilities: frozenset[Capability] = frozenset()
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @property
+    def detail(self) -> str:
+        """The file's name."""
+        return f"capture {self._path.name}"
+
+    @contextlib.contextmanager
+    def open(self, firmware: Firmware) -> Iterator[Console]:  # noqa: ARG002
+        """Read the capture; the session itself refuses one of another firmware."""
+        try:
+            content = self._path.read_bytes()
+        except OSError as error:
+            raise DeviceNotFoundError(f"{self._path}: {error.strerror}") from None
+        yield ReplayConsole(Capture.decode(content))
+
+    def clock(self, hello: Hello) -> Clock:
+        """Return the clock of the recorded board."""
+        match hello.clock_kind:
+            case ClockKind.HOST:
+                return host_clock(hello)
+            case ClockKind.TIMER:
+                return icount_clock(hello, ICOUNT_SHIFT)
+            case ClockKind.CORE_CYCLES:
+                return cycle_clock()
+
+
+def _exchanges(capture: Capture) -> tuple[bytearray, list[_Exchange]]:
+    """Return what the board said before any request, and each request with its reply."""
+    first = bytearray()
+    exchanges: list[_Exchange] = []
+    decoder = Decoder()
+    for traffic in capture.traffic:
+        if traffic.direction is Direction.TO_BOARD:
+            for request in decoder.feed(traffic.data):
+                if not exchanges or exchanges[-1].request != request:
+                    exchanges.append(_Exchange(request))
+        elif exchanges:
+            exchanges[-1].reply += traffic.data
+        else:
+            first += traffic.data
+    return first, exchanges
