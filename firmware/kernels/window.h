@@ -1,0 +1,103 @@
+/*
+ * How a window moves over the rows and columns of a tensor [H, W, C], and where its rows lie.
+ */
+#ifndef BENCH_KERNELS_WINDOW_H
+#define BENCH_KERNELS_WINDOW_H
+
+#include <stdbool.h>
+
+#include "requantize.h"
+
+typedef struct {
+    int32_t h, w, c;
+} shape_t;
+
+/* Output row r begins at input row r * stride_h - pad_top; columns likewise. */
+typedef struct {
+    int32_t kernel_h, kernel_w;
+    int32_t stride_h, stride_w;
+    int32_t dilation_h, dilation_w;
+    int32_t pad_top, pad_left;
+} window_t;
+
+/*
+ * The rows of a tensor [H, W, C] of int8: all of them in one piece (slots is 0), or a ring of the
+ * last few, where row i lies in slot i % slots.
+ */
+typedef struct {
+    const int8_t *base;
+    int32_t row_bytes;
+    int32_t slots;
+} rows_t;
+
+KERNEL rows_t whole_rows(const int8_t *x, const shape_t *shape)
+{
+    return (rows_t){.base = x, .row_bytes = shape->w * shape->c, .slots = 0};
+}
+
+KERNEL const int8_t *row_at(const rows_t *rows, int32_t i)
+{
+    return rows->base + (rows->slots > 0 ? i % rows->slots : i) * rows->row_bytes;
+}
+
+/* first <= i < last */
+typedef struct {
+    int32_t first, last;
+} span_t;
+
+KERNEL bool is_in(span_t span, int32_t i)
+{
+    return span.first <= i && i < span.last;
+}
+
+KERNEL int32_t divide_up(int32_t x, int32_t by)
+{
+    return (x + by - 1) / by;
+}
+
+/* The kernel's cells that lie on a tensor of `size` cells; the window's first is at `begin`. */
+KERNEL span_t cells_inside(int32_t begin, int32_t kernel, int32_t dilation, int32_t size)
+{
+    span_t cells = {0, kernel};
+    if (begin < 0) {
+        cells.first = divide_up(-begin, dilation);
+    }
+    if (begin + (kernel - 1) * dilation >= size) {
+        cells.last = size > begin ? divide_up(size - begin, dilation) : 0;
+    }
+    return cells;
+}
+
+/* The output positions, out of `count`, whose windows lie on the tensor with all their cells. */
+KERNEL span_t windows_inside(int32_t count, int32_t kernel, int32_t stride, int32_t dilation,
+                             int32_t pad, int32_t size)
+{
+    const int32_t room = size + pad - ((kernel - 1) * dilation + 1);
+    const int32_t last = room < 0 ? 0 : room / stride + 1;
+    const span_t inside = {divide_up(pad, stride), last < count ? last : count};
+    return inside;
+}
+
+KERNEL span_t columns_inside(const window_t *w, int32_t out_w, int32_t in_w)
+{
+    return windows_inside(out_w, w->kernel_w, w->stride_w, w->dilation_w, w->pad_left, in_w);
+}
+
+/* The kernel rows of an output row that see the tensor. */
+KERNEL span_t kernel_rows(const window_t *w, int32_t row, int32_t out_h, int32_t in_h)
+{
+    const span_t inside =
+        windows_inside(out_h, w->kernel_h, w->stride_h, w->dilation_h, w->pad_top, in_h);
+    if (is_in(inside, row)) {
+        return (span_t){0, w->kernel_h};
+    }
+    return cells_inside(row * w->stride_h - w->pad_top, w->kernel_h, w->dilation_h, in_h);
+}
+
+/* The kernel columns of an output column that see the tensor. */
+KERNEL span_t kernel_columns(const window_t *w, int32_t column, int32_t in_w)
+{
+    return cells_inside(column * w->stride_w - w->pad_left, w->kernel_w, w->dilation_w, in_w);
+}
+
+#endif

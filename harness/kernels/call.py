@@ -1,0 +1,73 @@
+"""A call of a C kernel, as a value: which function, with which constants, on which tensors.
+
+Every kernel has the signature ``function(const type *parameters, operands...)``. Parameters are
+known at code generation; since kernels melt into their caller, the compiler specialises them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from harness.ir.tensor import Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Constant:
+    """An array in flash; ``role`` says what it is of the op: ``weights``, ``bias``, ..."""
+
+    role: str
+    data: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A C identifier: a constant of an enumeration."""
+
+    text: str
+
+
+Value = int | float | Name | Constant | tuple[int, ...] | Mapping[str, "Value"]
+"""What a field of a parameter struct may be; a mapping is a struct, fields in its order."""
+
+
+Fields = Mapping[str, Value]
+"""A parameter struct."""
+
+
+class Role(Enum):
+    """Which bytes a kernel works on."""
+
+    INPUT = "input"
+    OUTPUT = "output"
+    SCRATCH = "scratch"
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """An argument that points to bytes: input or output number ``position`` of the op, or scratch.
+
+    ``offset`` bytes are added.
+    """
+
+    role: Role
+    position: int = 0
+    offset: int = 0
+
+
+X = Operand(Role.INPUT)
+Y = Operand(Role.OUTPUT)
+SCRATCH = Operand(Role.SCRATCH)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """One call. ``type`` is the parameters' C type, ``element`` what the operands point to."""
+
+    header: str
+    function: str
+    type: str
+    parameters: Fields
+    operands: tuple[Operand, ...]
+    element: str = "int8_t"
