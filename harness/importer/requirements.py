@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from harness.ir import DType, Op, Tensor, TensorId
+from harness.ir import DType, Graph, Op, Tensor, TensorId
 from harness.ir import ops as ir
 from harness.ir.ops import Activation
 
@@ -34,15 +34,17 @@ def requirement_faults(op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tenso
     return list(_faults(op, inputs, outputs))
 
 
-def computed_targets(ops: Sequence[Op], tensors: Sequence[Tensor]) -> dict[int, str]:
-    """Return, by position, why a RESHAPE's shape is not known before the model runs."""
-    known = {TensorId(t) for t, tensor in enumerate(tensors) if tensor.is_constant}
+def flow_faults(graph: Graph) -> dict[int, str]:
+    """Return, by position, why an op that must be known before the model runs is not."""
+    known = {TensorId(t) for t, tensor in enumerate(graph.tensors) if tensor.is_constant}
     faults: dict[int, str] = {}
-    for position, op in enumerate(ops):
+    for position, op in enumerate(graph.ops):
         if isinstance(op, ir.Shape) or known.issuperset(op.inputs):
             known.update(op.outputs)
         if isinstance(op, ir.Reshape) and not known.issuperset(op.inputs[1:]):
-            faults[position] = "its shape depends on the model's input data"
+            faults[position] = "its target depends on the model's input data"
+        if isinstance(op, ir.Shape) and op.outputs[0] in graph.outputs:
+            faults[position] = "a shape as a model output is not offered"
     return faults
 
 

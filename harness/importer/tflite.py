@@ -16,12 +16,13 @@ from collections.abc import Sequence
 from harness.errors import MalformedModelError, UnsupportedModelError
 from harness.importer.flatbuffer import RawModel, read_flatbuffer
 from harness.importer.ops import Refusal, Site, convert_op
-from harness.importer.requirements import computed_targets, requirement_faults
+from harness.importer.requirements import flow_faults, requirement_faults
 from harness.importer.tensors import ImportedTensor, UnusableTensor, convert_tensors
 from harness.ir import DType, Graph, Op, Tensor, TensorId
 from harness.ir.accumulator import accumulator_fault
 from harness.ir.compact import compact
 from harness.ir.shapes import shape_faults
+from harness.ir.tensor import short_name
 from harness.ir.types import type_faults
 from harness.ir.verify import verify
 
@@ -63,7 +64,7 @@ def read_tflite(data: bytes, *, name: str) -> Graph:
         if isinstance(tensor := tensors[t], UnusableTensor)
     ]
     if refusals:
-        raise UnsupportedModelError("\n".join((_headline(name, raw), *refusals)), hint=_HINT)
+        raise _unsupported(name, raw, refusals)
     if not raw.outputs:
         raise MalformedModelError(f"{name}: the model has no output")
     graph = compact(
@@ -77,9 +78,9 @@ def read_tflite(data: bytes, *, name: str) -> Graph:
         )
     )
     verify(graph)
-    if late := computed_targets(graph.ops, graph.tensors):
-        lines = (f"  {graph.label(position)}: {reason}" for position, reason in late.items())
-        raise UnsupportedModelError("\n".join((_headline(name, raw), *lines)), hint=_HINT)
+    refusals = [f"  {graph.label(p)}: {reason}" for p, reason in flow_faults(graph).items()]
+    if refusals:
+        raise _unsupported(name, raw, refusals)
     return graph
 
 
@@ -101,11 +102,12 @@ def _touched(ids: Sequence[TensorId], tensors: Sequence[ImportedTensor]) -> list
     return [tensor for t in ids if isinstance(tensor := tensors[t], Tensor)]
 
 
-def _headline(name: str, raw: RawModel) -> str:
-    return f"{name}: these of its {len(raw.ops)} ops cannot be done bit-exactly:"
+def _unsupported(name: str, raw: RawModel, refusals: Sequence[str]) -> UnsupportedModelError:
+    headline = f"{name}: of its {len(raw.ops)} ops these cannot be done bit-exactly:"
+    return UnsupportedModelError("\n".join((headline, *refusals)), hint=_HINT)
 
 
 def _label(raw: RawModel, index: int) -> str:
     op = raw.ops[index]
-    name = raw.tensors[op.outputs[0]].name if op.outputs else "?"
+    name = short_name(raw.tensors[op.outputs[0]].name) if op.outputs else "?"
     return f"op {index} ({op.kind} '{name}')"

@@ -86,6 +86,11 @@ class Tensor:
         return self.quantization.zero_point
 
 
+def short_name(name: str) -> str:
+    """Return the first of the names that a converter joined with semicolons when it fused ops."""
+    return name.split(";", 1)[0]
+
+
 def constant(name: str, data: Array, quantization: Quantization | None = None) -> Tensor:
     """Return a constant tensor that holds a copy of ``data``."""
     copy = np.array(data, order="C")

@@ -1,0 +1,1 @@
+"""Bit-exact rewrites of a graph, in one listed order, with the verifier between every two."""

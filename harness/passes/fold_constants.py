@@ -1,0 +1,62 @@
+"""Evaluate what does not depend on the model's input.
+
+Converters leave chains such as SHAPE -> STRIDED_SLICE -> PACK that compute a RESHAPE's target;
+shapes are static here, so all of it is known. The reference interpreter evaluates, so folding is
+exact by construction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from harness.ir import Graph, Op, Tensor
+from harness.ir.ops import Reshape, Shape
+from harness.ir.tensor import Array, constant
+from harness.reference.interpreter import evaluate
+
+MAX_GROWTH_BYTES = 1024
+"""A folded result may take that much more flash than the constants it came from."""
+
+
+def fold_constants(graph: Graph) -> Graph:
+    """Return the graph with every op evaluated whose inputs are all constant."""
+    tensors = list(graph.tensors)
+    ops: list[Op] = []
+    for op in graph.ops:
+        current = replace(graph, tensors=tuple(tensors))
+        values = _values(current, op)
+        if values is None or not _can_vanish(graph, op) or _grows(current, op):
+            ops.append(_with_known_target(op, tensors))
+            continue
+        for t, value in zip(op.outputs, evaluate(current, op, values), strict=True):
+            tensors[t] = constant(tensors[t].name, value, tensors[t].quantization)
+    return replace(graph, tensors=tuple(tensors), ops=tuple(ops))
+
+
+def _can_vanish(graph: Graph, op: Op) -> bool:
+    """Return whether no output of the op is a model output, which some op must write."""
+    return not any(t in graph.outputs for t in op.outputs)
+
+
+def _values(graph: Graph, op: Op) -> list[Array] | None:
+    """Return the inputs' data, or None if it is not known. Of SHAPE only the shape matters."""
+    inputs = [graph.tensor(t) for t in op.inputs]
+    if isinstance(op, Shape):
+        return [np.broadcast_to(np.zeros((), np.int8), inputs[0].shape)]
+    values = [tensor.data for tensor in inputs if tensor.data is not None]
+    return values if len(values) == len(inputs) else None
+
+
+def _grows(graph: Graph, op: Op) -> bool:
+    before = sum(graph.tensor(t).size_bytes for t in dict.fromkeys(op.inputs))
+    after = sum(graph.tensor(t).size_bytes for t in op.outputs)
+    return after > before + MAX_GROWTH_BYTES
+
+
+def _with_known_target(op: Op, tensors: list[Tensor]) -> Op:
+    """Drop a RESHAPE's target once it is constant: the output's shape says the same."""
+    if isinstance(op, Reshape) and len(op.inputs) > 1 and tensors[op.inputs[1]].is_constant:
+        return replace(op, inputs=op.inputs[:1])
+    return op
