@@ -82,7 +82,8 @@ def pytest_runtest_makereport(
     required = [group for group in _required() if item.get_closest_marker(group)]
     if required and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
-        report.longrepr = f"BENCH_REQUIRE={','.join(required)}, but skipped: {report.longrepr}"
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.longrepr = f"{reason} (BENCH_REQUIRE asks for {', '.join(required)})"
     return report
 
 

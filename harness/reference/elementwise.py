@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.arithmetic import dtype_range, prepare_add, prepare_mul
+from harness.arithmetic import prepare_add, prepare_mul
 from harness.arithmetic.activation import output_range
 from harness.arithmetic.fixed_point import Raw, rescale
 from harness.ir import DType, Graph
@@ -41,6 +41,5 @@ def _plain(graph: Graph, op: BinaryOp, a: Array, b: Array) -> Array:
     """Integers without quantization (shape arithmetic); the result wraps, then is clamped."""
     function = {Add: np.add, Sub: np.subtract, Mul: np.multiply}[type(op)]
     output = graph.tensor(op.outputs[0])
-    low, high = output_range(op.activation, output)
-    smallest, _ = dtype_range(output.dtype)
-    return np.clip(function(a, b, dtype=output.dtype.numpy), max(low, smallest), high)
+    assert output.quantization is None, output.name
+    return np.clip(function(a, b, dtype=output.dtype.numpy), *output_range(op.activation, output))
