@@ -25,7 +25,10 @@ from harness.data import data_dir
 from harness.errors import InputError, UsageError
 from harness.facts import load_facts
 from harness.models.download import Fetch, fetch_https
+from harness.models.recipe import load_recipe
 from harness.models.schema import Catalog, Entry
+from harness.models.synthesis import synthesize
+from harness.models.writer import write_tflite
 
 MODELS_VARIABLE = "BENCH_MODELS"
 MAX_MODEL_BYTES = 64_000_000
@@ -110,10 +113,14 @@ def find_model(
         return ModelFile(name_or_path, data, entry.sha256, Weights.PRETRAINED, entry)
     if offline:
         notes.append("not downloaded: offline")
-    raise InputError(
-        f"{name_or_path}: no copy of {entry.file} can be had ({'; '.join(notes)})",
-        hint=f"put {entry.file} into a folder and name it in {MODELS_VARIABLE}",
-    )
+    if entry.recipe is None:
+        raise InputError(
+            f"{name_or_path}: no copy of {entry.file} can be had ({'; '.join(notes)})",
+            hint=f"put {entry.file} into a folder and name it in {MODELS_VARIABLE}",
+        )
+    data = write_tflite(synthesize(load_recipe(entry.recipe), entry.name))
+    digest = hashlib.sha256(data).hexdigest()
+    return ModelFile(name_or_path, data, digest, Weights.SYNTHETIC, entry, tuple(notes))
 
 
 def _user_file(path: Path, known: Catalog) -> ModelFile:
