@@ -98,10 +98,12 @@ def _holds(dtype: DType, value: int) -> bool:
 def _weighted(inputs: Sequence[Tensor], y: Tensor, *, axis: int) -> Iterator[str]:
     x, weights, *biases = inputs
     yield from _int8(x)
+    if x.dtype is not DType.INT8:
+        return  # The rest follows from that.
     yield from _int8(y)
     for tensor in (weights, *biases):
         if not tensor.is_constant:
-            yield f"'{short_name(tensor.name)}' is computed; only constant weights and biases are offered"
+            yield f"'{short_name(tensor.name)}' is computed; only constants are offered"
     for bias in biases:
         if bias.dtype is not DType.INT32:
             yield f"its bias '{short_name(bias.name)}' is {bias.dtype}; int32 is needed"
