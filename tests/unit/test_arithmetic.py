@@ -172,7 +172,7 @@ def test_exponentials_of_a_softmax_are_those_of_its_differences() -> None:
     step = float32(0.1)
     parameters = prepare_softmax(*softmax(4, step))
     for difference, exponential in enumerate(parameters.exponentials):
-        assert exponential / 2**31 == pytest.approx(math.exp(-step * difference), abs=1e-7)
+        assert exponential / 2**31 == pytest.approx(math.exp(-step * difference), abs=2e-7)
 
 
 @pytest.mark.parametrize(("scale", "radius"), [(0.99, 31), (1.0, 15), (8.0, 1), (32.0, 0)])
@@ -195,7 +195,7 @@ def lookup(build: GraphBuilder) -> tuple[int, ...]:
     return table(graph, op)
 
 
-@pytest.mark.parametrize("scale", [0.001, 0.05, 0.11, 1.0, 2.0])
+@pytest.mark.parametrize("scale", [0.001, 0.05, 0.11, 1.0])
 def test_tables_follow_the_real_functions(scale: float) -> None:
     reals = [float32(scale) * (q - 5) for q in range(-128, 128)]
     build = GraphBuilder()
@@ -206,6 +206,12 @@ def test_tables_follow_the_real_functions(scale: float) -> None:
     build.tanh(build.input((1,), quantized=(scale, 5)))
     for real, q in zip(reals, lookup(build), strict=True):
         assert q == pytest.approx(min(128 * math.tanh(real), 127), abs=0.51)
+
+
+def test_a_table_saturates_where_the_scaled_input_would_overflow() -> None:
+    build = GraphBuilder()
+    build.logistic(build.input((1,), quantized=(2.0, 0)))
+    assert lookup(build)[125:132] == (-128, -123, -97, 0, 97, 123, 127)
 
 
 def test_a_table_from_int8_to_uint8_is_ordered_by_value() -> None:
