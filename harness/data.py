@@ -1,8 +1,11 @@
-"""Where the project's data folders lie: in a checkout, or inside an installed wheel."""
+"""Where files lie: the project's data in a checkout or an installed wheel, and the user's cache."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+import platformdirs
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -14,3 +17,12 @@ def data_dir(name: str) -> Path:
     """
     installed = _PACKAGE / "_data" / name
     return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+def cache_dir(name: str) -> Path:
+    """Return the user's cache folder ``models``, ``objects`` or ``builds``; it may not exist yet.
+
+    The environment variable ``BENCH_CACHE`` names another place for all of them.
+    """
+    root = os.environ.get("BENCH_CACHE")
+    return (Path(root) if root else platformdirs.user_cache_path("bench-tinyml")) / name

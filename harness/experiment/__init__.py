@@ -1,0 +1,1 @@
+"""One case, end to end: from names and options to a record."""

@@ -15,8 +15,6 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = 1
-
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -175,8 +173,11 @@ class ErrorPart(_Part):
 class CasePart(_Part):
     """What was asked for: enough to ask again."""
 
+    board: str
+    model: str
     device: str
     schedule: str
+    sram_limit: int | None = None
     optimize: str
     inputs: str
     warmup: Count
@@ -186,7 +187,7 @@ class CasePart(_Part):
 class Record(_Part):
     """One case; parts that a failed case did not reach are None."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     status: Literal["ok", "failed"]
     id: str
     created: str

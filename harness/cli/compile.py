@@ -1,0 +1,72 @@
+"""``bench compile``: the firmware of a case, or its sources, without running it."""
+
+from __future__ import annotations
+
+import shutil
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.options import (
+    ModelArgument,
+    Optimize,
+    OptimizeOption,
+    Schedule,
+    ScheduleOption,
+    SramLimitOption,
+)
+
+
+class Format(StrEnum):
+    """What is written: an image that can be flashed, or the C that it is built from."""
+
+    ELF = "elf"
+    C = "c"
+
+
+def compile_command(
+    model: ModelArgument,
+    board: Annotated[str, typer.Option("--board", help="A name from `bench boards`, or a YAML.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write into.")],
+    output_format: Annotated[
+        Format, typer.Option("--format", help="elf: the linked image; c: the generated sources.")
+    ] = Format.ELF,
+    device: Annotated[str, typer.Option("--device", help="What the image is for.")] = "auto",
+    schedule: ScheduleOption = Schedule.AUTO,
+    sram_limit: SramLimitOption = None,
+    optimize: OptimizeOption = Optimize.CYCLES,
+) -> None:
+    """Write the firmware of a model on a board, or its generated C."""
+    from harness.cli.progress import progress_on_stderr
+    from harness.codegen.generate import generate
+    from harness.experiment.case import Case, prepare
+    from harness.report.tables import footprint_line
+    from harness.toolchain.gcc import build
+
+    prepared = prepare(
+        Case(
+            board=board,
+            model=model,
+            device=device,
+            schedule=schedule.value,
+            sram_limit=sram_limit,
+            optimize=optimize.value,
+        )
+    )
+    sources = generate(prepared.plan, target=prepared.target)
+    out.mkdir(parents=True, exist_ok=True)
+    if output_format is Format.C:
+        for name, text in sources.files:
+            (out / name).write_text(text, encoding="utf-8")
+            typer.echo(str(out / name))
+        return
+    with progress_on_stderr() as report:
+        report("building", 0, 0)
+        firmware = build(sources, prepared.target, out_dir=out, optimize=optimize.value)
+    image = out / f"{prepared.model.name}-{prepared.board.name}.elf"
+    if firmware.elf != image:
+        shutil.copyfile(firmware.elf, image)
+    typer.echo(str(image))
+    typer.echo(footprint_line(firmware.footprint), err=True)

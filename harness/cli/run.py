@@ -1,0 +1,98 @@
+"""``bench run``: the main job, one case from a model to a checked record."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.options import (
+    BoardOption,
+    JsonOption,
+    ModelOption,
+    Optimize,
+    OptimizeOption,
+    Schedule,
+    ScheduleOption,
+    SramLimitOption,
+)
+
+if TYPE_CHECKING:
+    from harness.experiment.run import Outcome
+
+DEFAULT_STORE = Path("records")
+
+
+def run(
+    board: BoardOption,
+    model: ModelOption,
+    device: Annotated[
+        str, typer.Option("--device", help="auto, qemu, host, or replay:FILE (a capture).")
+    ] = "auto",
+    schedule: ScheduleOption = Schedule.AUTO,
+    sram_limit: SramLimitOption = None,
+    optimize: OptimizeOption = Optimize.CYCLES,
+    inputs: Annotated[
+        Path | None,
+        typer.Option("--inputs", help="An .npz with input0…, or a file the catalog can prepare."),
+    ] = None,
+    save_outputs: Annotated[
+        Path | None, typer.Option("--save-outputs", help="Write output0… to this .npz.")
+    ] = None,
+    warmup: Annotated[
+        int, typer.Option("--warmup", min=0, max=10_000, help="Inferences before the first sample.")
+    ] = 1,
+    repeat: Annotated[
+        int, typer.Option("--repeat", min=1, max=10_000, help="Measured inferences.")
+    ] = 3,
+    per_op: Annotated[bool, typer.Option("--per-op", help="Show what each op took.")] = False,
+    as_json: JsonOption = False,
+    store: Annotated[
+        Path, typer.Option("--store", help="Folder that the record is written into.")
+    ] = DEFAULT_STORE,
+    no_store: Annotated[bool, typer.Option("--no-store", help="Write no record.")] = False,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=1.0, help="Seconds that the device may take in all.")
+    ] = 600.0,
+) -> None:
+    """Run a model on a board and measure latency, SRAM, flash and correctness."""
+    from harness.cli.progress import progress_on_stderr
+    from harness.experiment.case import Case
+    from harness.experiment.outputs import check_outputs_path, write_outputs
+    from harness.experiment.run import run_case
+
+    check_outputs_path(save_outputs)
+    case = Case(
+        board=board,
+        model=model,
+        device=device,
+        schedule=schedule.value,
+        sram_limit=sram_limit,
+        optimize=optimize.value,
+        inputs=inputs,
+        warmup=warmup,
+        repeat=repeat,
+        timeout_s=timeout,
+    )
+    with progress_on_stderr() as report:
+        outcome = run_case(case, store=None if no_store else store, report=report)
+    if save_outputs is not None and outcome.outputs:
+        write_outputs(save_outputs, outcome.outputs, stacked=outcome.stacked)
+    _print(outcome, as_json=as_json, per_op=per_op)
+    if outcome.error is not None:
+        raise outcome.error
+
+
+def _print(outcome: Outcome, *, as_json: bool, per_op: bool) -> None:
+    if as_json:
+        sys.stdout.write(outcome.record.model_dump_json(indent=1) + "\n")
+        return
+    if outcome.outputs:
+        from harness.report.console import stdout_console
+        from harness.report.tables import record_table
+
+        stdout_console().print(record_table(outcome.record, per_op=per_op))
+    if outcome.path is not None:
+        typer.echo(f"record: {outcome.path}", err=True)

@@ -1,0 +1,147 @@
+"""What is to be measured: one model on one board, and how.
+
+A case names things; :func:`prepare` finds them, reads the model and plans its memory. Nothing is
+built and no device is touched before a prepared case exists, so a wrong name, a wrong input or an
+unsupported model is told at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.board.load import load_board
+from harness.board.schema import Board, DeviceKind
+from harness.board.target import Target, target_for
+from harness.errors import DoesNotFitError, UsageError, near_names
+from harness.importer.tflite import read_tflite
+from harness.ir import Graph
+from harness.models.catalog import ModelFile, find_model
+from harness.passes.pipeline import run_passes
+from harness.schedule.plan import Plan
+from harness.schedule.search import plan as make_plan
+from harness.schedule.timeline import what_holds_the_peak
+from harness.schedule.verify import verify_plan
+from harness.units import format_bytes
+
+AUTO_SCHEDULES = ("inplace", "layer")
+"""What ``--schedule auto`` chooses from; the first wins a tie."""
+
+DEVICES = ("auto", "qemu", "host", "replay:FILE")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One case as the user asks for it. Paths and names are not yet looked at."""
+
+    board: str
+    model: str
+    device: str = "auto"
+    schedule: str = "auto"
+    sram_limit: int | None = None
+    optimize: str = "cycles"
+    inputs: Path | None = None
+    warmup: int = 1
+    repeat: int = 3
+    per_op: bool = True
+    timeout_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A case whose model is read and planned.
+
+    ``imported`` is the graph as the file has it, which the reference interprets; ``plan`` is over
+    the graph after the passes, which is what runs. ``kind`` executes it; a replay has the target of
+    the emulated board that was captured.
+    """
+
+    case: Case
+    board: Board
+    target: Target
+    kind: DeviceKind
+    model: ModelFile
+    imported: Graph
+    plan: Plan
+    capture: Path | None = None
+
+
+def prepare(case: Case) -> Prepared:
+    """Find, read and plan what a case names.
+
+    Raises:
+        UsageError: a board, model, device or schedule that does not exist.
+        InputError: the model cannot be read or run, or needs more memory than there is.
+        DeviceNotFoundError: the board has no such device.
+    """
+    kind, capture = device_kind(case.device)
+    board = load_board(case.board)
+    model = find_model(case.model)
+    target = target_for(board, DeviceKind.QEMU if kind is DeviceKind.REPLAY else kind)
+    imported = read_tflite(model.data, name=model.name)
+    plan = choose_plan(run_passes(imported), case.schedule)
+    check_sram(plan, board, case.sram_limit)
+    return Prepared(
+        case=case,
+        board=board,
+        target=target,
+        kind=kind,
+        model=model,
+        imported=imported,
+        plan=plan,
+        capture=capture,
+    )
+
+
+def device_kind(device: str) -> tuple[DeviceKind, Path | None]:
+    """Return the kind that ``--device`` names, and the capture of ``replay:FILE``."""
+    name, _, path = device.partition(":")
+    if name == "replay" and path:
+        return DeviceKind.REPLAY, Path(path)
+    if name == "auto" and not path:
+        return DeviceKind.QEMU, None
+    if name in ("qemu", "host") and not path:
+        return DeviceKind(name), None
+    raise UsageError(f"unknown device {device!r}", hint=near_names(device, DEVICES))
+
+
+def choose_plan(graph: Graph, schedule: str) -> Plan:
+    """Return the verified plan of a schedule; ``auto`` takes the one with the least peak."""
+    names = AUTO_SCHEDULES if schedule == "auto" else (schedule,)
+    plan = min((make_plan(graph, name) for name in names), key=lambda p: p.planned_peak_bytes)
+    verify_plan(plan)
+    return plan
+
+
+def check_sram(plan: Plan, board: Board | None, limit: int | None) -> None:
+    """Raise when the planned peak alone is above the limit or the board's SRAM.
+
+    What the linker adds (static data, stack) is checked by the toolchain, to the byte.
+    """
+    bounds: list[tuple[int, str]] = []
+    if limit is not None:
+        bounds.append((limit, "--sram-limit allows"))
+    if board is not None:
+        bounds.append((board.memory("ram").size_bytes, f"{board.name} has"))
+    if not bounds:
+        return
+    allowed, whose = min(bounds)
+    peak = plan.planned_peak_bytes
+    if peak > allowed:
+        raise DoesNotFitError(
+            f"{plan.graph.name}: schedule {plan.schedule} needs {format_bytes(peak)} of SRAM for "
+            f"activations and scratch, {whose} {format_bytes(allowed)}: "
+            f"{format_bytes(peak - allowed)} too much; {what_holds_the_peak(plan)}",
+            hint=_what_would_help(plan, limit is not None),
+        )
+
+
+def _what_would_help(plan: Plan, limited: bool) -> str:
+    other = [] if plan.schedule == "inplace" else ["try --schedule inplace"]
+    return "; ".join(
+        [
+            *other,
+            "raise --sram-limit" if limited else "take a board with more SRAM (`bench boards`)",
+            "or a model with a smaller input or fewer channels at that op",
+        ]
+    )

@@ -1,0 +1,96 @@
+"""Firmware to capture: what one device measures and answers for the inputs of a case.
+
+The order: upload the inputs, run twice over painted memory, run warm-ups and measured inferences,
+read the outputs, and at last once more op by op. Only the measured inferences make the latency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.devices.clock import Clock
+from harness.devices.protocol import Device
+from harness.errors import NothingMeasuredError
+from harness.experiment.case import Case
+from harness.experiment.outputs import decode_outputs
+from harness.ir import Graph
+from harness.ir.tensor import Array
+from harness.models.preprocess import Inputs
+from harness.telemetry.link import Patience
+from harness.telemetry.messages import Progress, Samples
+from harness.telemetry.session import Session, SramUse
+from harness.toolchain.firmware import Firmware
+
+Report = Callable[[str, int, int], None]
+"""``report(stage, done, total)`` hears of progress; total 0 means that nobody knows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What came back: ticks of inferences and of steps, SRAM, outputs of each sample."""
+
+    clock: Clock
+    latency: Samples
+    steps: Samples
+    sram: SramUse
+    outputs: tuple[tuple[Array, ...], ...]
+    capture: bytes
+
+
+def measure(
+    case: Case, graph: Graph, inputs: Inputs, device: Device, firmware: Firmware, report: Report
+) -> Measured:
+    """Run a firmware on a device and return what it measured.
+
+    Raises:
+        DeviceError: anything between us and the board went wrong; carries the capture.
+        NothingMeasuredError: the run ended without a measured inference.
+    """
+    sizes = [graph.tensor(t).size_bytes for t in graph.outputs]
+    total = case.warmup + len(inputs.samples) * case.repeat
+    latencies: list[Samples] = []
+    outputs: list[tuple[Array, ...]] = []
+    before = 0
+
+    def uploading(done: int, size: int) -> None:
+        report("uploading", done, size)
+
+    def running(progress: Progress) -> None:
+        report("running", before + progress.done, total)
+
+    report("booting", 0, 0)
+    with device.open(firmware) as console:
+        session = Session(console, patience=Patience(silence_s=case.timeout_s))
+        hello = session.hello(build_id=firmware.build_id, model_sha256=firmware.model_sha256)
+        session.load(_bytes(inputs.samples[0]), uploading)
+        report("painting", 0, 0)
+        sram = session.sram()
+        for position, sample in enumerate(inputs.samples):
+            warmup = 0 if position else case.warmup
+            if position:
+                session.load(_bytes(sample), uploading)
+            latencies.append(session.run(warmup=warmup, repeat=case.repeat, on_progress=running))
+            outputs.append(tuple(decode_outputs(graph, session.outputs(sizes))))
+            before += warmup + case.repeat
+        report("counting ops", 0, 0)
+        steps = session.profile()
+    ticks = tuple(ticks for run in latencies for ticks in run.ticks)
+    if not any(ticks):
+        raise NothingMeasuredError(
+            f"{graph.name}: the run ended without a measured inference",
+            hint="the board's clock may stand still; see the capture",
+        )
+    return Measured(
+        clock=device.clock(hello),
+        latency=Samples(ticks, min(run.overhead_ticks for run in latencies)),
+        steps=steps,
+        sram=sram,
+        outputs=tuple(outputs),
+        capture=session.capture.encode(),
+    )
+
+
+def _bytes(sample: tuple[Array, ...]) -> list[bytes]:
+    """Return tensors as a core here has them, little endian."""
+    return [array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes() for array in sample]

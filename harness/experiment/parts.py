@@ -1,0 +1,122 @@
+"""Parts of a record from the values of the line: plan, firmware, what the device measured."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TypedDict
+
+from harness.codegen.sources import Sources
+from harness.devices.clock import Clock, Unit
+from harness.experiment.case import Prepared
+from harness.experiment.measure import Measured
+from harness.ir.macs import graph_macs, graph_parameters, op_macs
+from harness.results.plan_point import plan_point
+from harness.results.record import (
+    FirmwarePart,
+    FlashPart,
+    LatencyPart,
+    ModelPart,
+    OpPart,
+    SchedulePart,
+    ToolchainPart,
+)
+from harness.schedule.plan import Plan
+from harness.telemetry.messages import Samples
+from harness.toolchain.firmware import Firmware
+
+
+class _Figure(TypedDict, total=False):
+    """The one field of a latency or of an op that the clock's unit sets."""
+
+    instructions: int
+    cycles: int
+    latency_s: float
+
+
+def model_part(prepared: Prepared) -> ModelPart:
+    """Return which network runs; work is counted after the passes."""
+    model, graph = prepared.model, prepared.plan.graph
+    return ModelPart(
+        name=model.name,
+        sha256=model.sha256,
+        weights=model.weights.value,
+        macs=graph_macs(graph),
+        parameters=graph_parameters(graph),
+    )
+
+
+def schedule_part(prepared: Prepared) -> SchedulePart:
+    """Return what was asked of the scheduler and what it chose."""
+    point = plan_point(prepared.plan)
+    return SchedulePart(
+        requested=prepared.case.schedule,
+        chosen=point.schedule,
+        recompute_ratio=point.recompute_ratio,
+        segments=point.segments,
+    )
+
+
+def toolchain_part(firmware: Firmware) -> ToolchainPart:
+    """Return what compiled the image."""
+    return ToolchainPart(compiler=firmware.compiler, version=firmware.version, flags=firmware.flags)
+
+
+def firmware_part(firmware: Firmware) -> FirmwarePart:
+    """Return which image it is."""
+    return FirmwarePart(
+        elf=str(firmware.elf), elf_sha256=firmware.elf_sha256, build_id=firmware.build_id
+    )
+
+
+def flash_part(firmware: Firmware) -> FlashPart:
+    """Return what the image takes in flash."""
+    footprint = firmware.footprint
+    return FlashPart(
+        code_bytes=footprint.code_bytes,
+        weights_bytes=footprint.weights_bytes,
+        total_bytes=footprint.flash_bytes,
+    )
+
+
+def latency_part(measured: Measured, warmup: int) -> LatencyPart:
+    """Return the median inference with all samples."""
+    figures = _figures(measured.clock, measured.latency)
+    return LatencyPart(
+        clock=measured.clock.name,
+        overhead_ticks=measured.latency.overhead_ticks,
+        warmup=warmup,
+        samples=figures,
+        **_figure(measured.clock, statistics.median_low(figures)),
+    )
+
+
+def op_parts(plan: Plan, sources: Sources, measured: Measured) -> tuple[OpPart, ...]:
+    """Return all ops in order; a step's figure stands at the last op that it executes."""
+    graph = plan.graph
+    segments = {op: segment.kind for segment in plan.segments for op in segment.ops}
+    figures = dict(zip(sources.steps, _figures(measured.clock, measured.steps), strict=True))
+    return tuple(
+        OpPart(
+            index=position,
+            kind=op.kind,
+            name=graph.tensor(op.outputs[0]).name,
+            macs=op_macs(graph, op),
+            segment=segments[position],
+            **(_figure(measured.clock, figures[position]) if position in figures else _Figure()),
+        )
+        for position, op in enumerate(graph.ops)
+    )
+
+
+def _figures(clock: Clock, samples: Samples) -> tuple[float, ...]:
+    return tuple(clock.measure(ticks, samples.overhead_ticks) for ticks in samples.ticks)
+
+
+def _figure(clock: Clock, figure: float) -> _Figure:
+    match clock.unit:
+        case Unit.INSTRUCTIONS:
+            return {"instructions": int(figure)}
+        case Unit.CYCLES:
+            return {"cycles": int(figure)}
+        case Unit.SECONDS:
+            return {"latency_s": figure}

@@ -1,0 +1,35 @@
+"""Which version of the tool is running, as far as a checkout can tell."""
+
+from __future__ import annotations
+
+import subprocess
+
+from harness import __version__
+from harness.data import data_dir
+from harness.results.record import ToolPart
+
+_GIT_S = 5.0
+
+
+def tool_part() -> ToolPart:
+    """Return version and, in a git checkout of this project, commit and whether it was changed."""
+    root = data_dir("firmware").parent
+    if not (root / ".git").exists():
+        return ToolPart(version=__version__)
+    commit = _git(root.as_posix(), "rev-parse", "HEAD")
+    changes = _git(root.as_posix(), "status", "--porcelain")
+    return ToolPart(version=__version__, git_commit=commit, dirty=bool(changes))
+
+
+def _git(root: str, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", root, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=_GIT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,23 @@
+"""A plan for people: peak, what holds it, and a memory timeline."""
+
+from __future__ import annotations
+
+from harness.results.plan_point import plan_point
+from harness.schedule.plan import Plan
+from harness.schedule.timeline import timeline, what_holds_the_peak
+from harness.units import format_bytes, format_count
+
+
+def plan_text(plan: Plan, *, weights: str, width: int) -> str:
+    """Return a plan as text, at most ``width`` columns wide."""
+    point = plan_point(plan)
+    return "\n".join(
+        [
+            f"{point.model}: schedule {point.schedule}, {format_count(point.macs)} MACs, "
+            f"weights: {weights}",
+            f"peak {format_bytes(point.planned_peak_bytes)}: arena {point.arena_bytes:,} B, "
+            f"scratch above it {point.scratch_bytes:,} B; {what_holds_the_peak(plan)}",
+            "",
+            timeline(plan, width),
+        ]
+    )

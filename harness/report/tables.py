@@ -1,0 +1,224 @@
+"""Records, plans and lists as tables for a terminal.
+
+Figures of different kinds never share a column; a spread is shown beside every median.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from harness.results.record import LatencyPart, OpPart, Record, SramPart
+from harness.units import format_bytes, format_count, format_seconds
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.board.schema import Board
+    from harness.experiment.health import Check
+    from harness.models.schema import Entry
+    from harness.toolchain.firmware import Footprint
+
+_STATE_STYLES = {"ok": "green", "missing": "bold red", "optional": "yellow"}
+
+
+def _table(*columns: str, title: str = "", right: Sequence[str] = ()) -> Table:
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left")
+    return table
+
+
+def record_table(record: Record, *, per_op: bool = False) -> RenderableType:
+    """Return what a person wants to know of one case, most important first."""
+    parts: list[RenderableType] = [_headline(record), _figures(record)]
+    if record.sram is not None:
+        parts.append(_gaps(record.sram))
+    if per_op and record.ops:
+        parts.append(_per_op(record.ops))
+    parts += [Text(f"warning: {warning}", style="yellow") for warning in record.warnings]
+    return Group(*parts)
+
+
+def _headline(record: Record) -> Text:
+    assert record.model is not None
+    assert record.board is not None
+    assert record.device is not None
+    text = Text()
+    text.append(record.model.name, style="bold")
+    text.append(f" on {record.board.name} ({record.board.mcu}, {record.board.core}), ")
+    text.append(record.device.kind, style="bold")
+    if record.device.detail:
+        text.append(f" {record.device.detail}")
+    if record.device.stand_in:
+        text.append(", a stand-in for the board")
+    text.append(f"\nweights: {record.model.weights}")
+    if record.model.weights == "synthetic":
+        text.append(" (seeded; figures hold for the architecture, answers mean nothing)")
+    return text
+
+
+def _figures(record: Record) -> Table:
+    table = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
+    table.add_column("what", style="cyan", no_wrap=True)
+    table.add_column("figure")
+    if record.correctness is not None:
+        right = record.correctness.bit_exact
+        verdict = Text("bit-exact", "green") if right else Text("DIFFER", "bold red")
+        verdict.append("" if right else f", by up to {record.correctness.max_abs_diff:g}")
+        table.add_row("outputs", verdict)
+    if record.answer is not None:
+        table.add_row("answer", record.answer)
+    if record.latency is not None:
+        table.add_row("latency", _latency(record.latency))
+    if record.model is not None:
+        table.add_row("work", f"{format_count(record.model.macs)} MACs{_per_mac(record)}")
+    if record.sram is not None:
+        table.add_row("SRAM planned", _planned(record.sram))
+        table.add_row("SRAM linked", format_bytes(record.sram.linked_bytes))
+        if record.sram.measured_peak_bytes is not None:
+            table.add_row("SRAM measured", format_bytes(record.sram.measured_peak_bytes))
+    if record.flash is not None:
+        flash = record.flash
+        table.add_row(
+            "flash",
+            f"{format_bytes(flash.total_bytes)}: code {format_count(flash.code_bytes)} B, "
+            f"weights {format_count(flash.weights_bytes)} B",
+        )
+    if record.schedule is not None:
+        table.add_row("schedule", _schedule(record))
+    return table
+
+
+def _latency(latency: LatencyPart) -> str:
+    n = len(latency.samples)
+    if latency.latency_s is not None:
+        figure, samples = format_seconds(latency.latency_s), latency.samples
+        spread = format_seconds(max(samples) - min(samples))
+    else:
+        count = latency.instructions if latency.instructions is not None else latency.cycles
+        unit = "instructions" if latency.instructions is not None else "cycles"
+        figure = f"{format_count(count or 0)} {unit}"
+        spread = format_count(round(max(latency.samples) - min(latency.samples)))
+    return f"{figure} (median, n = {n}, spread {spread}; clock: {latency.clock})"
+
+
+def _per_mac(record: Record) -> str:
+    assert record.model is not None
+    if record.latency is None or record.latency.instructions is None or not record.model.macs:
+        return ""
+    return f", {record.latency.instructions / record.model.macs:.2f} instructions each"
+
+
+def _planned(sram: SramPart) -> str:
+    return (
+        f"{format_bytes(sram.planned_peak_bytes)}: arena {format_count(sram.arena_bytes)} B, "
+        f"scratch above it {format_count(sram.scratch_bytes)} B"
+    )
+
+
+def _schedule(record: Record) -> str:
+    assert record.schedule is not None
+    schedule = record.schedule
+    kinds = [segment.kind for segment in schedule.segments]
+    counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
+    chosen = schedule.chosen
+    if schedule.requested != schedule.chosen:
+        chosen = f"{schedule.requested}, which chose {schedule.chosen}"
+    return f"{chosen} ({counts}; recompute {schedule.recompute_ratio:.2f})"
+
+
+def _gaps(sram: SramPart) -> Table:
+    table = _table("SRAM, from planned over linked to measured", "bytes", right=("bytes",))
+    table.add_row("planned", format_count(sram.planned_peak_bytes))
+    for gap in sram.gaps:
+        table.add_row(f"  {gap.what}", f"{gap.bytes:+,}")
+    if sram.measured_peak_bytes is not None:
+        table.add_row("measured", format_count(sram.measured_peak_bytes))
+    else:
+        table.add_row("linked", format_count(sram.linked_bytes))
+    return table
+
+
+def _per_op(ops: Sequence[OpPart]) -> Table:
+    unit = next(
+        (u for u in ("instructions", "cycles", "latency_s") if any(getattr(o, u) for o in ops)),
+        "instructions",
+    )
+    title = {"latency_s": "seconds"}.get(unit, unit)
+    columns = ("op", "kind", "name", "segment", "MACs", title, "share", "a MAC")
+    table = _table(*columns, right=("op", "MACs", title, "share", "a MAC"))
+    total = sum(getattr(op, unit) or 0 for op in ops) or 1
+    for op in ops:
+        figure = getattr(op, unit)
+        shown = "" if figure is None else f"{figure:.6f}" if unit == "latency_s" else f"{figure:,}"
+        table.add_row(
+            str(op.index),
+            op.kind,
+            _short(op.name),
+            op.segment,
+            format_count(op.macs) if op.macs else "",
+            shown,
+            "" if figure is None else f"{figure / total:.1%}",
+            f"{figure / op.macs:.2f}" if figure and op.macs and unit != "latency_s" else "",
+        )
+    return table
+
+
+def _short(name: str, width: int = 32) -> str:
+    """Return the end of a long tensor name, which is where such names differ."""
+    return name if len(name) <= width else "…" + name[-(width - 1) :]
+
+
+def boards_table(boards: Sequence[Board]) -> Table:
+    """Return the boards with what decides whether a model fits, and what emulates them."""
+    table = _table(
+        "board", "mcu", "core", "clock", "SRAM", "flash", "QEMU", right=("clock", "SRAM", "flash")
+    )
+    for board in boards:
+        machine = "none"
+        if board.emulation is not None:
+            machine = board.emulation.machine + (" (stand-in)" if board.emulation.stand_in else "")
+        table.add_row(
+            board.name,
+            board.mcu,
+            board.core.value,
+            f"{board.clock_hz / 1e6:g} MHz",
+            f"{board.memory('ram').size_bytes:,} B",
+            f"{board.memory('flash').size_bytes:,} B",
+            machine,
+        )
+    return table
+
+
+def models_table(models: Sequence[tuple[Entry, Path | None]]) -> Table:
+    """Return the catalog with where each file would come from."""
+    table = _table("model", "task", "file", "licence", "at hand", right=("file",))
+    for entry, path in models:
+        here = "yes" if path else "recipe" if entry.recipe else "download"
+        table.add_row(entry.name, entry.task, f"{entry.size_bytes:,} B", entry.licence, Text(here))
+    return table
+
+
+def footprint_line(footprint: Footprint) -> str:
+    """Return in one line what an image takes."""
+    return (
+        f"flash {footprint.flash_bytes:,} B (code {footprint.code_bytes:,}, weights "
+        f"{footprint.weights_bytes:,}); SRAM {footprint.linked_sram_bytes:,} B (arena "
+        f"{footprint.arena_bytes:,}, static {footprint.static_bytes:,}, stack reserved "
+        f"{footprint.stack_reserved_bytes:,})"
+    )
+
+
+def health_table(checks: Sequence[Check]) -> Table:
+    """Return what ``bench doctor`` found, a row a check."""
+    table = _table("what", "state", "found", "how to get it")
+    for check in checks:
+        state = Text(check.state.value, style=_STATE_STYLES[check.state.value])
+        table.add_row(check.what, state, check.found, check.remedy)
+    return table

@@ -1,0 +1,52 @@
+"""A plan in numbers, as ``bench plan --json`` prints it and as a record carries its schedule."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.ir.macs import graph_macs, op_macs
+from harness.results.record import Count, SegmentPart
+from harness.schedule.plan import Plan
+
+
+class PlanPoint(BaseModel):
+    """One plan; bytes and MACs are exact.
+
+    ``input_resident`` says that ``planned_peak_bytes`` includes the input tensor.
+    ``recompute_ratio`` is MACs executed over MACs of the network.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    schedule: str
+    planned_peak_bytes: Count
+    arena_bytes: Count
+    scratch_bytes: Count
+    input_resident: bool
+    macs: Count
+    recompute_ratio: float
+    segments: tuple[SegmentPart, ...]
+
+
+def plan_point(plan: Plan) -> PlanPoint:
+    """Return a plan in numbers."""
+    graph = plan.graph
+    macs = graph_macs(graph)
+    executed = sum(op_macs(graph, graph.ops[op]) for s in plan.segments for op in s.ops)
+    return PlanPoint(
+        model=graph.name,
+        schedule=plan.schedule,
+        planned_peak_bytes=plan.planned_peak_bytes,
+        arena_bytes=plan.arena_bytes,
+        scratch_bytes=plan.scratch_bytes,
+        input_resident=all(
+            plan.allocation(t).size_bytes >= graph.tensor(t).size_bytes for t in graph.inputs
+        ),
+        macs=macs,
+        recompute_ratio=executed / macs if macs else 1.0,
+        segments=tuple(
+            SegmentPart(kind=s.kind, first_op=s.ops.start, last_op=s.ops.stop - 1)
+            for s in plan.segments
+        ),
+    )
