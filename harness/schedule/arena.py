@@ -1,25 +1,33 @@
 """Arena: an offset for each block such that blocks alive together do not overlap.
 
-This is two-dimensional packing with one coordinate given (NP-hard in general; TensorFlow Lite
-Micro's greedy planner and Pisarchyk & Lee, arXiv:2001.03288, place by size). Several cheap orders
-are tried and the best is taken; the search stops as soon as the lower bound is met, the largest
-number of bytes alive at once, which no plan can beat:
+This is two-dimensional packing with one coordinate given, NP-hard in general. Cheap ways are tried
+first, the best packing is kept, and the search stops as soon as the lower bound is met: the largest
+number of bytes alive at once, which no arena can beat.
 
 1. *both ends*: in order of time, blocks go to the two ends of an arena of exactly that many bytes
-   in turn. On a chain of ops two blocks are alive at a time, so this always meets the bound.
-2. *first fit*, each block at the lowest offset free, in several orders.
-3. *bumping*: blocks that stick out highest are placed earlier in the next round, for a bounded
-   number of rounds. All of it is deterministic.
+   in turn. On a chain of ops two tensors are alive at a time and scratch fits between them, so
+   this meets the bound (a chain with a strided op in place may not have such a packing at all).
+2. *first fit*: each block at the lowest offset free, in several orders, by size foremost, as
+   Pisarchyk and Lee found good (arXiv:2001.03288).
+3. *bumping*: blocks that stick out highest are placed earlier in the next round.
+4. *branch and bound* (``exact``), which proves a small packing the best.
+
+All of it is deterministic and bounded by counts, not by a clock.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from harness.schedule.exact import search
 from harness.schedule.lifetime import Block
 
-_BUDGET = 40_000
-"""Placements of single blocks before the search for a better packing is given up."""
+_BUMPED_BLOCKS = 40_000
+"""How many blocks all rounds of bumping together may place."""
+
+_EXACT_STEPS = 5_000
+_EXACT_BLOCKS = 200
+"""How long and on how many blocks (it recurses once for each) branch and bound is tried."""
 
 Neighbours = list[list[tuple[int, int, int]]]
 """For each block, those alive together with it: (other, own bytes then, its bytes then)."""
@@ -27,17 +35,19 @@ Neighbours = list[list[tuple[int, int, int]]]
 
 def place(blocks: Sequence[Block]) -> tuple[int, ...]:
     """Return the offset of each block, in bytes; the peak is as low as the search found."""
-    neighbours = _neighbours(blocks)
+    if not blocks:
+        return ()
     bound = lower_bound(blocks)
-    best: tuple[int, ...] = ()
-    best_peak: int | None = None
-    for offsets in _candidates(blocks, neighbours, bound):
-        peak = _peak(blocks, offsets)
-        if best_peak is None or peak < best_peak:
-            best, best_peak = tuple(offsets), peak
-        if best_peak == bound:
-            break
-    return best
+    best: Sequence[int] = ()
+    peak = sum(block.size_bytes for block in blocks) + 1
+    for offsets in _candidates(blocks, _neighbours(blocks), bound):
+        if _peak(blocks, offsets) < peak:
+            best, peak = offsets, _peak(blocks, offsets)
+        if peak == bound:
+            return tuple(best)
+    if len(blocks) <= _EXACT_BLOCKS:
+        best = search(blocks, peak=peak, bound=bound, steps=_EXACT_STEPS) or best
+    return tuple(best)
 
 
 def lower_bound(blocks: Sequence[Block]) -> int:
@@ -58,7 +68,8 @@ def _candidates(
     blocks: Sequence[Block], neighbours: Neighbours, bound: int
 ) -> Iterator[Sequence[int]]:
     """Yield packings, the most promising first."""
-    by_time = sorted(range(len(blocks)), key=lambda i: (blocks[i].first, -blocks[i].size_bytes))
+    # Scratch comes after the tensors of its segment, so that it fills what lies between them.
+    by_time = sorted(range(len(blocks)), key=lambda i: (blocks[i].first, not blocks[i].is_tensor))
     for start_high in (False, True):
         yield _both_ends(blocks, neighbours, by_time, bound, start_high=start_high)
     orders = [sorted(range(len(blocks)), key=key) for key in _orders(blocks)]
@@ -137,7 +148,7 @@ def _bumped(
 ) -> Iterator[Sequence[int]]:
     """Yield first-fit packings in which the blocks that stuck out highest come ever earlier."""
     order = list(order)
-    for _ in range(_BUDGET // max(1, len(blocks))):
+    for _ in range(_BUMPED_BLOCKS // max(1, len(blocks))):
         offsets = _first_fit(blocks, neighbours, order)
         yield offsets
         peak = _peak(blocks, offsets)

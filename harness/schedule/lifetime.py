@@ -47,6 +47,11 @@ class Block:
     pieces: tuple[Piece, ...]
 
     @property
+    def is_tensor(self) -> bool:
+        """Whether tensors lie here, not scratch."""
+        return self.purpose is Purpose.TENSOR
+
+    @property
     def size_bytes(self) -> int:
         """Bytes of the largest piece."""
         return self.pieces[0].size_bytes
