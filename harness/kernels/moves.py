@@ -130,11 +130,9 @@ def _byte_steps(tensor: Tensor) -> tuple[int, ...]:
 
 def _move(element_bytes: int, axes: Iterable[Axis], x: Operand = X, y: Operand = Y) -> Call:
     """Return the call that walks ``axes``, steps in bytes, moving one element at each position."""
-    walk = joined((*axes, Axis(element_bytes, 1, 1)))
-    run = 1
+    walk, run = joined((*axes, Axis(element_bytes, 1, 1))), 1
     if walk and (walk[-1].x_step, walk[-1].y_step) == (1, 1):
-        *walk, last = walk
-        run = last.length
+        walk, run = walk[:-1], walk[-1].length
     walk = padded(walk, _AXES)
     parameters: Fields = {
         "run": run,

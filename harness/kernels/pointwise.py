@@ -50,7 +50,7 @@ def quantize(graph: Graph, op: Quantize) -> tuple[Call, ...]:
         return lookup(graph, op)
     if x.dtype is DType.FLOAT32:
         q = prepare_quantize(graph, op)
-        from_float = {
+        from_float: Fields = {
             "size": x.elements,
             "y": _element(y.dtype),
             "scale": q.scale,
