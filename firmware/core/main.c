@@ -45,9 +45,10 @@ static void refuse(tlm_error_t code, uint32_t detail)
     answer.body_bytes = 0;
 }
 
-static tlm_hello_t hello(void)
+static void answer_hello(void)
 {
-    tlm_hello_t facts = {
+    tlm_hello_t *hello = &answer.head.hello;
+    *hello = (tlm_hello_t){
         .protocol_version = TLM_PROTOCOL_VERSION,
         .clock_kind = (uint8_t)clk_info.kind,
         .clock_counts = clock_counts,
@@ -60,9 +61,9 @@ static tlm_hello_t hello(void)
         .arena_bytes = model_arena_bytes,
         .staging_bytes = sram_staging().size_bytes,
     };
-    memcpy(facts.build_id, identity.build_id, sizeof facts.build_id);
-    memcpy(facts.model_sha256, model_sha256, sizeof facts.model_sha256);
-    return facts;
+    memcpy(hello->build_id, identity.build_id, sizeof hello->build_id);
+    memcpy(hello->model_sha256, model_sha256, sizeof hello->model_sha256);
+    answer.head_bytes = sizeof *hello;
 }
 
 static void answer_load(const tlm_frame_t *request)
@@ -179,8 +180,7 @@ static void do_request(const tlm_frame_t *request)
     answer.body_bytes = 0;
     switch (request->type) {
     case TLM_HELLO:
-        answer.head.hello = hello();
-        answer.head_bytes = sizeof answer.head.hello;
+        answer_hello();
         break;
     case TLM_LOAD:
         answer_load(request);
@@ -208,8 +208,8 @@ int main(void)
     board_init();
     clock_counts = clk_init() == 0;
     inputs_init();
-    const tlm_hello_t facts = hello();
-    tlm_send_event(TLM_BOOT, &facts, sizeof facts);
+    answer_hello();
+    tlm_send_event(TLM_BOOT, &answer.head.hello, answer.head_bytes);
     for (;;) {
         tlm_frame_t request;
         if (!tlm_receive(&request)) {

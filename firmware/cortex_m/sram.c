@@ -21,3 +21,9 @@ sram_region_t sram_stack(void)
         .size_bytes = (uint32_t)((uintptr_t)_stack_end - (uintptr_t)_stack_begin),
     };
 }
+
+__attribute__((naked)) uint8_t *sram_stack_pointer(void)
+{
+    __asm volatile("mov r0, sp \n"
+                   "bx  lr     \n");
+}

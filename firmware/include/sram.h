@@ -23,4 +23,10 @@ sram_region_t sram_staging(void);
 /* Returns the stack, its lowest address first; empty where the stack is not ours to measure. */
 sram_region_t sram_stack(void);
 
+/*
+ * Returns the stack pointer of the caller: all of the stack below it is free, until the caller
+ * calls something. Null where the stack is not ours to measure.
+ */
+uint8_t *sram_stack_pointer(void);
+
 #endif

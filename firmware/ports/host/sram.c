@@ -16,3 +16,8 @@ sram_region_t sram_stack(void)
 {
     return (sram_region_t){.begin = NULL, .size_bytes = 0};
 }
+
+uint8_t *sram_stack_pointer(void)
+{
+    return NULL;
+}
