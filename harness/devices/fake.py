@@ -1,0 +1,253 @@
+"""A board that exists only here: it speaks PROTOCOL.md, and misbehaves when told to.
+
+It keeps the session and its error paths honest where no emulator runs, and runs in virtual time:
+a wait of a minute takes none. Its "inference" adds one to every input byte.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from harness.telemetry.frames import Decoder, Frame, encode
+from harness.telemetry.messages import (
+    ANSWER,
+    ERROR,
+    PROTOCOL_VERSION,
+    AskHello,
+    ClockKind,
+    ErrorCode,
+    EventType,
+    Hello,
+    Load,
+    Output,
+    Paint,
+    Profile,
+    Run,
+)
+
+TICKS = 1000
+OVERHEAD_TICKS = 10
+INFERENCE_S = 0.01
+
+
+@dataclass(slots=True, kw_only=True)
+class Trouble:
+    """What goes wrong.
+
+    ``mute_after`` is the number of requests it hears before it falls silent, ``reset_after`` the
+    number of inferences before it starts again from boot. ``flip`` and ``drop`` are chances per
+    byte, both ways. ``babble`` is sent instead of all answers, for ever.
+    """
+
+    mute_after: int | None = None
+    reset_after: int | None = None
+    flip: float = 0.0
+    drop: float = 0.0
+    babble: bytes = b""
+
+
+@dataclass(slots=True, kw_only=True)
+class Facts:
+    """What the board is."""
+
+    build_id: str = "00" * 8
+    model_sha256: str = "00" * 32
+    input_bytes: int = 3000
+    step_count: int = 100
+    staging_bytes: int = 4096
+    chunk_bytes: int = 1024
+    samples_max: int = 64
+    clock_counts: bool = True
+
+
+@dataclass(slots=True)
+class FakeBoard:
+    """A console with a board behind it; ``now`` is the virtual time, in seconds."""
+
+    facts: Facts = field(default_factory=Facts)
+    trouble: Trouble = field(default_factory=Trouble)
+    seed: int = 0
+    time_s: float = 0.0
+    inferences: int = 0
+    _random: Random = field(init=False)
+    _decoder: Decoder = field(init=False, default_factory=Decoder)
+    _sent: bytearray = field(init=False, default_factory=bytearray)
+    _inputs: bytes = field(init=False, default=b"")
+    _outputs: bytes = field(init=False, default=b"")
+    _last: tuple[Frame, Frame] | None = field(init=False, default=None)
+    _requests: int = field(init=False, default=0)
+    _events: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self._random = Random(self.seed)
+        self._boot()
+
+    def now(self) -> float:
+        """Return the virtual time."""
+        return self.time_s
+
+    def read(self, timeout_s: float) -> bytes:
+        """Return what the board has sent; an empty line lets time pass."""
+        if self.trouble.babble:
+            self._sent += self.trouble.babble
+        if not self._sent:
+            self.time_s += timeout_s
+            return b""
+        self.time_s += 0.001
+        data, self._sent = bytes(self._sent), bytearray()
+        return self._damage(data)
+
+    def write(self, data: bytes) -> None:
+        """Let the board hear ``data`` and act on it."""
+        damaged = self._decoder.damaged
+        for request in self._decoder.feed(self._damage(data)):
+            self._hear(request)
+        for _ in range(self._decoder.damaged - damaged):
+            self._send_event(EventType.DAMAGED)
+
+    def _hear(self, request: Frame) -> None:
+        if self.trouble.mute_after is not None and self._requests >= self.trouble.mute_after:
+            return
+        if self._last is None or self._last[0] != request:
+            self._requests += 1
+            answer = self._do(request)
+            if answer is None:
+                return
+            self._last = (request, answer)
+        self._send(self._last[1])
+
+    def _do(self, request: Frame) -> Frame | None:
+        """Return the answer, or None when the board started again instead."""
+        answers: dict[int, Callable[[bytes], bytes | tuple[ErrorCode, int] | None]] = {
+            AskHello.TYPE: lambda _: self._hello(),
+            Load.TYPE: self._load,
+            Run.TYPE: self._run,
+            Profile.TYPE: self._profile,
+            Paint.TYPE: self._paint,
+            Output.TYPE: self._output,
+        }
+        if request.type not in answers:
+            refusal = struct.pack("<II", ErrorCode.UNKNOWN_REQUEST, request.type)
+            return Frame(ERROR, request.sequence, refusal)
+        match answers[request.type](request.payload):
+            case bytes(payload):
+                return Frame(request.type | ANSWER, request.sequence, payload)
+            case (code, detail):
+                return Frame(ERROR, request.sequence, struct.pack("<II", code, detail))
+            case None:
+                return None
+
+    def _boot(self) -> None:
+        self._inputs, self._last, self._events = b"", None, 0
+        self._send_event(EventType.BOOT, self._hello())
+
+    def _hello(self) -> bytes:
+        facts = self.facts
+        return Hello.LAYOUT.pack(
+            PROTOCOL_VERSION,
+            ClockKind.TIMER,
+            facts.clock_counts,
+            25_000_000,
+            bytes.fromhex(facts.build_id),
+            bytes.fromhex(facts.model_sha256),
+            facts.chunk_bytes,
+            facts.samples_max,
+            facts.input_bytes,
+            facts.input_bytes,
+            facts.step_count,
+            2 * facts.input_bytes,
+            facts.staging_bytes,
+        )
+
+    @property
+    def _is_staged(self) -> bool:
+        return self.facts.staging_bytes >= self.facts.input_bytes
+
+    def _load(self, payload: bytes) -> bytes | tuple[ErrorCode, int]:
+        (offset,) = struct.unpack_from("<I", payload)
+        data = payload[4:]
+        if offset > len(self._inputs) or offset + len(data) > self.facts.input_bytes:
+            return ErrorCode.BAD_RANGE, len(self._inputs)
+        self._inputs = self._inputs[:offset] + data + self._inputs[offset + len(data) :]
+        return struct.pack("<I", len(self._inputs))
+
+    def _refusal(self, inferences: int) -> tuple[ErrorCode, int] | None:
+        if not self.facts.clock_counts:
+            return ErrorCode.CLOCK_STOPPED, 0
+        if len(self._inputs) != self.facts.input_bytes:
+            return ErrorCode.INPUTS_MISSING, len(self._inputs)
+        if not self._is_staged and inferences != 1:
+            return ErrorCode.LOAD_EACH_TIME, self.facts.staging_bytes
+        return None
+
+    def _infer(self) -> None:
+        self.time_s += INFERENCE_S
+        self.inferences += 1
+        self._outputs = bytes((byte + 1) % 256 for byte in self._inputs)
+        if not self._is_staged:
+            self._inputs = b""
+
+    def _run(self, payload: bytes) -> bytes | tuple[ErrorCode, int] | None:
+        warmup, repeat = struct.unpack("<II", payload)
+        total = warmup + repeat
+        if (refusal := self._refusal(total)) is not None:
+            return refusal
+        self._send_progress(0, total)
+        for done in range(1, total + 1):
+            if self.inferences == self.trouble.reset_after:
+                self._boot()
+                return None
+            self._infer()
+            self._send_progress(done, total)
+        return _samples([TICKS] * repeat)
+
+    def _profile(self, payload: bytes) -> bytes | tuple[ErrorCode, int]:
+        if (refusal := self._refusal(1)) is not None:
+            return refusal
+        (first,) = struct.unpack("<I", payload)
+        self._infer()
+        steps = range(first, min(self.facts.step_count, first + self.facts.samples_max))
+        return _samples([TICKS + step for step in steps])
+
+    def _paint(self, payload: bytes) -> bytes | tuple[ErrorCode, int]:
+        if (refusal := self._refusal(1)) is not None:
+            return refusal
+        self._infer()
+        # The last 100 bytes of the arena stay untouched.
+        arena = (self._outputs + self._outputs)[:-100] + payload * 100
+        inverse = bytes((payload[0] ^ 0xFF,))
+        return struct.pack(
+            "<5I", len(arena) - 100, arena.count(payload), arena.count(inverse), 300, 200
+        )
+
+    def _output(self, payload: bytes) -> bytes:
+        offset, size = struct.unpack("<II", payload)
+        return self._outputs[offset : offset + min(size, self.facts.chunk_bytes)]
+
+    def _send_progress(self, done: int, total: int) -> None:
+        self._send_event(EventType.PROGRESS, struct.pack("<IIQ", done, total, TICKS))
+
+    def _send_event(self, kind: EventType, payload: bytes = b"") -> None:
+        self._send(Frame(kind, self._events % 256, payload))
+        self._events += 1
+
+    def _send(self, frame: Frame) -> None:
+        self._sent += encode(frame)
+
+    def _damage(self, data: bytes) -> bytes:
+        if not self.trouble.flip and not self.trouble.drop:
+            return data
+        kept = (byte for byte in data if self._random.random() >= self.trouble.drop)
+        return bytes(
+            byte ^ (1 << self._random.randrange(8))
+            if self._random.random() < self.trouble.flip
+            else byte
+            for byte in kept
+        )
+
+
+def _samples(ticks: list[int]) -> bytes:
+    return struct.pack(f"<II{len(ticks)}Q", OVERHEAD_TICKS, len(ticks), *ticks)

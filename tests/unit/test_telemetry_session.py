@@ -1,0 +1,214 @@
+"""A session against a board that misbehaves: a bounded wait, the right error, the capture kept."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.devices.fake import OVERHEAD_TICKS, TICKS, Facts, FakeBoard, Trouble
+from harness.errors import (
+    CorruptStreamError,
+    DeviceError,
+    FirmwareFaultError,
+    NoAnswerError,
+    WrongFirmwareError,
+)
+from harness.telemetry.capture import Capture, Direction
+from harness.telemetry.frames import Decoder, Frame, encode
+from harness.telemetry.link import Patience
+from harness.telemetry.messages import AskHello, EventType, Load, Progress, Run
+from harness.telemetry.session import Session
+
+BUILD, MODEL = "01" * 8, "02" * 32
+INPUT = bytes(i % 256 for i in range(3000))
+OUTPUT = bytes((i + 1) % 256 for i in range(3000))
+
+
+def board(trouble: Trouble | None = None, **facts: int) -> FakeBoard:
+    return FakeBoard(
+        facts=Facts(build_id=BUILD, model_sha256=MODEL, **facts), trouble=trouble or Trouble()
+    )
+
+
+def greeted(fake: FakeBoard) -> Session:
+    session = Session(fake, now=fake.now)
+    session.hello(build_id=BUILD, model_sha256=MODEL)
+    return session
+
+
+def requests(capture: Capture) -> list[Frame]:
+    decoder = Decoder()
+    sent = (t.data for t in capture.traffic if t.direction is Direction.TO_BOARD)
+    return [frame for data in sent for frame in decoder.feed(data)]
+
+
+def test_a_run_on_a_sound_line() -> None:
+    session = greeted(board())
+    session.load([INPUT[:1000], INPUT[1000:]])
+    heard: list[Progress] = []
+    samples = session.run(warmup=2, repeat=3, on_progress=heard.append)
+    assert samples.ticks == (TICKS,) * 3
+    assert samples.overhead_ticks == OVERHEAD_TICKS
+    assert [p.done for p in heard] == [0, 1, 2, 3, 4, 5]
+    assert session.outputs([1000, 2000]) == [OUTPUT[:1000], OUTPUT[1000:]]
+    assert session.profile().ticks == tuple(TICKS + step for step in range(100))
+
+
+def test_more_samples_than_one_answer_holds_come_in_several() -> None:
+    fake = board(samples_max=4)
+    session = greeted(fake)
+    session.load([INPUT])
+    heard: list[Progress] = []
+    assert len(session.run(warmup=1, repeat=10, on_progress=heard.append).ticks) == 10
+    assert fake.inferences == 11
+    assert heard[-1] == Progress(done=11, total=11, ticks=TICKS)
+
+
+def test_inputs_go_up_again_before_each_inference_where_the_board_cannot_keep_them() -> None:
+    fake = board(staging_bytes=100)
+    session = greeted(fake)
+    session.load([INPUT])
+    assert len(session.run(warmup=1, repeat=3).ticks) == 3
+    assert session.sram().arena_touched == 5900
+    uploads = [
+        r for r in requests(session.capture) if r.type == Load.TYPE and r.payload[:4] == b"\0" * 4
+    ]
+    assert len(uploads) == 1 + 4 + 2
+    assert session.outputs([3000]) == [OUTPUT]
+
+
+def test_painting_tells_bytes_that_only_look_untouched() -> None:
+    session = greeted(board())
+    session.load([b"\xa4" * 3000])  # the fake's outputs are then all 0xA5, which is the pattern
+    use = session.sram()
+    assert (use.arena_touched, use.arena_high_water) == (5900, 5900)
+    assert (use.stack_high_water, use.stack_entry) == (300, 200)
+
+
+@pytest.mark.parametrize("trouble", [Trouble(flip=1e-3), Trouble(drop=1e-3)], ids=["flip", "drop"])
+@pytest.mark.parametrize("seed", range(10))
+def test_lost_and_damaged_bytes_cost_time_and_nothing_else(trouble: Trouble, seed: int) -> None:
+    fake = FakeBoard(
+        facts=Facts(build_id=BUILD, model_sha256=MODEL, chunk_bytes=256), trouble=trouble, seed=seed
+    )
+    session = greeted(fake)
+    session.load([INPUT])
+    assert session.run(warmup=1, repeat=20).ticks == (TICKS,) * 20
+    assert fake.inferences == 21  # a request that came twice was done once
+    assert session.outputs([3000]) == [OUTPUT]
+    assert fake.time_s < 30.0
+
+
+def test_a_board_that_never_says_hello() -> None:
+    fake = board(Trouble(mute_after=0))
+    fake.read(0)  # its boot message went by unread
+    with pytest.raises(NoAnswerError, match="said nothing for 10 s") as caught:
+        greeted(fake)
+    assert 10.0 <= fake.time_s < 11.0
+    assert len(requests(Capture.decode(caught.value.capture))) == 20
+
+
+def test_a_board_that_stops_halfway() -> None:
+    fake = board(Trouble(mute_after=3))
+    session = greeted(fake)
+    with pytest.raises(NoAnswerError, match="LOAD: the board said nothing for 60 s"):
+        session.load([INPUT])
+    assert fake.time_s < 62.0
+
+
+def test_a_board_that_resets_itself() -> None:
+    session = greeted(board(Trouble(reset_after=3)))
+    session.load([INPUT])
+    with pytest.raises(FirmwareFaultError, match="reset itself during RUN") as caught:
+        session.run(warmup=0, repeat=10)
+    assert caught.value.capture.startswith(b"bench-capture 1\n")
+
+
+@pytest.mark.parametrize("babble", [b"Hello World!\r\n", bytes(range(256)) * 64, b"\0" * 4096])
+def test_a_flooding_board(babble: bytes) -> None:
+    fake = board(Trouble(babble=babble, mute_after=0))
+    session = Session(fake, patience=Patience(useless_bytes_max=1 << 16), now=fake.now)
+    with pytest.raises(CorruptStreamError, match="no answer in"):
+        session.hello(build_id=BUILD, model_sha256=MODEL)
+    assert fake.time_s < 11.0
+
+
+def test_a_firmware_of_another_build_or_model_is_refused() -> None:
+    fake = board()
+    session = Session(fake, now=fake.now)
+    with pytest.raises(WrongFirmwareError, match="runs build 0101010101010101") as caught:
+        session.hello(build_id="ff" * 8, model_sha256=MODEL)
+    assert caught.value.exit_code == 3
+    with pytest.raises(WrongFirmwareError, match="runs model 0202020202020202"):
+        session.hello(build_id=BUILD, model_sha256="ff" * 32)
+
+
+def test_a_board_of_another_protocol_version_is_refused() -> None:
+    class Older:
+        def read(self, timeout_s: float) -> bytes:
+            return encode(Frame(0x81, 1, b"\x63\x00"))
+
+        def write(self, data: bytes) -> None:
+            pass
+
+    with pytest.raises(CorruptStreamError, match="protocol version 99, this is 1"):
+        Session(Older()).hello(build_id=BUILD, model_sha256=MODEL)
+
+
+def test_a_clock_that_stands_still_is_told() -> None:
+    session = greeted(board(clock_counts=False))
+    session.load([INPUT])
+    with pytest.raises(FirmwareFaultError, match="RUN: the board has a clock that stands still"):
+        session.run(warmup=0, repeat=1)
+
+
+def test_inputs_of_another_size_are_not_sent() -> None:
+    session = greeted(board())
+    with pytest.raises(CorruptStreamError, match="takes 3000 B of inputs, the model has 1 B"):
+        session.load([b"x"])
+
+
+def test_a_fault_is_named() -> None:
+    fault = (5).to_bytes(4, "little") + bytes.fromhex("008200000000000000000000f0ffff1f")
+    fault += bytes.fromhex("100001002000010000000020")
+
+    class Faulty:
+        def read(self, timeout_s: float) -> bytes:
+            return encode(Frame(EventType.FAULT, 0, fault))
+
+        def write(self, data: bytes) -> None:
+            pass
+
+    with pytest.raises(DeviceError) as caught:
+        Session(Faulty()).hello(build_id=BUILD, model_sha256=MODEL)
+    assert caught.value.message == (
+        "the firmware stopped: BusFault (PRECISERR), address 0x1ffffff0, "
+        "at pc 0x00010010, called from 0x00010020, sp 0x20000000"
+    )
+
+
+def test_a_long_inference_is_waited_for_and_not_pestered() -> None:
+    """While the board infers it hears nothing; what was asked again meanwhile would pile up."""
+
+    class Slow(FakeBoard):
+        def read(self, timeout_s: float) -> bytes:
+            if self.time_s < 40.0 and self._last and self._last[0].type == Run.TYPE:
+                self.time_s += timeout_s
+                return b""
+            return super().read(timeout_s)
+
+    fake = Slow(facts=Facts(build_id=BUILD, model_sha256=MODEL))
+    session = greeted(fake)
+    session.load([INPUT])
+    session.run(warmup=0, repeat=1)
+    assert fake.inferences == 1
+
+
+def test_hello_forgets_an_earlier_session() -> None:
+    """Numbers start afresh: the first request of a new host is not taken for a repeated one."""
+    fake = board()
+    for _ in range(2):
+        session = greeted(fake)
+        session.load([INPUT])
+        session.run(warmup=0, repeat=1)
+    assert fake.inferences == 2
+    assert requests(session.capture)[0].type == AskHello.TYPE
