@@ -41,12 +41,12 @@ class Device(Protocol):
     def capabilities(self) -> frozenset[Capability]:
         """What it can do beyond the least."""
 
-    def open(self, firmware: Firmware) -> AbstractContextManager[Console]:
+    def open(self, firmware: Firmware, /) -> AbstractContextManager[Console]:
         """Run a firmware; the console is good inside the context, and all is reaped after it.
 
         Raises:
             DeviceError: it is not there, or does not start.
         """
 
-    def clock(self, hello: Hello) -> Clock:
+    def clock(self, hello: Hello, /) -> Clock:
         """Return what the ticks of the firmware that said ``hello`` mean here."""

@@ -40,7 +40,7 @@ class ReplayConsole:
         self._ready, self._exchanges = _exchanges(capture)
         self._next = 0
 
-    def read(self, timeout_s: float) -> bytes:  # noqa: ARG002
+    def read(self, _timeout_s: float) -> bytes:
         """Return what the board said next; never waits, since nothing more would come."""
         if not self._ready:
             raise NoAnswerError("the capture ends here: the board said nothing more")
@@ -79,7 +79,7 @@ class ReplayDevice:
         return f"capture {self._path.name}"
 
     @contextlib.contextmanager
-    def open(self, firmware: Firmware) -> Iterator[Console]:  # noqa: ARG002
+    def open(self, _firmware: Firmware) -> Iterator[Console]:
         """Read the capture; the session itself refuses one of another firmware."""
         try:
             content = self._path.read_bytes()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.devices.fake import OVERHEAD_TICKS, TICKS, Facts, FakeBoard, Trouble
@@ -19,14 +21,26 @@ from harness.telemetry.messages import AskHello, EventType, Load, Progress, Run
 from harness.telemetry.session import Session
 
 BUILD, MODEL = "01" * 8, "02" * 32
+FACTS = Facts(build_id=BUILD, model_sha256=MODEL)
 INPUT = bytes(i % 256 for i in range(3000))
 OUTPUT = bytes((i + 1) % 256 for i in range(3000))
 
 
-def board(trouble: Trouble | None = None, **facts: int) -> FakeBoard:
-    return FakeBoard(
-        facts=Facts(build_id=BUILD, model_sha256=MODEL, **facts), trouble=trouble or Trouble()
-    )
+def board(trouble: Trouble | None = None, facts: Facts | None = None) -> FakeBoard:
+    return FakeBoard(facts=facts or FACTS, trouble=trouble or Trouble())
+
+
+class Parrot:
+    """A console that says one frame, whatever it hears."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+
+    def read(self, _timeout_s: float) -> bytes:
+        return encode(self._frame)
+
+    def write(self, data: bytes) -> None:
+        pass
 
 
 def greeted(fake: FakeBoard) -> Session:
@@ -54,7 +68,7 @@ def test_a_run_on_a_sound_line() -> None:
 
 
 def test_more_samples_than_one_answer_holds_come_in_several() -> None:
-    fake = board(samples_max=4)
+    fake = board(facts=replace(FACTS, samples_max=4))
     session = greeted(fake)
     session.load([INPUT])
     heard: list[Progress] = []
@@ -64,7 +78,7 @@ def test_more_samples_than_one_answer_holds_come_in_several() -> None:
 
 
 def test_inputs_go_up_again_before_each_inference_where_the_board_cannot_keep_them() -> None:
-    fake = board(staging_bytes=100)
+    fake = board(facts=replace(FACTS, staging_bytes=100))
     session = greeted(fake)
     session.load([INPUT])
     assert len(session.run(warmup=1, repeat=3).ticks) == 3
@@ -87,9 +101,7 @@ def test_painting_tells_bytes_that_only_look_untouched() -> None:
 @pytest.mark.parametrize("trouble", [Trouble(flip=1e-3), Trouble(drop=1e-3)], ids=["flip", "drop"])
 @pytest.mark.parametrize("seed", range(10))
 def test_lost_and_damaged_bytes_cost_time_and_nothing_else(trouble: Trouble, seed: int) -> None:
-    fake = FakeBoard(
-        facts=Facts(build_id=BUILD, model_sha256=MODEL, chunk_bytes=256), trouble=trouble, seed=seed
-    )
+    fake = FakeBoard(facts=replace(FACTS, chunk_bytes=256), trouble=trouble, seed=seed)
     session = greeted(fake)
     session.load([INPUT])
     assert session.run(warmup=1, repeat=20).ticks == (TICKS,) * 20
@@ -143,19 +155,13 @@ def test_a_firmware_of_another_build_or_model_is_refused() -> None:
 
 
 def test_a_board_of_another_protocol_version_is_refused() -> None:
-    class Older:
-        def read(self, timeout_s: float) -> bytes:
-            return encode(Frame(0x81, 1, b"\x63\x00"))
-
-        def write(self, data: bytes) -> None:
-            pass
-
+    older = Parrot(Frame(0x81, 1, b"\x63\x00"))
     with pytest.raises(CorruptStreamError, match="protocol version 99, this is 1"):
-        Session(Older()).hello(build_id=BUILD, model_sha256=MODEL)
+        Session(older).hello(build_id=BUILD, model_sha256=MODEL)
 
 
 def test_a_clock_that_stands_still_is_told() -> None:
-    session = greeted(board(clock_counts=False))
+    session = greeted(board(facts=replace(FACTS, clock_counts=False)))
     session.load([INPUT])
     with pytest.raises(FirmwareFaultError, match="RUN: the board has a clock that stands still"):
         session.run(warmup=0, repeat=1)
@@ -171,15 +177,8 @@ def test_a_fault_is_named() -> None:
     fault = (5).to_bytes(4, "little") + bytes.fromhex("008200000000000000000000f0ffff1f")
     fault += bytes.fromhex("100001002000010000000020")
 
-    class Faulty:
-        def read(self, timeout_s: float) -> bytes:
-            return encode(Frame(EventType.FAULT, 0, fault))
-
-        def write(self, data: bytes) -> None:
-            pass
-
     with pytest.raises(DeviceError) as caught:
-        Session(Faulty()).hello(build_id=BUILD, model_sha256=MODEL)
+        Session(Parrot(Frame(EventType.FAULT, 0, fault))).hello(build_id=BUILD, model_sha256=MODEL)
     assert caught.value.message == (
         "the firmware stopped: BusFault (PRECISERR), address 0x1ffffff0, "
         "at pc 0x00010010, called from 0x00010020, sp 0x20000000"
@@ -196,7 +195,7 @@ def test_a_long_inference_is_waited_for_and_not_pestered() -> None:
                 return b""
             return super().read(timeout_s)
 
-    fake = Slow(facts=Facts(build_id=BUILD, model_sha256=MODEL))
+    fake = Slow(facts=FACTS)
     session = greeted(fake)
     session.load([INPUT])
     session.run(warmup=0, repeat=1)
