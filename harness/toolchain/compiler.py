@@ -43,10 +43,11 @@ class Compiler:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One C file to compile: the name of its object, and where its text lies."""
+    """One C file to compile, and how."""
 
-    name: str
     source: Path
+    flags: tuple[str, ...]
+    include: tuple[Path, ...]
 
 
 def find_compiler(command: str) -> Compiler:
@@ -109,43 +110,47 @@ def digest(parts: Iterable[bytes]) -> str:
     return state.hexdigest()
 
 
-def compile_units(
-    compiler: Compiler,
-    flags: Sequence[str],
-    units: Sequence[Unit],
-    *,
-    include: Sequence[Path],
-    cache: Path,
-) -> list[Path]:
+def compile_units(compiler: Compiler, units: Sequence[Unit], *, cache: Path) -> list[Path]:
     """Return the objects of all units, in their order, compiled on every core at hand.
 
     Raises:
         ToolchainError: the compiler refused one.
     """
-    headers = digest(
-        part
-        for folder in include
-        for header in sorted(folder.rglob("*.h"))
-        for part in (str(header.relative_to(folder)).encode(), header.read_bytes())
-    )
+    cache.mkdir(parents=True, exist_ok=True)
+    headers = {folder: _headers(folder) for unit in units for folder in unit.include}
 
     def compile_one(unit: Unit) -> Path:
-        text = unit.source.read_bytes()
-        key = digest([compiler.version.encode(), "\0".join(flags).encode(), headers.encode(), text])
-        # The name is part of the path so that the linker's map speaks of files, not of digests.
-        found = cache / key[:2] / key / f"{unit.name}.o"
+        key = digest(
+            [
+                compiler.version.encode(),
+                *(flag.encode() for flag in unit.flags),
+                *(headers[folder].encode() for folder in unit.include),
+                unit.source.read_bytes(),
+            ]
+        )
+        # The name is part of the path so that the linker's messages speak of files, not digests.
+        found = cache / key[:2] / key / f"{unit.source.name}.o"
         if not found.is_file():
             found.parent.mkdir(parents=True, exist_ok=True)
+            includes = [f"-I{folder}" for folder in unit.include]
             with tempfile.TemporaryDirectory(dir=cache) as scratch:
                 fresh = Path(scratch) / "unit.o"
-                includes = [f"-I{folder}" for folder in include]
-                command = [compiler.path, *flags, *includes, "-c", str(unit.source)]
+                command = [compiler.path, *unit.flags, *includes, "-c", str(unit.source)]
                 run([*command, "-o", str(fresh)], what=f"compiling {unit.source.name}")
                 fresh.replace(found)
         return found
 
     # Long units first, so that no core waits for one that was begun last.
-    order = sorted(units, key=lambda unit: unit.source.stat().st_size, reverse=True)
+    order = sorted(set(units), key=lambda unit: unit.source.stat().st_size, reverse=True)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        objects = dict(zip((u.name for u in order), pool.map(compile_one, order), strict=True))
-    return [objects[unit.name] for unit in units]
+        objects = dict(zip(order, pool.map(compile_one, order), strict=True))
+    return [objects[unit] for unit in units]
+
+
+def _headers(folder: Path) -> str:
+    """Return a digest of all headers below a folder."""
+    return digest(
+        part
+        for header in sorted(folder.rglob("*.h"))
+        for part in (header.relative_to(folder).as_posix().encode(), header.read_bytes())
+    )

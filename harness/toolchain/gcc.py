@@ -8,19 +8,18 @@ board runs what was built.
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
 
-import platformdirs
-
 from harness.board.schema import DeviceKind
 from harness.board.target import Target
 from harness.codegen.sources import Sources
-from harness.data import data_dir
+from harness.data import cache_dir, data_dir
 from harness.errors import ToolchainError
 from harness.toolchain.compiler import Compiler, Unit, compile_units, digest, find_compiler, run
-from harness.toolchain.firmware import Firmware
+from harness.toolchain.firmware import Firmware, Footprint
 from harness.toolchain.flags import compile_flags
 from harness.toolchain.footprint import firmware_footprint, host_footprint
 from harness.toolchain.link import memory_script, overflow_error
@@ -28,8 +27,7 @@ from harness.toolchain.link import memory_script, overflow_error
 STACK_BYTES = 4096
 """Default of ``build``; the deepest portable kernel takes less than a quarter of it."""
 
-_HOST_LINK_FLAGS = ("-Wl,--gc-sections",)
-_FIRMWARE_LINK_FLAGS = ("-nostartfiles", "-Wl,--gc-sections", "-Wl,--build-id=none", "-static")
+_BARE_METAL = ("-nostartfiles", "-static", "-Wl,--build-id=none")
 
 
 def build(
@@ -52,35 +50,20 @@ def build(
         DoesNotFitError: the image needs more flash or SRAM than the target has.
         UsageError: no such optimization.
     """
-    is_host = target.kind is DeviceKind.HOST
-    compiler = find_compiler("cc" if is_host else "arm-none-eabi-gcc")
+    compiler = find_compiler("cc" if _is_native(target) else "arm-none-eabi-gcc")
     flags = compile_flags(target, optimize, sanitize=sanitize)
-    runtime = data_dir("firmware")
-    include = [runtime / "include", runtime / "kernels", runtime / "ports"]
-    build_id = _build_id(sources, target, compiler, (*flags, str(stack_bytes)), runtime)
-
+    build_id = _build_id(sources, target, compiler, (*flags, str(stack_bytes)))
     out_dir.mkdir(parents=True, exist_ok=True)
-    for name, text in sources.files:
-        (out_dir / name).write_text(text, encoding="utf-8")
-    (out_dir / "identity.c").write_text(_identity_c(build_id, sources.model_sha256))
-    generated = [Unit(n, out_dir / n) for n, _ in sources.files if n.endswith(".c")]
-    units = [*generated, Unit("identity.c", out_dir / "identity.c"), *_runtime_units(target)]
-
-    cache = cache or Path(platformdirs.user_cache_dir("bench")) / "objects"
-    cache.mkdir(parents=True, exist_ok=True)
-    objects = compile_units(compiler, flags, units, include=[out_dir, *include], cache=cache)
-    elf = out_dir / ("firmware" if is_host else "firmware.elf")
-    if is_host:
-        _link(compiler, flags, [*_HOST_LINK_FLAGS], objects, elf)
-        footprint = host_footprint(elf, weights_bytes=sources.weights_bytes)
-    else:
-        (out_dir / "firmware.ld").write_text(memory_script(target, stack_bytes))
-        script = ["-T", str(out_dir / "firmware.ld"), f"-L{runtime / 'cortex_m'}"]
-        try:
-            _link(compiler, flags, [*_FIRMWARE_LINK_FLAGS, *script], objects, elf)
-        except ToolchainError as error:
-            raise overflow_error(sources.model_name, target, error.message) or error from None
-        footprint = firmware_footprint(elf)
+    generated = [
+        *(_write(out_dir / name, text) for name, text in sources.files),
+        _write(out_dir / "identity.c", _identity_c(build_id, sources.model_sha256)),
+    ]
+    runtime = data_dir("firmware")
+    model_include = (out_dir, runtime / "include", runtime / "kernels")
+    units = [Unit(f, flags, model_include) for f in generated if f.suffix == ".c"]
+    units += _runtime_units(target, compile_flags(target, "size", sanitize=sanitize))
+    objects = compile_units(compiler, units, cache=cache or cache_dir("objects"))
+    elf, footprint = _link(compiler, flags, objects, sources, target, out_dir, stack_bytes)
     return Firmware(
         elf=elf,
         elf_sha256=hashlib.sha256(elf.read_bytes()).hexdigest(),
@@ -94,21 +77,32 @@ def build(
     )
 
 
-def _runtime_units(target: Target) -> list[Unit]:
-    """Return the hand-written files of an image, each folder's in order of name."""
+def _is_native(target: Target) -> bool:
+    return target.kind is DeviceKind.HOST
+
+
+def _write(path: Path, text: str) -> Path:
+    """Write a file in one step, since another build may be reading the one that is there."""
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+        file.write(text)
+    return Path(file.name).replace(path)
+
+
+def _runtime_units(target: Target, flags: tuple[str, ...]) -> list[Unit]:
+    """Return the hand-written files of an image: always small, since none of it is measured."""
     runtime = data_dir("firmware")
-    folders = [runtime / "core", runtime / "ports" / target.port]
-    if target.kind is not DeviceKind.HOST:
+    port = runtime / "ports" / target.port
+    if not port.is_dir():
+        raise ToolchainError(f"{target.board}: no firmware port {target.port!r} in {port.parent}")
+    folders = [runtime / "core", port]
+    if not _is_native(target):
         folders.append(runtime / "cortex_m")
-    units = [Unit(f"{d.name}_{f.name}", f) for d in folders for f in sorted(d.glob("*.c"))]
-    if not (runtime / "ports" / target.port).is_dir():
-        raise ToolchainError(f"{target.board}: no firmware port {target.port!r} in {runtime}/ports")
-    return units
+    include = (runtime / "include", runtime / "ports")
+    return [Unit(file, flags, include) for d in folders for file in sorted(d.glob("*.c"))]
 
 
-def _build_id(
-    sources: Sources, target: Target, compiler: Compiler, flags: Sequence[str], runtime: Path
-) -> str:
+def _build_id(sources: Sources, target: Target, compiler: Compiler, flags: Sequence[str]) -> str:
+    runtime = data_dir("firmware")
     hand_written = sorted(f for f in runtime.rglob("*") if f.suffix in (".c", ".h", ".ld"))
     parts = [
         *(part.encode() for file in sources.files for part in file),
@@ -139,10 +133,25 @@ def _identity_c(build_id: str, model_sha256: str) -> str:
 def _link(
     compiler: Compiler,
     flags: Sequence[str],
-    link_flags: Sequence[str],
     objects: Sequence[Path],
-    elf: Path,
-) -> None:
-    files = [str(path) for path in objects]
-    command = [compiler.path, *flags, *link_flags, *files, "-o", str(elf)]
-    run(command, what=f"linking {elf.name}")
+    sources: Sources,
+    target: Target,
+    out_dir: Path,
+    stack_bytes: int,
+) -> tuple[Path, Footprint]:
+    """Return the image and its footprint; the image appears only when it is whole."""
+    command = [compiler.path, *flags, "-Wl,--gc-sections", *map(str, objects)]
+    elf = out_dir / ("firmware" if _is_native(target) else "firmware.elf")
+    if not _is_native(target):
+        script = _write(out_dir / "firmware.ld", memory_script(target, stack_bytes))
+        command += [*_BARE_METAL, "-T", str(script), f"-L{data_dir('firmware') / 'cortex_m'}"]
+    with tempfile.TemporaryDirectory(dir=out_dir) as scratch:
+        fresh = Path(scratch) / elf.name
+        try:
+            run([*command, "-o", str(fresh)], what=f"linking {elf.name}")
+        except ToolchainError as error:
+            raise overflow_error(sources.model_name, target, error.message) or error from None
+        fresh.replace(elf)
+    if _is_native(target):
+        return elf, host_footprint(elf, weights_bytes=sources.weights_bytes)
+    return elf, firmware_footprint(elf)
