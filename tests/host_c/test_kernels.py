@@ -1,0 +1,97 @@
+"""Generated C equals the reference bit for bit, for every op, with sanitizers on."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from harness.ir import DType, Graph
+from harness.reference.interpreter import interpret
+from tests import strategies
+from tests.graphs import GraphBuilder, chain_graph, random_inputs, residual_graph
+from tests.host_c import native
+
+pytestmark = pytest.mark.host_c
+
+GRAPHS_A_BUILD = 16
+BUILDS = 3  # the first of which has the simplest graphs there are
+
+
+@st.composite
+def end_graphs(draw: st.DrawFn) -> Graph:
+    """Draw a graph that goes from one element type to another."""
+    build = GraphBuilder("ends", draw(strategies.seeds))
+    length = draw(st.integers(1, 9))
+    quantized = draw(strategies.quantizations)
+    match draw(st.integers(0, 5)):
+        case 0:
+            x = build.input((2, length), DType.FLOAT32, None)
+            build.quantize(x, quantized)
+        case 1:
+            x = build.input((2, length), DType.FLOAT32, None)
+            build.quantize(build.transpose(x, 1, 0), (0.001, 0), DType.INT16)
+        case 2:
+            x = build.input((length,), DType.UINT8, (quantized[0], quantized[1] + 128))
+            build.quantize(x, quantized)
+        case 3:
+            x = build.input((length,), DType.INT16, (quantized[0] / 256, 0))
+            build.dequantize(build.quantize(x, quantized))
+        case 4:
+            x = build.input((length,), quantized=quantized)
+            build.quantize(x, (quantized[0] / 200, 0), DType.INT16)
+        case _:
+            build.dequantize(build.input((length, 3), quantized=quantized))
+    return build.graph()
+
+
+FAMILIES: dict[str, st.SearchStrategy[Graph]] = {
+    "conv": strategies.conv_graphs(),
+    "depthwise": strategies.depthwise_graphs(),
+    "fully_connected": strategies.fully_connected_graphs(),
+    "binary": strategies.binary_graphs(),
+    "pool": strategies.pool_graphs(),
+    "mean": strategies.mean_graphs(),
+    "pointwise": strategies.pointwise_graphs(),
+    "move": strategies.move_graphs(),
+    "resize": strategies.resize_graphs(),
+    "end": end_graphs(),
+    "network": strategies.random_graphs(max_ops=6),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_op_equals_the_reference(family: str) -> None:
+    @given(st.lists(FAMILIES[family], min_size=GRAPHS_A_BUILD, max_size=GRAPHS_A_BUILD))
+    @settings(
+        max_examples=BUILDS,
+        phases=[Phase.generate],
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+    def check(graphs: list[Graph]) -> None:
+        for schedule in ("layer", "inplace"):
+            assert_equals_reference(native.union(graphs), schedule)
+
+    check()
+
+
+@pytest.mark.parametrize("schedule", ["layer", "inplace"])
+def test_a_network_equals_the_reference(schedule: str) -> None:
+    assert_equals_reference(native.union([chain_graph(), residual_graph()]), schedule)
+
+
+def assert_equals_reference(graph: Graph, schedule: str) -> None:
+    samples = [random_inputs(graph, seed) for seed in range(3)]
+    with tempfile.TemporaryDirectory() as folder:
+        program = native.build(graph, schedule, Path(folder))
+        results = native.run(program, graph, *samples)
+    for inputs, outputs in zip(samples, results, strict=True):
+        values = interpret(graph, inputs)
+        for tensor_id, output in zip(graph.outputs, outputs, strict=True):
+            producer = graph.producers().get(tensor_id)
+            where = "" if producer is None else repr(graph.ops[producer])
+            np.testing.assert_array_equal(output, values[tensor_id], err_msg=f"{schedule}: {where}")
