@@ -11,14 +11,14 @@ each op alone gives the least peak of live bytes for the whole graph.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.ir import Graph, Op, TensorId
 from harness.kernels.library import inplace_operands, is_alias, scratch_bytes
 from harness.schedule.plan import AliasSegment, InplaceSegment, LayerSegment, Segment, align
 
 
-def layer_segments(graph: Graph) -> tuple[Segment, ...]:
+def layer_segments(graph: Graph) -> tuple[LayerSegment | AliasSegment, ...]:
     """Return one segment an op, nothing in place; ops that move nothing are aliases."""
     return tuple(
         AliasSegment(position) if is_alias(graph, op) else LayerSegment(position)
@@ -28,25 +28,23 @@ def layer_segments(graph: Graph) -> tuple[Segment, ...]:
 
 def inplace_segments(graph: Graph) -> tuple[Segment, ...]:
     """Return one segment an op, each in place where that needs fewer bytes than not."""
-    needs = _Needs(graph)
+    segments = layer_segments(graph)
+    needs = _Needs(graph, segments)
     return tuple(
         segment if isinstance(segment, AliasSegment) else _choose(graph, needs, segment.op)
-        for segment in needs.segments
+        for segment in segments
     )
 
 
 class _Needs:
     """Until when the content of each tensor is needed, under whichever name (aliases)."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.segments = tuple(
-            segment for segment in layer_segments(graph) if not isinstance(segment, InplaceSegment)
-        )
-        self.content: dict[TensorId, TensorId] = {}
-        for segment in self.segments:
+    def __init__(self, graph: Graph, segments: Sequence[LayerSegment | AliasSegment]) -> None:
+        self._content: dict[TensorId, TensorId] = {}
+        for segment in segments:
             if isinstance(segment, AliasSegment):
                 op = graph.ops[segment.op]
-                self.content[op.outputs[0]] = self.content_of(op.inputs[0])
+                self._content[op.outputs[0]] = self.content_of(op.inputs[0])
         self._last_read: dict[TensorId, int] = {}
         for position, op in enumerate(graph.ops):
             for tensor_id in op.inputs:
@@ -56,7 +54,7 @@ class _Needs:
 
     def content_of(self, tensor_id: TensorId) -> TensorId:
         """Return the tensor that first held the same content in the same bytes."""
-        return self.content.get(tensor_id, tensor_id)
+        return self._content.get(tensor_id, tensor_id)
 
     def is_dead_after(self, tensor_id: TensorId, position: int) -> bool:
         """Whether no later op and no caller reads the content of a tensor."""
@@ -85,15 +83,10 @@ def _own_bytes(graph: Graph, op: Op, operand: int | None) -> int:
 def _free_operands(graph: Graph, needs: _Needs, position: int) -> Iterator[int]:
     """Yield the operands whose bytes the output of an op may take."""
     op = graph.ops[position]
-    permitted = inplace_operands(graph, op)
-    for operand in permitted:
+    for operand in inplace_operands(graph, op):
         taken = op.inputs[operand]
-        same = [
-            i for i, t in enumerate(op.inputs) if needs.content_of(t) == needs.content_of(taken)
-        ]
-        if (
-            not graph.tensor(taken).is_constant
-            and needs.is_dead_after(taken, position)
-            and all(i in permitted for i in same)
-        ):
+        has_other_name = any(
+            t != taken and needs.content_of(t) == needs.content_of(taken) for t in op.inputs
+        )
+        if needs.is_dead_after(taken, position) and not has_other_name:
             yield operand

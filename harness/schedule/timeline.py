@@ -106,12 +106,7 @@ def _bar(plan: Plan, position: int, segment: Segment, columns: int) -> str:
         else:
             mark = "-" if held & read else "."
         start = min(allocation.offset * columns // total, columns - 1)
-        end = max(
-            -(-allocation.end * columns // total)
-            if mark == "s"
-            else allocation.end * columns // total,
-            start + 1,
-        )
+        end = max(allocation.end * columns // total, start + 1)
         cells[start:end] = mark * (end - start)
     return "".join(cells)
 

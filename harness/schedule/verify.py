@@ -174,7 +174,8 @@ class _Replay:
         op, label = self._graph.ops[segment.op], self._graph.label(segment.op)
         taken, output = op.inputs[segment.operand], op.outputs[0]
         if not _may_overwrite(self._graph, op, segment.operand):
-            self.faults.append(f"{label} cannot be done in place")
+            self.faults.append(f"{label} cannot be done in place of input {segment.operand}")
+            return
         if self._offsets[taken] != self._offsets[output]:
             self.faults.append(f"{label} is in place, but its output lies elsewhere")
         self._spoil_scratch(position)
@@ -222,11 +223,14 @@ class _Replay:
 def _may_overwrite(graph: Graph, op: Op, operand: int) -> bool:
     """Whether a kernel can write the output over this operand without losing unread elements."""
     x, y = graph.tensor(op.inputs[operand]), graph.tensor(op.outputs[0])
+    if x.is_constant:
+        return False
     match op:
         case Add() | Sub() | Mul():
             return x.shape == y.shape and x.size_bytes == y.size_bytes
         case Logistic() | Tanh() | Quantize() | Dequantize() | Softmax():
-            return operand == 0 and x.shape == y.shape and x.size_bytes == y.size_bytes
+            # Element i is written where elements 0..i lay, which have all been read.
+            return x.shape == y.shape and y.size_bytes <= x.size_bytes
         case DepthwiseConv2D():
             return operand == 0 and op.depth_multiplier == 1 and _rows_survive(graph, op)
         case _:

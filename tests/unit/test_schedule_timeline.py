@@ -1,0 +1,59 @@
+"""The picture of a plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.schedule.search import plan
+from harness.schedule.timeline import peak, timeline, what_holds_the_peak
+from tests.graphs import GraphBuilder, chain_graph, residual_graph
+
+
+def test_picture_shows_who_reads_writes_and_waits() -> None:
+    assert timeline(plan(residual_graph()), 80).splitlines() == [
+        "- read   # written   = in place   . kept for later   s scratch",
+        "0 CONV_2D           conv0_0        512 |---                        ####|",
+        "1 CONV_2D           conv1_0      1,792 |#######################    ----|",
+        "2 DEPTHWISE_CONV_2D depthwise2_0 1,824 |=======================   s....|",
+        "3 CONV_2D           conv3_0      2,048 |-----------------------####....| <- peak",
+        "4 ADD               add4_0         512 |                       ----====|",
+    ]
+
+
+def test_picture_fits_its_width() -> None:
+    for width in (80, 100, 140):
+        lines = timeline(plan(chain_graph()), width).splitlines()
+        assert max(map(len, lines)) == width
+
+
+def test_peak_names_op_and_tensors_largest_first() -> None:
+    made = plan(residual_graph())
+    assert peak(made).segment == 3
+    assert what_holds_the_peak(made) == (
+        "op 3 (CONV_2D 'conv3_0') holds 'depthwise2_0' 1,536 B, 'conv3_0' 256 B, 'conv0_0' 256 B"
+    )
+
+
+def test_bytes_lost_between_tensors_are_told() -> None:
+    made = plan(residual_graph())
+    top = max(made.allocations, key=lambda a: a.end)
+    raised = tuple(replace(a, offset=a.offset + 8) if a is top else a for a in made.allocations)
+    text = what_holds_the_peak(replace(made, allocations=raised))
+    assert text.endswith("8 B lost between them")
+
+
+def test_peak_may_come_before_the_first_op() -> None:
+    build = GraphBuilder()
+    build.input((1, 100))
+    build.logistic(build.input((1, 8)))
+    assert what_holds_the_peak(plan(build.graph())) == (
+        "filling the inputs holds 'x0' 100 B, 'x1' 8 B"
+    )
+
+
+def test_converter_suffixes_are_left_out() -> None:
+    made = plan(residual_graph())
+    tensors = tuple(replace(t, name=t.name + ";fused;bias") for t in made.graph.tensors)
+    text = timeline(replace(made, graph=replace(made.graph, tensors=tensors)), 100)
+    assert "conv0_0" in text
+    assert ";" not in text
