@@ -37,6 +37,7 @@ class Purpose(StrEnum):
 
     TENSOR = "tensor"
     SCRATCH = "scratch"
+    WORKSPACE = "workspace"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,12 @@ class Allocation:
     ``tensors`` are those whose bytes lie here one after the other in time (an op in place, a
     reshape). All of them start at ``offset``. Where an op in place leaves less than it took (a
     strided depthwise), the rest is free from the next segment on: the output then has a second
-    allocation, smaller and at the same offset. Scratch has no tensors and belongs to one segment.
+    allocation, smaller and at the same offset. Scratch and workspace have no tensors and belong to
+    one segment.
+
+    Allocations alive together are disjoint, with one exception: what a segment that goes row by
+    row writes may begin below, and reach into, an input that nobody needs afterwards, as far as
+    the rows that it has read by then.
     """
 
     purpose: Purpose
@@ -114,8 +120,85 @@ class AliasSegment:
         return "alias"
 
 
-Segment = LayerSegment | InplaceSegment | AliasSegment
-"""A later scheduler adds its own segments (patch, stream) to this union; mypy names what to do."""
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a fused segment keeps of one tensor: ``rows`` rows of ``columns`` columns.
+
+    Row r of the tensor lies in slot ``r % rows``, at ``offset`` bytes from the start of the
+    segment's workspace. A ring keeps as many rows as its readers reach back; a tile of a patch
+    keeps all rows of the patch, so that nothing wraps around within one.
+    """
+
+    tensor: TensorId
+    rows: int
+    columns: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSegment:
+    """Ops ``first_op..last_op``, executed together row by row, so that nothing is computed twice.
+
+    Rows of the last op's output are made from first to last. To make a row of an op, the rows of
+    each inner operand that it reads are made first (each operand in order of ``op.inputs``, the
+    one made by the latest op last), as far as they are not made yet; every row is made once. An op
+    that sums over all rows (global pooling, MEAN) takes each row of its input as it is made.
+
+    ``stripes`` > 1 cuts the columns of the output into that many stripes, which are made one after
+    the other from left to right; what their halos share is computed again. With ``input_by_rows``
+    the first op's operand is the model's input, which is never whole: it has a ring like an inner
+    tensor, and a row is fetched where an op would make it.
+
+    One op alone is a stream too: it goes row by row, so that its output may reach into its input.
+    """
+
+    first_op: int
+    last_op: int
+    rows: tuple[Rows, ...] = ()
+    stripes: int = 1
+    input_by_rows: bool = False
+
+    @property
+    def ops(self) -> range:
+        """Positions in ``graph.ops``."""
+        return range(self.first_op, self.last_op + 1)
+
+    @property
+    def kind(self) -> str:
+        """The word for it in records."""
+        return "stream"
+
+
+@dataclass(frozen=True, slots=True)
+class PatchSegment:
+    """Ops ``first_op..last_op``, executed patch by patch (MCUNetV2, arXiv:2110.15352).
+
+    The last op's output is cut into ``grid`` patches (down, across), made from left to right and
+    top to bottom. For each, the ops run one after the other, each on the tile of its tensor that
+    the patch depends on, halo included; what halos share is computed again, and padding is only
+    where the tensor's true border is.
+    """
+
+    first_op: int
+    last_op: int
+    grid: tuple[int, int]
+    rows: tuple[Rows, ...] = ()
+
+    @property
+    def ops(self) -> range:
+        """Positions in ``graph.ops``."""
+        return range(self.first_op, self.last_op + 1)
+
+    @property
+    def kind(self) -> str:
+        """The word for it in records."""
+        return "patch"
+
+
+FusedSegment = StreamSegment | PatchSegment
+"""Segments whose inner tensors are never whole."""
+
+Segment = LayerSegment | InplaceSegment | AliasSegment | StreamSegment | PatchSegment
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,6 +234,13 @@ class Plan:
         """Return the scratch of a segment, if it has any."""
         return next(
             (a for a in self.allocations if a.purpose is Purpose.SCRATCH and a.first == segment),
+            None,
+        )
+
+    def workspace(self, segment: int) -> Allocation | None:
+        """Return the workspace of a fused segment, if it has any."""
+        return next(
+            (a for a in self.allocations if a.purpose is Purpose.WORKSPACE and a.first == segment),
             None,
         )
 
