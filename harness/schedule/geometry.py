@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from harness.arithmetic.resize import prepare_resize
 from harness.ir import Graph, Op
 from harness.ir import ops as ir
 
@@ -59,3 +60,65 @@ def sums_all_rows(graph: Graph, op: Op) -> bool:
             return axes == (1, 2) and shape[0] == 1
         case _:
             return False
+
+
+def is_rowwise(graph: Graph, op: Op) -> bool:
+    """Whether a kernel makes any range of columns of any one output row of this op.
+
+    Activations are int8 ``[1, H, W, C]``. Ops that sum over all rows count too, and so does a
+    fully connected op on a single pixel, so that a network's tail can join the last segment.
+    """
+    activations = [t for t in op.inputs if not graph.tensor(t).is_constant]
+    tensors = [graph.tensor(t) for t in (*activations, *op.outputs)]
+    if not activations or len(op.outputs) != 1:
+        return False
+    if isinstance(op, ir.FullyConnected):
+        return all(t.dtype.value == "int8" and t.elements == t.shape[-1] for t in tensors)
+    if any(t.dtype.value != "int8" or len(t.shape) != 4 or t.shape[0] != 1 for t in tensors):
+        return sums_all_rows(graph, op) and all(t.dtype.value == "int8" for t in tensors)
+    match op:
+        case ir.Conv2D() | ir.DepthwiseConv2D() | ir.AveragePool2D() | ir.MaxPool2D():
+            return True
+        case ir.Add() | ir.Sub() | ir.Mul():
+            return all(graph.tensor(t).shape == tensors[-1].shape for t in op.inputs)
+        case ir.Quantize() | ir.Logistic() | ir.Tanh():
+            return True
+        case ir.Pad():
+            return op.paddings[0] == (0, 0)
+        case ir.Concatenation(axis=axis):
+            return axis == 3
+        case ir.ResizeNearestNeighbor():
+            return True
+        case ir.Mean():
+            return sums_all_rows(graph, op)
+        case _:
+            return False
+
+
+def reads(graph: Graph, op: Op, operand: int, axis: Axis, outputs: Span) -> Span:
+    """Return what a rowwise op reads of an operand to make the rows or columns ``outputs``.
+
+    The span is clipped to the operand; it is empty where only padding is read.
+    """
+    size = length(graph, op.inputs[operand], axis)
+    first, end = outputs.first, outputs.end
+    match op:
+        case _ if sums_all_rows(graph, op):
+            first, end = 0, size
+        case ir.Conv2D() | ir.DepthwiseConv2D() | ir.AveragePool2D() | ir.MaxPool2D():
+            i = 0 if axis is Axis.ROWS else 1
+            padding = op.window.padding
+            before = padding.top if axis is Axis.ROWS else padding.left
+            stride, extent = op.window.stride[i], op.window.extent[i]
+            first, end = first * stride - before, (end - 1) * stride - before + extent
+        case ir.Pad():
+            before = op.paddings[axis.value][0]
+            first, end = first - before, end - before
+        case ir.ResizeNearestNeighbor():
+            maps = prepare_resize(graph, op)
+            taken = maps.rows if axis is Axis.ROWS else maps.columns
+            first, end = taken[first], taken[end - 1] + 1
+        case _:
+            pass
+    first = min(max(first, 0), size)
+    return Span(first, max(min(end, size), first))
