@@ -14,7 +14,8 @@ import tflite
 
 from harness.errors import UnsupportedModelError
 from harness.importer.flatbuffer import ABSENT, RawModel, RawOp, RawTensor
-from harness.importer.ops import Site, convert_op
+from harness.importer.ops import convert_op
+from harness.importer.site import Site
 from harness.importer.tensors import convert_tensors
 from harness.importer.tflite import read_tflite
 from harness.ir import DType, Graph, Quantization, Tensor, TensorId
