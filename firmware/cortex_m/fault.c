@@ -33,6 +33,8 @@ void fault_report(uintptr_t sp)
 {
     uint32_t exception;
     __asm volatile("mrs %0, ipsr" : "=r"(exception));
+    const sram_region_t stack = sram_stack();
+    const uintptr_t begin = (uintptr_t)stack.begin;
     tlm_fault_t fault = {
         .exception = exception,
         .cfsr = SCB_CFSR,
@@ -40,9 +42,8 @@ void fault_report(uintptr_t sp)
         .mmfar = SCB_MMFAR,
         .bfar = SCB_BFAR,
         .sp = (uint32_t)sp,
+        .stack_begin = (uint32_t)begin,
     };
-    const sram_region_t stack = sram_stack();
-    const uintptr_t begin = (uintptr_t)stack.begin;
     if (sp >= begin && sp + sizeof(stacked_frame_t) <= begin + stack.size_bytes) {
         const stacked_frame_t *frame = (const stacked_frame_t *)sp;
         fault.pc = frame->pc;

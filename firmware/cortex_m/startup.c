@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "guard.h"
+
 extern uint8_t _stack_end[];
 extern uint8_t _data_load[];
 extern uint8_t _data_begin[];
@@ -62,6 +64,7 @@ void start(void)
 #endif
     memcpy(_data_begin, _data_load, (uintptr_t)_data_end - (uintptr_t)_data_begin);
     memset(_bss_begin, 0, (uintptr_t)_bss_end - (uintptr_t)_bss_begin);
+    guard_stack();
     (void)main();
     for (;;) {
     }

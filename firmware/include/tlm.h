@@ -121,8 +121,9 @@ typedef struct {
     uint32_t pc;
     uint32_t lr;
     uint32_t sp;
+    uint32_t stack_begin;
 } tlm_fault_t;
-_Static_assert(sizeof(tlm_fault_t) == 32, "PROTOCOL.md: FAULT is 32 bytes");
+_Static_assert(sizeof(tlm_fault_t) == 36, "PROTOCOL.md: FAULT is 36 bytes");
 
 /*
  * Takes what has arrived. Returns true when `frame` is a whole frame with a right CRC; a frame

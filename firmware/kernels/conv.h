@@ -3,8 +3,8 @@
  *
  * The input's zero point is folded into the bias: a multiply-accumulate then needs no addition,
  * and a padded cell counts as one that holds the zero point. Two pixels and two channels are
- * computed together, since each value loaded then serves twice. An odd last pixel or channel is
- * paired with itself.
+ * computed together, since each value loaded then serves twice. An odd last channel is paired with
+ * itself.
  *
  * Input and output must not overlap.
  */
@@ -109,20 +109,27 @@ KERNEL void conv2d_pixels(const conv2d_t *p, const rows_t *x, int32_t row, int32
     }
 }
 
+/* The pixel in column i, which may lie at the border: paired with itself, it is computed once. */
+KERNEL void conv2d_pixel(const conv2d_t *p, const rows_t *x, int32_t row, int32_t i, int8_t *y)
+{
+    conv2d_pixels(p, x, row, i, i, kernel_columns(&p->window, i, p->x.w), y);
+}
+
 /* One output row [W, OC]. */
 KERNEL void conv2d_row(const conv2d_t *p, rows_t x, int32_t row, int8_t *y)
 {
     const span_t inner = columns_inside(&p->window, p->y.w, p->x.w);
     const span_t all = {0, p->window.kernel_w};
+    int32_t i = 0;
 
-    for (int32_t i = 0; i < p->y.w; i++) {
-        if (is_in(inner, i)) {
-            const int32_t next = i + 1 < inner.last ? i + 1 : i;
-            conv2d_pixels(p, &x, row, i, next, all, y);
-            i = next;
-        } else {
-            conv2d_pixels(p, &x, row, i, i, kernel_columns(&p->window, i, p->x.w), y);
-        }
+    for (; i < inner.first; i++) {
+        conv2d_pixel(p, &x, row, i, y);
+    }
+    for (; i + 1 < inner.last; i += 2) {
+        conv2d_pixels(p, &x, row, i, i + 1, all, y);
+    }
+    for (; i < p->y.w; i++) {
+        conv2d_pixel(p, &x, row, i, y);
     }
 }
 

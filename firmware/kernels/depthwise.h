@@ -76,44 +76,65 @@ KERNEL void depthwise(const depthwise_t *p, const int8_t *x, int8_t *y)
 }
 
 /*
- * Copies one channel of input row r to `line`, `columns` cells from the one under the first
- * window's first cell on; cells outside of the tensor get the padding.
+ * Copies one channel of input row r to `line`, which starts under the first window's first cell
+ * and has `columns` cells; those outside of the tensor get the padding.
  */
 KERNEL void depthwise_gather(const depthwise_t *p, const int8_t *x, int32_t r, int32_t columns,
                              int8_t *line)
 {
-    const int32_t left = p->window.pad_left;
+    const int32_t first = p->window.pad_left, end = first + p->x.w;
     const bool is_row = 0 <= r && r < p->x.h;
-    const int8_t *in = is_row ? x + r * p->x.w * p->x.c : x;
+    const int32_t filled = is_row && first < columns ? first : columns;
+    const int32_t last = end < columns ? end : columns;
 
-    for (int32_t i = 0; i < columns; i++) {
-        const bool is_cell = is_row && left <= i && i < left + p->x.w;
-        line[i] = is_cell ? in[(i - left) * p->x.c] : (int8_t)p->padding;
+    for (int32_t i = 0; i < filled; i++) {
+        line[i] = (int8_t)p->padding;
+    }
+    for (int32_t i = filled; i < last; i++) {
+        line[i] = x[(r * p->x.w + i - first) * p->x.c];
+    }
+    for (int32_t i = filled < last ? last : filled; i < columns; i++) {
+        line[i] = (int8_t)p->padding;
     }
 }
 
 /*
- * One channel of one output row. `lines` is the ring of gathered rows, whose first row is in slot
- * `slot`; w is the channel's kernel.
+ * One channel of the pixels in columns i0 and i1 of an output row. `lines` is the ring of gathered
+ * rows, whose first row is in slot `slot`; w is the channel's kernel.
  */
+KERNEL void depthwise_pair(const depthwise_t *p, const int8_t *lines, int32_t columns,
+                           int32_t slots, int32_t slot, const int8_t *w, int32_t c, int32_t i0,
+                           int32_t i1, int8_t *y)
+{
+    const window_t *window = &p->window;
+    int32_t sum0 = p->channels.bias[c], sum1 = sum0, at = slot;
+
+    for (int32_t k = 0; k < window->kernel_h; k++) {
+        const int8_t *line0 = lines + at * columns + i0 * window->stride_w;
+        const int8_t *line1 = lines + at * columns + i1 * window->stride_w;
+#pragma GCC unroll 8
+        for (int32_t j = 0; j < window->kernel_w; j++) {
+            const int32_t weight = w[k * window->kernel_w + j];
+            sum0 += line0[j * window->dilation_w] * weight;
+            sum1 += line1[j * window->dilation_w] * weight;
+        }
+        at += window->dilation_h;
+        at -= at >= slots ? slots : 0;
+    }
+    y[i0 * p->y.c] = requantize(&p->channels, sum0, c);
+    y[i1 * p->y.c] = requantize(&p->channels, sum1, c);
+}
+
+/* One channel of one output row; an odd last pixel, paired with itself, is computed once. */
 KERNEL void depthwise_line(const depthwise_t *p, const int8_t *lines, int32_t columns,
                            int32_t slots, int32_t slot, const int8_t *w, int32_t c, int8_t *y)
 {
-    const window_t *window = &p->window;
-
-    for (int32_t i = 0; i < p->y.w; i++) {
-        int32_t sum = p->channels.bias[c], at = slot;
-
-        for (int32_t k = 0; k < window->kernel_h; k++) {
-            const int8_t *line = lines + at * columns + i * window->stride_w;
-#pragma GCC unroll 8
-            for (int32_t j = 0; j < window->kernel_w; j++) {
-                sum += line[j * window->dilation_w] * w[k * window->kernel_w + j];
-            }
-            at += window->dilation_h;
-            at -= at >= slots ? slots : 0;
-        }
-        y[i * p->y.c] = requantize(&p->channels, sum, c);
+    int32_t i = 0;
+    for (; i + 1 < p->y.w; i += 2) {
+        depthwise_pair(p, lines, columns, slots, slot, w, c, i, i + 1, y);
+    }
+    if (i < p->y.w) {
+        depthwise_pair(p, lines, columns, slots, slot, w, c, i, i, y);
     }
 }
 

@@ -8,6 +8,7 @@
 #ifndef BENCH_KERNELS_REQUANTIZE_H
 #define BENCH_KERNELS_REQUANTIZE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Kernels are specialised by their constant arguments, so they must melt into their caller. */
@@ -69,6 +70,7 @@ typedef struct {
     const int32_t *multipliers;
     const int8_t *shifts;
     int32_t factor_step;
+    bool has_left_shifts; /* whether any shift is 0 or more: seldom, and slower */
     output_t output;
 } channels_t;
 
@@ -76,7 +78,12 @@ typedef struct {
 KERNEL int8_t requantize(const channels_t *p, int32_t accumulator, int32_t channel)
 {
     const int32_t i = channel * p->factor_step;
-    return quantized(rescale(accumulator, p->multipliers[i], p->shifts[i]), &p->output);
+    const int32_t multiplier = p->multipliers[i], shift = p->shifts[i];
+    if (p->has_left_shifts) {
+        return quantized(rescale(accumulator, multiplier, shift), &p->output);
+    }
+    const int32_t high = multiply_high(accumulator, multiplier);
+    return quantized(shift_right_rounding(high, -shift), &p->output);
 }
 
 #endif

@@ -4,8 +4,6 @@
 #ifndef BENCH_KERNELS_WINDOW_H
 #define BENCH_KERNELS_WINDOW_H
 
-#include <stdbool.h>
-
 #include "requantize.h"
 
 typedef struct {
@@ -60,7 +58,8 @@ KERNEL span_t cells_inside(int32_t begin, int32_t kernel, int32_t dilation, int3
 {
     span_t cells = {0, kernel};
     if (begin < 0) {
-        cells.first = divide_up(-begin, dilation);
+        const int32_t before = divide_up(-begin, dilation);
+        cells.first = before < kernel ? before : kernel;
     }
     if (begin + (kernel - 1) * dilation >= size) {
         cells.last = size > begin ? divide_up(size - begin, dilation) : 0;

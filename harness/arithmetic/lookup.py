@@ -18,7 +18,7 @@ import numpy as np
 from harness.arithmetic import fixed_point
 from harness.arithmetic.activation import dtype_range
 from harness.arithmetic.fixed_point import Raw, rescale, rounding_shift_right
-from harness.arithmetic.multiplier import Multiplier, round_half_away
+from harness.arithmetic.multiplier import decompose
 from harness.arithmetic.quantize import prepare_requantize
 from harness.ir.dtype import DType
 from harness.ir.graph import Graph
@@ -65,9 +65,8 @@ def _squash(
     x: Tensor, values: Raw, function: _Squashing, *, result_bits: int, output_offset: int
 ) -> Raw:
     """Return ``function`` of all values, in ``result_bits`` below the point."""
-    mantissa, shift = math.frexp(x.scale * 2.0 ** (31 - INTEGER_BITS))
-    factor = Multiplier(round_half_away(mantissa * (1 << 31)), shift)
-    radius = math.floor(((1 << INTEGER_BITS) - 1) * 2.0 ** (31 - INTEGER_BITS - shift))
+    factor = decompose(x.scale * 2.0 ** (31 - INTEGER_BITS))
+    radius = math.floor(((1 << INTEGER_BITS) - 1) * 2.0 ** (31 - INTEGER_BITS - factor.shift))
     centred = values - x.zero_point
     inside = np.clip(centred, 1 - radius, radius - 1) if radius else np.zeros_like(centred)
     results = function(rescale(inside, factor), INTEGER_BITS)

@@ -45,24 +45,28 @@ def round_half_away(value: float) -> int:
     return nearest if value >= 0 else -nearest
 
 
+def decompose(real: float) -> Multiplier:
+    """Return the multiplier and shift nearest to ``real``, whatever the shift."""
+    mantissa, shift = math.frexp(real)
+    multiplier = round_half_away(mantissa * (1 << 31))
+    if multiplier == 1 << 31:
+        return Multiplier(1 << 30, shift + 1)
+    return Multiplier(multiplier, shift)
+
+
 def quantize_multiplier(real: float, *, where: str = "") -> Multiplier:
     """Return the multiplier and shift that stand for ``real``, which may be negative.
 
     A factor below 2**-32 becomes zero, as in TensorFlow Lite. One of 2**30 or more is refused
     with UnsupportedModelError: shifting a 32-bit value that far left is not defined there.
     """
-    if real == 0:
+    factor = decompose(real)
+    if factor.shift < -31:
         return Multiplier(0, 0)
-    mantissa, shift = math.frexp(real)
-    multiplier = round_half_away(mantissa * (1 << 31))
-    if multiplier == 1 << 31:
-        multiplier, shift = multiplier // 2, shift + 1
-    if shift < -31:
-        return Multiplier(0, 0)
-    if shift > MAX_SHIFT:
+    if factor.shift > MAX_SHIFT:
         raise UnsupportedModelError(
             f"{where or 'rescaling'}: a factor of {real:.3g} between two scales, "
             f"fixed-point arithmetic reaches 2^{MAX_SHIFT}",
             hint="the scales of this model are not from a working quantizer",
         )
-    return Multiplier(multiplier, shift)
+    return factor

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.arithmetic.fixed_point import exp_on_negative_values, rescale
-from harness.arithmetic.multiplier import Multiplier, round_half_away
+from harness.arithmetic.multiplier import Multiplier, decompose
 from harness.errors import UnsupportedModelError
 from harness.ir.graph import Graph
 from harness.ir.ops import Softmax
@@ -56,11 +56,9 @@ def prepare_softmax(graph: Graph, op: Softmax) -> SoftmaxParameters:
             f"at most {MAX_ROW} keep the sum of exponentials within 32 bits"
         )
     real = min(op.beta * x.scale * (1 << (31 - DIFFERENCE_BITS)), 2.0**31 - 1)
-    mantissa, shift = math.frexp(real)
-    multiplier = Multiplier(round_half_away(mantissa * (1 << 31)), shift)
-    if multiplier.multiplier == 1 << 31:
-        multiplier = Multiplier(1 << 30, shift + 1)
-    radius = math.floor(((1 << DIFFERENCE_BITS) - 1) * 2.0 ** (31 - DIFFERENCE_BITS - shift))
+    multiplier = decompose(real)
+    whole = (1 << DIFFERENCE_BITS) - 1
+    radius = math.floor(whole * 2.0 ** (31 - DIFFERENCE_BITS - multiplier.shift))
     differences = -np.arange(min(radius, 255) + 1, dtype=np.int64)
     exponentials = exp_on_negative_values(rescale(differences, multiplier), DIFFERENCE_BITS)
     return SoftmaxParameters(multiplier, -radius, tuple(exponentials.tolist()))

@@ -60,12 +60,13 @@ def model_map(plan: Plan, names: Mapping[TensorId, str], banner: str) -> str:
 
 
 def _lifetime(plan: Plan, allocation: Allocation) -> str:
-    """Return from which op to which an allocation is alive, both included."""
-    last = min(allocation.last, len(plan.segments) - 1)
-    if not plan.segments or last < 0:
-        return "never read"
-    first_op = plan.segments[max(allocation.first, 0)].ops[0]
-    last_op = plan.segments[last].ops[-1]
-    until = " to the end" if allocation.last >= len(plan.segments) else f"..{last_op}"
-    start = "from the start" if allocation.first < 0 else f"op {first_op}"
-    return f"{start}{until}"
+    """Return while which ops the bytes of an allocation are taken."""
+    ops = [
+        op for s in plan.segments[max(allocation.first, 0) : allocation.last + 1] for op in s.ops
+    ]
+    parts = [
+        "before the first op" if allocation.first < 0 else "",
+        f"op {ops[0]}" if len(ops) == 1 else f"ops {ops[0]}..{ops[-1]}" if ops else "",
+        "after the last op" if allocation.last >= len(plan.segments) else "",
+    ]
+    return " and ".join(part for part in parts if part)

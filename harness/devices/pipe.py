@@ -38,8 +38,10 @@ class Child:
             return f"{self.name} closed its console"
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         self.complaints.seek(0)
-        said = self.complaints.read().decode(errors="replace").strip()[-_ERROR_BYTES:]
-        return f"{self.name} ended with {how}" + (f": {said}" if said else "")
+        # The first paragraph says it; a dump of all registers may follow.
+        said = self.complaints.read(_ERROR_BYTES).decode(errors="replace").partition("\n\n")[0]
+        lines = [line for line in said.splitlines() if "warning:" not in line]
+        return ": ".join([f"{self.name} ended with {how}", *lines])
 
 
 class PipeConsole:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import tflite
+from flatbuffers.number_types import Int32Flags
 
 from harness.errors import MalformedModelError
 from harness.importer import limits
@@ -121,6 +122,19 @@ _EMPTY_TABLE = struct.pack("<HHi", 4, 4, 4)
 """A vtable without fields and a table that points at it: every accessor answers its default."""
 
 
+def _builtin_code(code: Any) -> int:
+    """Return the larger of an op code's two fields, as TensorFlow Lite does.
+
+    Files from before 2020 have the code in a one-byte field only. The package's accessor trusts
+    that field whenever the newer one is small, and so misreads files that fill only the newer.
+    """
+    table = code._tab
+    newer = 0
+    if field := table.Offset(10):
+        newer = table.Get(Int32Flags, table.Pos + field)
+    return max(int(newer), int(code.DeprecatedBuiltinCode()))
+
+
 def read_flatbuffer(data: bytes, *, name: str) -> RawModel:
     """Return the first subgraph of a .tflite file.
 
@@ -224,10 +238,7 @@ class _Reader:
         code_index = op.OpcodeIndex()
         if code_index >= root.OperatorCodesLength():
             raise self._fault(f"op code {code_index} of {root.OperatorCodesLength()}")
-        code = root.OperatorCodes(code_index)
-        # Files from before 2020 have the code in a one-byte field, which newer ones keep filled
-        # with a placeholder when the code does not fit it.
-        builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        builtin = _builtin_code(root.OperatorCodes(code_index))
         kind = _KINDS.get(builtin, f"op code {builtin}")
         return RawOp(
             kind=kind,

@@ -7,100 +7,19 @@ fields; padding becomes explicit; masks and negative indices are resolved. A fun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.errors import MalformedModelError
-from harness.importer.flatbuffer import ABSENT, Option, RawOp
-from harness.importer.tensors import ImportedTensor
-from harness.ir import DType, Op, Tensor, TensorId
+from harness.importer.flatbuffer import ABSENT
+from harness.importer.site import Refusal, Site
+from harness.importer.slices import strided_slice
+from harness.ir import Op
 from harness.ir import ops as ir
-from harness.ir.ops import Activation, Padding, Window
+from harness.ir.ops import Padding, Window
 from harness.ir.padding import same_padding
 
-
-class Refusal(Exception):  # noqa: N818 - not a fault of anyone
-    """The op is sound but not offered; the message is the reason."""
-
-
-_ACTIVATIONS = (Activation.NONE, Activation.RELU, Activation.RELU_N1_TO_1, Activation.RELU6)
-"""By their code in the schema."""
-
-_OTHER_ACTIVATIONS = {4: "TANH", 5: "SIGN_BIT"}
-
 _SAME, _VALID = 0, 1
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """One op of the file and the tensors around it; ``where`` starts every message."""
-
-    where: str
-    index: int
-    raw: RawOp
-    tensors: Sequence[ImportedTensor]
-
-    @property
-    def options(self) -> Mapping[str, Option]:
-        """The op's options, as the schema names them."""
-        return self.raw.options
-
-    def tensor(self, tensor_id: int) -> Tensor:
-        """Return a tensor that the op touches; refuse if it is of a kind not offered."""
-        tensor = self.tensors[tensor_id]
-        if not isinstance(tensor, Tensor):
-            raise Refusal(f"tensor '{tensor.name}' {tensor.reason}")
-        return tensor
-
-    def input(self, position: int, rank: int | None = None) -> Tensor:
-        """Return an input, which has ``rank`` axes if that is given."""
-        tensor = self.tensor(self.raw.inputs[position])
-        if rank is not None and len(tensor.shape) != rank:
-            raise self.malformed(
-                f"input {position} '{tensor.name}' has shape {list(tensor.shape)}; "
-                f"{rank} axes are needed"
-            )
-        return tensor
-
-    def output(self) -> Tensor:
-        """Return the first output."""
-        return self.tensor(self.raw.outputs[0])
-
-    def constant(self, position: int, what: str) -> list[int]:
-        """Return the elements of an input that must be a constant of integers."""
-        tensor = self.input(position)
-        if tensor.data is None:
-            raise Refusal(f"its {what} ('{tensor.name}') are computed; only constants are offered")
-        if tensor.dtype not in (DType.INT32, DType.INT64):
-            raise self.malformed(f"its {what} are {tensor.dtype}; int32 is needed")
-        if tensor.elements > 64:
-            raise self.malformed(f"its {what} have {tensor.elements} elements")
-        return [int(value) for value in tensor.data.reshape(-1)]
-
-    def ids(self, first: int = 0, last: int | None = None) -> tuple[TensorId, ...]:
-        """Return the inputs that flow, without absent ones."""
-        return tuple(TensorId(i) for i in self.raw.inputs[first:last] if i != ABSENT)
-
-    def outputs(self) -> tuple[TensorId, ...]:
-        """Return the outputs."""
-        return tuple(TensorId(i) for i in self.raw.outputs)
-
-    def axis(self, axis: int, rank: int) -> int:
-        """Return an axis counted from the front."""
-        if not -rank <= axis < rank:
-            raise self.malformed(f"axis {axis}; the tensor has {rank} axes")
-        return axis % rank
-
-    def activation(self) -> Activation:
-        """Return the fused activation."""
-        code = int(self.options["FusedActivationFunction"])
-        if 0 <= code < len(_ACTIVATIONS):
-            return _ACTIVATIONS[code]
-        raise Refusal(f"fused activation {_OTHER_ACTIVATIONS.get(code, code)} is not offered")
-
-    def malformed(self, message: str) -> MalformedModelError:
-        """Return the error for an op that contradicts itself."""
-        return MalformedModelError(f"{self.where}: {message}")
+"""Padding codes of the schema."""
 
 
 def _window(site: Site, kernel: tuple[int, int], dilation: tuple[int, int] = (1, 1)) -> Window:
@@ -322,49 +241,6 @@ def _transpose(site: Site) -> Op:
     )
 
 
-def _strided_slice(site: Site) -> Op:
-    options = site.options
-    for field, what in (
-        ("EllipsisMask", "an ellipsis"),
-        ("NewAxisMask", "new axes"),
-        ("Offset", "ends relative to begins"),
-    ):
-        if options[field]:
-            raise Refusal(f"{what} in a slice: not offered")
-    shape = site.input(0).shape
-    begins, ends, strides = (
-        site.constant(position, what)
-        for position, what in ((1, "begins"), (2, "ends"), (3, "strides"))
-    )
-    if not len(begins) == len(ends) == len(strides) <= len(shape):
-        raise site.malformed(
-            f"{len(begins)} begins, {len(ends)} ends, {len(strides)} strides, {len(shape)} axes"
-        )
-    if 0 in strides:
-        raise site.malformed("a stride is 0")
-    first, steps, lengths = [0] * len(shape), [1] * len(shape), list(shape)
-    for axis, (begin, end, stride) in enumerate(zip(begins, ends, strides, strict=True)):
-        bit = 1 << axis
-        start, stop, step = slice(
-            None if int(options["BeginMask"]) & bit else begin,
-            None if int(options["EndMask"]) & bit else end,
-            stride,
-        ).indices(shape[axis])
-        if int(options["ShrinkAxisMask"]) & bit:
-            stop, step = start + 1, 1
-            if not 0 <= start < shape[axis]:
-                raise site.malformed(f"index {begin} on axis {axis} of {list(shape)}")
-        first[axis], steps[axis], lengths[axis] = start, step, len(range(start, stop, step))
-    return ir.StridedSlice(
-        inputs=site.ids(0, 1),
-        outputs=site.outputs(),
-        index=site.index,
-        begin=tuple(first),
-        strides=tuple(steps),
-        lengths=tuple(lengths),
-    )
-
-
 def _resize_nearest(site: Site) -> Op:
     size, output = site.constant(1, "sizes"), site.output()
     if size != list(output.shape[1:3]):
@@ -412,7 +288,7 @@ CONVERTERS: dict[str, Converter] = {
     "PACK": Converter(_pack, _ANY),
     "UNPACK": Converter(_unpack, range(1, 2), _ANY),
     "TRANSPOSE": Converter(_transpose, range(2, 3)),
-    "STRIDED_SLICE": Converter(_strided_slice, range(4, 5)),
+    "STRIDED_SLICE": Converter(strided_slice, range(4, 5)),
     "RESIZE_NEAREST_NEIGHBOR": Converter(_resize_nearest, range(2, 3)),
     "SHAPE": Converter(_plain(ir.Shape), range(1, 2)),
 }

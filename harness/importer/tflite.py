@@ -15,8 +15,9 @@ from collections.abc import Sequence
 
 from harness.errors import MalformedModelError, UnsupportedModelError
 from harness.importer.flatbuffer import RawModel, read_flatbuffer
-from harness.importer.ops import Refusal, Site, convert_op
+from harness.importer.ops import convert_op
 from harness.importer.requirements import flow_faults, requirement_faults
+from harness.importer.site import Refusal, Site
 from harness.importer.tensors import ImportedTensor, UnusableTensor, convert_tensors
 from harness.ir import DType, Graph, Op, Tensor, TensorId
 from harness.ir.accumulator import accumulator_fault

@@ -71,8 +71,10 @@ def _op_text(op: Op) -> str:
         if field.name not in ("inputs", "outputs", "index")
     ]
     call = f"{_ids(op.outputs)} = {op.kind}({_ids(op.inputs)})"
-    # Positions in the model file differ from those here once passes have removed ops.
-    return "  ".join([call, *attributes, f"index={op.index}"])
+    if op.index >= 0:
+        # Positions in the model file differ from those here once passes have removed ops.
+        attributes.append(f"index={op.index}")
+    return "  ".join([call, *attributes])
 
 
 def _value(value: object) -> str:

@@ -133,5 +133,6 @@ def _channels(p: ConvParameters, bias: Array) -> Fields:
         "multipliers": Constant("multipliers", np.array([f.multiplier for f in factors], np.int32)),
         "shifts": Constant("shifts", np.array([f.shift for f in factors], np.int8)),
         "factor_step": 0 if p.uniform else 1,
+        "has_left_shifts": int(any(f.shift >= 0 for f in factors)),
         "output": {"zero_point": p.output_offset, "low": p.low, "high": p.high},
     }

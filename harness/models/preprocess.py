@@ -1,8 +1,8 @@
 """What goes into a model, and what its answer means.
 
-Inputs come from tensors (``.npz``, or ``.bin`` with the bytes of the input), from an image where
-the catalog says how the model sees one, or from a seed. Everything is checked here, before a
-firmware is built.
+Inputs come from tensors (``.npz``, or ``.bin`` with the bytes of the input), from an image or a
+sound where the catalog says how the model sees or hears it, or from a seed. Everything is checked
+here, before a firmware is built.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from harness.errors import TensorInputError
 from harness.ir import DType, Graph, Tensor
 from harness.ir.tensor import Array
 from harness.models.npz import MAX_BYTES, check_array, read_npz
-from harness.models.schema import Entry, ImageInput
+from harness.models.schema import Entry, FeaturesInput, ImageInput, MfccInput
+from harness.models.speech import mfcc, read_wav
 
 MAX_PIXELS = 100_000_000
 
@@ -57,12 +58,17 @@ def load_inputs(path: Path | None, graph: Graph, entry: Entry | None) -> Inputs:
             return Inputs(tuple(zip(*arrays, strict=True)), stacked)
         case ".bin":
             return _from_bytes(path, tensors)
-    if entry is None or not isinstance(entry.input, ImageInput) or len(tensors) != 1:
-        raise TensorInputError(
-            f"{path}: {graph.name} takes tensors only ({_describe(tensors)})",
-            hint="give an .npz with input0, …, or a .bin with the bytes of the input",
-        )
-    return Inputs(((_from_image(path, tensors[0], entry.input),),))
+    match entry.input if entry is not None and len(tensors) == 1 else None:
+        case ImageInput() as how:
+            return Inputs(((_from_image(path, tensors[0], how),),))
+        case MfccInput() as how:
+            real = mfcc(read_wav(path, how), how)
+            return Inputs(((_quantized(real, tensors[0]).reshape(tensors[0].shape),),))
+        case FeaturesInput() | None:
+            raise TensorInputError(
+                f"{path}: {graph.name} takes tensors only ({_describe(tensors)})",
+                hint="give an .npz with input0, …, or a .bin with the bytes of the input",
+            )
 
 
 def seeded_inputs(graph: Graph, seed: int = 0) -> list[Array]:

@@ -44,6 +44,20 @@ class ImageInput(Facts):
     int8_files: tuple[str, ...] = ()
 
 
+class MfccInput(Facts):
+    """A clip of speech, from ``.wav`` (see :mod:`harness.models.speech`), or its tensor."""
+
+    kind: Literal["mfcc"]
+    sample_rate_hz: Annotated[int, Field(gt=0)]
+    clip_samples: Annotated[int, Field(gt=0)]
+    window_samples: Annotated[int, Field(gt=0)]
+    hop_samples: Annotated[int, Field(gt=0)]
+    fft_samples: Annotated[int, Field(gt=0)]
+    mel_bands: Annotated[int, Field(gt=0)]
+    band_hz: tuple[float, float]
+    coefficients: Annotated[int, Field(gt=0)]
+
+
 class FeaturesInput(Facts):
     """Features that the user computes: only tensors are taken, from ``.npz`` or raw bytes."""
 
@@ -72,7 +86,7 @@ class Entry(Facts):
     size_bytes: Annotated[int, Field(gt=0)]
     licence: str
     source: Origin
-    input: Annotated[ImageInput | FeaturesInput, Field(discriminator="kind")]
+    input: Annotated[ImageInput | MfccInput | FeaturesInput, Field(discriminator="kind")]
     labels: tuple[str, ...] | None = None
     accuracy: tuple[Accuracy, ...] = ()
     recipe: Name | None = None

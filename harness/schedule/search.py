@@ -22,7 +22,7 @@ SCHEDULES: tuple[str, ...] = tuple(_SEGMENTS)
 
 
 def plan(graph: Graph, schedule: str = "inplace") -> Plan:
-    """Return the plan of a graph, replayed and found sound.
+    """Return the plan of a graph under a named schedule.
 
     Raises UsageError when there is no such schedule.
     """
@@ -30,13 +30,14 @@ def plan(graph: Graph, schedule: str = "inplace") -> Plan:
         raise UsageError(
             f"no schedule is called '{schedule}'", hint=near_names(schedule, SCHEDULES)
         )
-    made = assemble(graph, schedule, _SEGMENTS[schedule](graph))
-    verify_plan(made)
-    return made
+    return assemble(graph, schedule, _SEGMENTS[schedule](graph))
 
 
 def assemble(graph: Graph, schedule: str, segments: Sequence[Segment]) -> Plan:
-    """Return the plan of given segments: their bytes, placed in one arena."""
+    """Return the plan of given segments, placed in one arena, replayed and found sound.
+
+    Raises PlanFaultError when the segments cannot compute the graph, which is our own bug.
+    """
     needed = blocks(graph, segments)
     allocations = [
         Allocation(block.purpose, piece.tensors, offset, piece.size_bytes, piece.first, piece.last)
@@ -44,4 +45,6 @@ def assemble(graph: Graph, schedule: str, segments: Sequence[Segment]) -> Plan:
         for piece in block.pieces
     ]
     allocations.sort(key=lambda a: (a.first, a.offset))
-    return Plan(graph, schedule, tuple(segments), tuple(allocations))
+    made = Plan(graph, schedule, tuple(segments), tuple(allocations))
+    verify_plan(made)
+    return made

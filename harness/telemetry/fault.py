@@ -23,14 +23,16 @@ _CFSR = {
 }  # fmt: skip
 _MMARVALID = 1 << 7
 _BFARVALID = 1 << 15
-_STACK_BITS = {"MSTKERR", "STKERR", "STKOF", "MLSPERR", "LSPERR"}
+_STACK_BITS = {"MSTKERR", "STKERR", "STKOF"}
+_GUARD_BYTES = 0x10000
+"""How far below its end an access still is taken for one to the stack."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """The registers of a fault; ``pc`` and ``lr`` are 0 where the stack could not take them."""
 
-    LAYOUT: ClassVar[struct.Struct] = struct.Struct("<8I")
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct("<9I")
 
     exception: int
     cfsr: int
@@ -40,6 +42,7 @@ class Fault:
     pc: int
     lr: int
     sp: int
+    stack_begin: int
 
     @classmethod
     def parse(cls, payload: bytes) -> Fault:
@@ -53,21 +56,32 @@ class Fault:
         """The names of the bits that are set in CFSR."""
         return tuple(name for bit, name in _CFSR.items() if self.cfsr >> bit & 1)
 
+    @property
+    def address(self) -> int | None:
+        """The address whose access faulted, where the core knows it."""
+        if self.cfsr & _BFARVALID:
+            return self.bfar
+        return self.mmfar if self.cfsr & _MMARVALID else None
+
+    @property
+    def is_stack_overflow(self) -> bool:
+        """Whether it was the stack that went past its end."""
+        guard = range(self.stack_begin - _GUARD_BYTES, self.stack_begin)
+        return bool(_STACK_BITS.intersection(self.causes)) or self.address in guard
+
     def text(self) -> str:
         """Return one line with all that is known."""
         name = _EXCEPTIONS.get(self.exception, f"exception {self.exception}")
         parts = [f"{name} ({', '.join(self.causes) or f'HFSR 0x{self.hfsr:08x}'})"]
-        if self.cfsr & _BFARVALID:
-            parts.append(f"address 0x{self.bfar:08x}")
-        elif self.cfsr & _MMARVALID:
-            parts.append(f"address 0x{self.mmfar:08x}")
+        if self.address is not None:
+            parts.append(f"address 0x{self.address:08x}")
         if self.pc:
             parts.append(f"at pc 0x{self.pc:08x}, called from 0x{self.lr:08x}")
-        parts.append(f"sp 0x{self.sp:08x}")
+        parts.append(f"sp 0x{self.sp:08x}, stack from 0x{self.stack_begin:08x}")
         return ", ".join(parts)
 
     def hint(self) -> str:
         """Return what may be done about it."""
-        if _STACK_BITS.intersection(self.causes):
+        if self.is_stack_overflow:
             return "the stack overflowed its reserve: build with more stack"
         return "arm-none-eabi-addr2line -fe FIRMWARE.elf with the pc names the line"

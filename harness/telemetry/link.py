@@ -168,11 +168,16 @@ def _name(request: Request[AnswerT]) -> str:
 
 
 def _no_answer(name: str, silence_s: float, wait: _Wait) -> DeviceError:
-    if wait.damaged > 0 or wait.useless_bytes > 0:
+    if wait.damaged > 0 or (wait.useless_bytes > 0 and wait.done < 0):
         return CorruptStreamError(
             f"{name}: no answer in {wait.useless_bytes} B within {silence_s:g} s; "
             f"{wait.damaged} damaged frames",
             hint="check the baud rate, the cable, and what else prints on this line",
+        )
+    if wait.done >= 0:
+        return NoAnswerError(
+            f"{name}: no inference ended within {silence_s:g} s, {wait.done} were done before",
+            hint="allow more with --timeout if an inference may take so long",
         )
     return NoAnswerError(
         f"{name}: the board said nothing for {silence_s:g} s",

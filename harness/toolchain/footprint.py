@@ -17,8 +17,6 @@ from elftools.elf.sections import SymbolTableSection
 from harness.errors import ToolchainError
 from harness.toolchain.firmware import Footprint
 
-_CODE = (".vectors", ".bench_identity", ".text", ".ARM.exidx", ".rodata")
-
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
@@ -30,16 +28,29 @@ class Symbol:
 
 
 def firmware_footprint(elf: Path) -> Footprint:
-    """Return the footprint of a firmware linked with ``sections.ld``."""
+    """Return the footprint of a firmware linked with ``sections.ld``.
+
+    What alignment leaves unused between sections counts as code in flash and as static in SRAM, so
+    that the parts add up to what is taken.
+    """
     with elf.open("rb") as file:
-        sizes = {s.name: int(s["sh_size"]) for s in _open(file, elf).iter_sections()}
+        image = _open(file, elf)
+        sections = {s.name: s for s in image.iter_sections()}
+        loads = [s for s in image.iter_segments("PT_LOAD") if s["p_filesz"]]
+    sizes = {name: int(section["sh_size"]) for name, section in sections.items()}
+    flash_begin = min(int(s["p_paddr"]) for s in loads)
+    flash_end = max(int(s["p_paddr"] + s["p_filesz"]) for s in loads)
+    sram_begin = int(sections[".stack"]["sh_addr"])
+    sram_end = int(sections[".bss"]["sh_addr"]) + sizes[".bss"]
+    weights, data = sizes.get(".weights", 0), sizes.get(".data", 0)
+    arena, stack = sizes[".arena"], sizes[".stack"]
     return Footprint(
-        code_bytes=sum(sizes.get(name, 0) for name in _CODE),
-        weights_bytes=sizes.get(".weights", 0),
-        data_bytes=sizes.get(".data", 0),
-        static_bytes=sizes.get(".data", 0) + sizes.get(".bss", 0),
-        arena_bytes=sizes.get(".arena", 0),
-        stack_reserved_bytes=sizes.get(".stack", 0),
+        code_bytes=flash_end - flash_begin - weights - data,
+        weights_bytes=weights,
+        data_bytes=data,
+        static_bytes=sram_end - sram_begin - arena - stack,
+        arena_bytes=arena,
+        stack_reserved_bytes=stack,
     )
 
 

@@ -27,7 +27,7 @@ from harness.toolchain.link import memory_script, overflow_error
 STACK_BYTES = 4096
 """Default of ``build``; the deepest portable kernel takes less than a quarter of it."""
 
-_BARE_METAL = ("-nostartfiles", "-static", "-Wl,--build-id=none")
+_BARE_METAL = ("-nostartfiles", "-static", "-Wl,--build-id=none", "-Wl,--strip-debug")
 
 
 def build(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from harness.arithmetic import (
@@ -18,6 +20,7 @@ from harness.arithmetic import (
     quantize_multiplier,
     table,
 )
+from harness.arithmetic.fixed_point import one_over_one_plus
 from harness.arithmetic.lookup import TableOp
 from harness.errors import UnsupportedModelError
 from harness.ir import DType, Graph
@@ -159,6 +162,15 @@ def test_a_mean_divides_by_the_count_in_its_multiplier() -> None:
     assert parameters.factor.real == pytest.approx(2 / 49, rel=1e-8)
 
 
+def test_a_mean_keeps_its_shift_in_range_at_the_price_of_precision() -> None:
+    build = GraphBuilder()
+    build.mean(build.input((1, 8, 8, 1), quantized=(2.0**-30, 0)), quantized=(1.0, 0))
+    graph = build.graph()
+    op = graph.ops[0]
+    assert isinstance(op, Mean)
+    assert prepare_mean(graph, op).factor == Multiplier(1 << 26, -31)
+
+
 def softmax(width: int, scale: float) -> tuple[Graph, Softmax]:
     build = GraphBuilder()
     build.softmax(build.input((1, width), quantized=(scale, 0)))
@@ -180,6 +192,18 @@ def test_exponentials_end_where_differences_would_overflow(scale: float, radius:
     parameters = prepare_softmax(*softmax(4, scale))
     assert parameters.difference_min == -radius
     assert len(parameters.exponentials) == radius + 1
+
+
+def test_a_softmax_multiplier_that_rounds_up_to_one_is_halved() -> None:
+    graph, op = softmax(4, 1 - 2.0**-23)
+    parameters = prepare_softmax(graph, replace(op, beta=1 + 2.0**-23))
+    assert parameters.multiplier == Multiplier(1 << 30, 27)
+
+
+def test_a_reciprocal_is_good_to_eight_digits() -> None:
+    values = np.linspace(0, 2**31 - 1, 1000).astype(np.int64)
+    reals = 1 / (1 + values / 2**31)
+    assert np.abs(one_over_one_plus(values) / 2**31 - reals).max() < 1e-8
 
 
 def test_a_softmax_whose_sum_could_overflow_is_refused() -> None:
@@ -227,16 +251,17 @@ def test_a_table_from_int8_to_uint8_is_ordered_by_value() -> None:
         (3, 2, {"align_corners": True}, (0, 2)),
         (4, 2, {"half_pixel_centers": True}, (1, 3)),
         (3, 1, {"align_corners": True}, (0,)),
+        (3, 3, {"align_corners": True, "half_pixel_centers": True}, (1, 2, 2)),
     ],
 )
 def test_a_resize_takes_the_nearest_rows(
     size: int, out_size: int, options: dict[str, bool], expected: tuple[int, ...]
 ) -> None:
     build = GraphBuilder()
-    build.resize(build.input((1, size, 3, 1)), out_size, 3, **options)
+    build.resize(build.input((1, size, 1, 1)), out_size, 1, **options)
     graph = build.graph()
     op = graph.ops[0]
     assert isinstance(op, ResizeNearestNeighbor)
     parameters = prepare_resize(graph, op)
     assert parameters.rows == expected
-    assert parameters.columns == (0, 1, 2)
+    assert parameters.columns == (0,)

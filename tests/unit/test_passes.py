@@ -151,6 +151,12 @@ def test_constant_that_would_grow_much_is_not_folded() -> None:
         assert kinds(run_passes(build.graph())) == expected
 
 
+def test_what_a_model_output_is_made_of_is_not_folded() -> None:
+    build = GraphBuilder("known")
+    x = build.constant(np.zeros((1, 4), np.int8), (0.05, -3))
+    assert kinds(run_passes(build.graph(build.tanh(build.tanh(x))))) == ["TANH"]
+
+
 def test_reshapes_merge_and_idle_ones_go() -> None:
     build = GraphBuilder("reshapes")
     x = build.conv(build.input((1, 4, 4, 1)), 2)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+import wave
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,8 @@ from harness.importer.tflite import read_tflite
 from harness.ir import DType, Graph, Quantization, Tensor, TensorId
 from harness.models.catalog import Places, catalog, find_model
 from harness.models.preprocess import interpret_outputs, load_inputs, seeded_inputs
-from harness.models.schema import Entry, FeaturesInput, ImageInput
+from harness.models.schema import Entry, FeaturesInput, ImageInput, MfccInput
+from harness.models.speech import mel_weights, mfcc, read_wav
 from harness.reference.interpreter import run
 
 SIGNED = Quantization((float(np.float32(1 / 127.5)),), (-1,))
@@ -219,6 +222,55 @@ def test_an_image_for_a_model_of_features_is_refused(tmp_path: Path) -> None:
         assert ".npz" in error.value.hint
 
 
+# Sound
+
+
+MFCC = catalog().entry("kws").input
+
+
+def wav(path: Path, samples: Any, rate: int = 16_000) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(np.asarray(samples, "<i2").tobytes())
+    return path
+
+
+def test_silence_has_only_a_level(tmp_path: Path) -> None:
+    assert isinstance(MFCC, MfccInput)
+    samples = read_wav(wav(tmp_path / "x.wav", np.zeros(100)), MFCC)
+    assert samples.shape == (16_000,)
+    coefficients = mfcc(samples, MFCC)
+    assert coefficients.shape == (49, 10)
+    np.testing.assert_allclose(coefficients[:, 0], np.log(1e-6) * 40 * np.sqrt(2 / 40))
+    np.testing.assert_allclose(coefficients[:, 1:], 0, atol=1e-9)
+
+
+def test_bands_peak_where_the_mel_scale_says() -> None:
+    assert isinstance(MFCC, MfccInput)
+    weights = mel_weights(MFCC)
+    assert weights.shape == (257, 40)
+    # The last band's peak: one 41st of the mel range below 4000 Hz.
+    mels = [1127 * math.log(1 + hz / 700) for hz in (20, 4000)]
+    peak_hz = 700 * (math.exp((mels[1] - (mels[1] - mels[0]) / 41) / 1127) - 1)
+    assert abs(weights[:, -1].argmax() * 16_000 / 512 - peak_hz) <= 16_000 / 512
+    assert weights.max() <= 1
+    assert not weights[0].any()
+    assert not weights[4000 * 512 // 16_000 + 1 :].any()
+
+
+def test_sound_that_the_model_cannot_hear_is_refused(tmp_path: Path) -> None:
+    assert isinstance(MFCC, MfccInput)
+    with pytest.raises(TensorInputError, match="1 channel of 16 bits at 8,000 Hz"):
+        read_wav(wav(tmp_path / "x.wav", [0], rate=8000), MFCC)
+    with pytest.raises(TensorInputError, match="16,001 samples"):
+        read_wav(wav(tmp_path / "x.wav", np.zeros(16_001)), MFCC)
+    (tmp_path / "x.wav").write_bytes(b"RIFF")
+    with pytest.raises(TensorInputError, match="is not a sound file"):
+        read_wav(tmp_path / "x.wav", MFCC)
+
+
 # Seeds and answers
 
 
@@ -261,23 +313,26 @@ def test_a_model_of_the_users_own_has_no_words() -> None:
 @pytest.mark.parametrize(
     ("name", "file", "answer"),
     [
-        ("vww", "tinyengine_person_crop.png", "person"),
-        ("vww", "tinyengine_no_person_crop.png", "no person"),
-        ("mcunet-vww1", "tinyengine_person_crop.png", "person"),
-        ("mcunet-vww1", "tinyengine_no_person_crop.png", "no person"),
-        ("person-detect", "tflm_person.bmp", "person"),
-        ("person-detect", "tflm_no_person.bmp", "no person"),
+        ("vww", "person_images/tinyengine_person_crop.png", "person"),
+        ("vww", "person_images/tinyengine_no_person_crop.png", "no person"),
+        ("mcunet-vww1", "person_images/tinyengine_person_crop.png", "person"),
+        ("mcunet-vww1", "person_images/tinyengine_no_person_crop.png", "no person"),
+        ("person-detect", "person_images/tflm_person.bmp", "person"),
+        ("person-detect", "person_images/tflm_no_person.bmp", "no person"),
+        ("kws", "kws01/tst_000000_Stop_7.bin", "stop"),
+        ("kws", "micro_speech_wav/yes_1000ms.wav", "yes"),
+        ("kws", "micro_speech_wav/silence_1000ms.wav", "silence"),
     ],
 )
-def test_people_are_seen(
+def test_people_are_seen_and_words_heard(
     name: str, file: str, answer: str, models_dir: Path, tmp_path: Path
 ) -> None:
-    image = models_dir.parent / "datasets" / "person_images" / file
-    if not image.exists():
-        pytest.skip(f"no person images beside BENCH_MODELS ({image})")
+    path = models_dir.parent / "datasets" / file
+    if not path.exists():
+        pytest.skip(f"no data sets beside BENCH_MODELS ({path})")
     model = find_model(name, places=Places(models_dir, tmp_path))
     graph = read_tflite(model.data, name=name)
-    (sample,) = load_inputs(image, graph, model.entry).samples
+    (sample,) = load_inputs(path, graph, model.entry).samples
     words = interpret_outputs(model.entry, graph, run(graph, sample))
     assert words is not None
     assert words.startswith(f"{answer} (")

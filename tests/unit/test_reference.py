@@ -52,6 +52,14 @@ def test_padded_cells_are_never_the_maximum() -> None:
     assert result(step, image([-9, -5, -7])).ravel().tolist() == [-5, -5, -5]
 
 
+def test_a_softmax_is_near_the_real_one() -> None:
+    values = np.array([[0, 10, 20, 30], [5, 5, 5, -128]], np.int8)
+    outputs = result(lambda build, x: build.softmax(x), values, (0.1, 0))
+    terms = np.exp(values * 0.1)
+    expected = 256 * terms / terms.sum(axis=1, keepdims=True) - 128
+    np.testing.assert_allclose(outputs, expected, rtol=0, atol=0.6)
+
+
 def test_a_softmax_over_very_many_equal_values_rounds_to_zero() -> None:
     outputs = result(lambda build, x: build.softmax(x), np.zeros((1, 1000), np.int8))
     assert set(outputs.ravel().tolist()) == {-128}
@@ -116,9 +124,11 @@ def faulty(graph: Graph, *inputs: Array) -> str:
 def test_wrong_inputs_are_named_with_what_the_model_takes() -> None:
     graph = conv_graph(size=(6, 5), depth=3)
     assert faulty(graph) == "conv: 0 input arrays given, the model takes 1"
-    assert faulty(graph, np.zeros((6, 5, 3), np.uint8)) == (
-        "conv: input 0 ('x0'): found uint8 [6, 5, 3], the model takes int8 [1, 6, 5, 3]"
-    )
+    taken = "the model takes int8 [1, 6, 5, 3]"
+    message = faulty(graph, np.zeros((6, 5, 3), np.int8))
+    assert message == f"conv: input 0 ('x0'): found int8 [6, 5, 3], {taken}"
+    message = faulty(graph, np.zeros((1, 6, 5, 3), np.uint8))
+    assert message == f"conv: input 0 ('x0'): found uint8 [1, 6, 5, 3], {taken}"
 
 
 def test_all_wrong_inputs_are_named_at_once() -> None:

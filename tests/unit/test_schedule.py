@@ -12,8 +12,9 @@ from harness.ir import DType
 from harness.ir.ops import Add
 from harness.passes.pipeline import run_passes
 from harness.schedule.lifetime import blocks, tensor_lives
-from harness.schedule.plan import Plan, Purpose
-from harness.schedule.search import SCHEDULES, plan
+from harness.schedule.plan import InplaceSegment, LayerSegment, Plan, Purpose
+from harness.schedule.search import SCHEDULES, assemble, plan
+from harness.schedule.verify import PlanFaultError
 from tests.graphs import GraphBuilder, chain_graph, residual_graph
 
 
@@ -158,6 +159,14 @@ def test_unknown_schedule_proposes_near_names() -> None:
     with pytest.raises(UsageError, match="no schedule is called 'inplce'") as caught:
         plan(residual_graph(), "inplce")
     assert caught.value.hint == "did you mean inplace?"
+
+
+def test_no_plan_leaves_without_having_been_replayed() -> None:
+    graph = residual_graph()
+    segments = (*(LayerSegment(op) for op in range(4)), InplaceSegment(4, 0))
+    assert kinds(assemble(graph, "by hand", segments))[-1] == "inplace"
+    with pytest.raises(PlanFaultError, match="op 1 .* cannot be done in place"):
+        assemble(graph, "by hand", (segments[0], InplaceSegment(1, 0), *segments[2:]))
 
 
 def test_plan_is_the_same_every_time() -> None:

@@ -9,12 +9,12 @@ import pytest
 from harness.devices.fake import OVERHEAD_TICKS, TICKS, Facts, FakeBoard, Trouble
 from harness.errors import (
     CorruptStreamError,
-    DeviceError,
     FirmwareFaultError,
     NoAnswerError,
     WrongFirmwareError,
 )
 from harness.telemetry.capture import Capture, Direction
+from harness.telemetry.fault import Fault
 from harness.telemetry.frames import Decoder, Frame, encode
 from harness.telemetry.link import Patience
 from harness.telemetry.messages import AskHello, EventType, Load, Progress, Run
@@ -174,15 +174,14 @@ def test_inputs_of_another_size_are_not_sent() -> None:
 
 
 def test_a_fault_is_named() -> None:
-    fault = (5).to_bytes(4, "little") + bytes.fromhex("008200000000000000000000f0ffff1f")
-    fault += bytes.fromhex("100001002000010000000020")
-
-    with pytest.raises(DeviceError) as caught:
+    fault = Fault.LAYOUT.pack(5, 0x8200, 0, 0, 0x1FFFFFF0, 0x10010, 0x10020, 0x20000000, 0x20000000)
+    with pytest.raises(FirmwareFaultError) as caught:
         Session(Parrot(Frame(EventType.FAULT, 0, fault))).hello(build_id=BUILD, model_sha256=MODEL)
     assert caught.value.message == (
         "the firmware stopped: BusFault (PRECISERR), address 0x1ffffff0, "
-        "at pc 0x00010010, called from 0x00010020, sp 0x20000000"
+        "at pc 0x00010010, called from 0x00010020, sp 0x20000000, stack from 0x20000000"
     )
+    assert caught.value.hint == "the stack overflowed its reserve: build with more stack"
 
 
 def test_a_long_inference_is_waited_for_and_not_pestered() -> None:
