@@ -13,6 +13,7 @@ from enum import Enum
 from harness.arithmetic.resize import prepare_resize
 from harness.ir import Graph, Op
 from harness.ir import ops as ir
+from harness.schedule.plan import FusedSegment
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,27 @@ def sums_all_rows(graph: Graph, op: Op) -> bool:
             return axes == (1, 2) and shape[0] == 1
         case _:
             return False
+
+
+def sums_bytes(graph: Graph, op: Op) -> int:
+    """Return the bytes of the int32 sums of an op that sums over all rows, 0 for other ops."""
+    return 4 * graph.tensor(op.inputs[0]).shape[-1] if sums_all_rows(graph, op) else 0
+
+
+def sums_offset(graph: Graph, segment: FusedSegment, workspace_bytes: int) -> int:
+    """Return where the sums of a fused segment begin in its workspace, in bytes.
+
+    They are the last bytes of the workspace; a segment has at most one op that sums.
+    """
+    return workspace_bytes - sum(sums_bytes(graph, graph.ops[i]) for i in segment.ops)
+
+
+def is_elementwise(op: Op) -> bool:
+    """Whether element i of an output row is written when element i of each operand was read.
+
+    Such an op may write its row over an operand's row that nobody reads afterwards.
+    """
+    return isinstance(op, ir.Add | ir.Sub | ir.Mul | ir.Quantize | ir.Logistic | ir.Tanh)
 
 
 def is_rowwise(graph: Graph, op: Op) -> bool:

@@ -150,6 +150,11 @@ class StreamSegment:
     tensor, and a row is fetched where an op would make it.
 
     One op alone is a stream too: it goes row by row, so that its output may reach into its input.
+
+    An element-wise op (``geometry.is_elementwise``) may write its row over an operand's row that
+    is dead afterwards, in the workspace as in the arena: it reads each element before it writes it.
+    The int32 sums of an op that sums over all rows are the last bytes of the workspace
+    (``geometry.sums_offset``).
     """
 
     first_op: int
