@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 
 from harness.arithmetic.resize import prepare_resize
-from harness.ir import Graph, Op
+from harness.ir import Graph, Op, TensorId
 from harness.ir import ops as ir
 from harness.schedule.plan import FusedSegment
 
@@ -29,7 +30,9 @@ class Span:
         return self.end - self.first
 
     def union(self, other: Span) -> Span:
-        """Return the least span that holds both."""
+        """Return the least span that holds both; an empty one counts for nothing."""
+        if not self.length or not other.length:
+            return other if not self.length else self
         return Span(min(self.first, other.first), max(self.end, other.end))
 
 
@@ -144,3 +147,25 @@ def reads(graph: Graph, op: Op, operand: int, axis: Axis, outputs: Span) -> Span
             pass
     first = min(max(first, 0), size)
     return Span(first, max(min(end, size), first))
+
+
+def tile(graph: Graph, ops: range, axis: Axis, outputs: Span) -> dict[TensorId, Span]:
+    """Return what ops of one segment touch of each activation along one axis.
+
+    ``outputs`` are the rows or columns that are wanted of the last op's output. Tensors that come
+    from outside of the segment are among the keys.
+    """
+    touched = {graph.ops[ops[-1]].outputs[0]: outputs}
+    for op in (graph.ops[i] for i in reversed(ops)):
+        wanted = touched[op.outputs[0]]
+        for operand, tensor in enumerate(op.inputs):
+            if not graph.tensor(tensor).is_constant:
+                span = reads(graph, op, operand, axis, wanted) if wanted.length else Span(0, 0)
+                touched[tensor] = span.union(touched.get(tensor, Span(0, 0)))
+    return touched
+
+
+def cut(length: int, parts: int) -> tuple[Span, ...]:
+    """Return rows or columns ``0..length-1`` cut into stripes or patches as even as possible."""
+    edges = [i * length // parts for i in range(parts + 1)]
+    return tuple(Span(first, end) for first, end in pairwise(edges))

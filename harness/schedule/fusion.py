@@ -1,0 +1,111 @@
+"""Fusion: which runs of ops may be one segment, and what each op of a run reads.
+
+Ops ``first..end-1`` may be executed together when each is done row by row, what one hands to
+another is read nowhere else, and at most one of them sums over all rows. All this depends only on
+the graph, so it is found out once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from harness.ir import Graph, Op, TensorId
+from harness.kernels.library import is_alias
+from harness.schedule.geometry import Axis, Span, is_rowwise, length, reads, sums_all_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """An activation that an op reads: of it, the rows ``rows[r]`` for its own output row r."""
+
+    tensor: TensorId
+    position: int
+    rows: tuple[Span, ...]
+
+
+class Fusion:
+    """What can be fused in a graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.makers = graph.producers()
+        self.readers = graph.consumers()
+
+    @cached_property
+    def starts(self) -> tuple[int, ...]:
+        """For each ``end``, the first op of the longest run that ends there.
+
+        All shorter runs down to a single op may be fused too. Where op ``end - 1`` itself cannot
+        be done by rows, it is ``end``: no run ends there.
+        """
+        return tuple(self._start(end) for end in range(len(self.graph.ops) + 1))
+
+    @cached_property
+    def operands(self) -> tuple[tuple[Operand, ...], ...]:
+        """For each op that is done by rows, the activations that it reads, each once."""
+        return tuple(
+            self._operands(op) if self.is_fusible[position] else ()
+            for position, op in enumerate(self.graph.ops)
+        )
+
+    @cached_property
+    def is_fusible(self) -> tuple[bool, ...]:
+        """For each op, whether it is done row by row and moves anything at all."""
+        return tuple(
+            is_rowwise(self.graph, op) and not is_alias(self.graph, op) for op in self.graph.ops
+        )
+
+    @cached_property
+    def input_by_rows(self) -> TensorId | None:
+        """The model's input if it could be delivered row by row, else None."""
+        graph = self.graph
+        if len(graph.inputs) != 1 or graph.inputs[0] in graph.outputs:
+            return None
+        tensor = graph.tensor(graph.inputs[0])
+        readers = self.readers.get(graph.inputs[0], ())
+        is_image = len(tensor.shape) == 4 and tensor.shape[0] == 1
+        return graph.inputs[0] if is_image and readers and self.is_fusible[0] else None
+
+    def output_rows(self, position: int, axis: Axis = Axis.ROWS) -> int:
+        """Return the rows (or columns) of an op's output."""
+        return length(self.graph, self.graph.ops[position].outputs[0], axis)
+
+    def outside_operands(self, first: int, end: int) -> tuple[TensorId, ...]:
+        """Return the activations that a run reads and does not make, each once."""
+        return tuple(
+            dict.fromkeys(
+                operand.tensor
+                for position in range(first, end)
+                for operand in self.operands[position]
+                if not first <= self.makers.get(operand.tensor, -1) < end
+            )
+        )
+
+    def _start(self, end: int) -> int:
+        first, sums = end, 0
+        while first and self.is_fusible[first - 1]:
+            op = self.graph.ops[first - 1]
+            sums += sums_all_rows(self.graph, op)
+            if sums > 1 or (first < end and not self._is_inner(op, end)):
+                break
+            first -= 1
+        return first
+
+    def _is_inner(self, op: Op, end: int) -> bool:
+        """Whether all that read the op's output come before ``end``."""
+        output = op.outputs[0]
+        readers = self.readers.get(output, ())
+        return bool(readers) and readers[-1] < end and output not in self.graph.outputs
+
+    def _operands(self, op: Op) -> tuple[Operand, ...]:
+        graph = self.graph
+        found: dict[TensorId, Operand] = {}
+        rows = length(graph, op.outputs[0], Axis.ROWS)
+        for position, tensor in enumerate(op.inputs):
+            if tensor not in found and not graph.tensor(tensor).is_constant:
+                spans = (
+                    reads(graph, op, position, Axis.ROWS, Span(row, row + 1)) for row in range(rows)
+                )
+                found[tensor] = Operand(tensor, position, tuple(spans))
+        return tuple(found.values())
