@@ -265,6 +265,10 @@ MALFORMED: dict[str, tuple[Callable[[], Graph], str]] = {
         lambda: edit(conv(), X, shape=(1, 2**31 - 1, 2**31 - 1, 3)),
         r"takes 13,835,058,042,397,261,827 B; at most 67,108,864 B are allowed",
     ),
+    "shapes too large together": (
+        lambda: one(lambda b, x: [b.tanh(x) for _ in range(16)], 1, 8192, 8192),
+        r"the tensors so far take 1,140,850,688 B; at most 1,073,741,824 B are allowed",
+    ),
     "rank": (lambda: one(lambda b, x: b.tanh(x), *(1,) * 9), r"9 axes; at most 8 are allowed"),
     "scale 0": (
         lambda: edit(conv(), X, quantization=scaled(0.0)),
@@ -369,6 +373,23 @@ def patched(field: Callable[[tflite.Model], tuple[Any, int]], value: int, form: 
 def test_damaged_bytes(data: bytes, message: str) -> None:
     with pytest.raises(MalformedModelError, match=message):
         read_tflite(data, name="model")
+
+
+def test_tensors_that_share_one_long_name() -> None:
+    """A small file could make us copy the same kilobytes as often as it has tensors."""
+    build = GraphBuilder("shared")
+    x = build.input((1, 8))
+    for _ in range(100):
+        x = build.tanh(x)
+    build.tensors[0] = replace(build.tensors[0], name="n" * limits.MAX_NAME_BYTES)
+    data = bytearray(write_tflite(build.graph()))
+    graph = tflite.Model.GetRootAs(data).Subgraphs(0)
+    target = graph.Tensors(0)._tab.Pos
+    first = graph._tab.Vector(graph._tab.Offset(4))
+    for entry in range(first, first + 4 * len(build.tensors), 4):
+        struct.pack_into("<I", data, entry, target - entry)
+    with pytest.raises(MalformedModelError, match=r"names and vectors so far take more than 4 t"):
+        read_tflite(bytes(data), name="model")
 
 
 @pytest.mark.parametrize(
