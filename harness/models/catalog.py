@@ -24,7 +24,7 @@ import platformdirs
 from harness.data import data_dir
 from harness.errors import InputError, UsageError
 from harness.facts import load_facts
-from harness.models.download import Fetch, fetch_https
+from harness.models.download import Fetch, fetch_url
 from harness.models.recipe import load_recipe
 from harness.models.schema import Catalog, Entry
 from harness.models.synthesis import synthesize
@@ -108,19 +108,20 @@ def find_model(
     if data is None:
         data = _from_cache(entry, places.cache_dir, notes)
     if data is None and not offline:
-        data = _from_owner(known.url(entry), entry, places.cache_dir, fetch or fetch_https, notes)
+        data = _from_owner(known.url(entry), entry, places.cache_dir, fetch or fetch_url, notes)
     if data is not None:
         return ModelFile(name_or_path, data, entry.sha256, Weights.PRETRAINED, entry)
     if offline:
         notes.append("not downloaded: offline")
+    why = f"no copy of {entry.file} can be had: {'; '.join(notes)}"
     if entry.recipe is None:
         raise InputError(
-            f"{name_or_path}: no copy of {entry.file} can be had ({'; '.join(notes)})",
+            f"{name_or_path}: {why}",
             hint=f"put {entry.file} into a folder and name it in {MODELS_VARIABLE}",
         )
     data = write_tflite(synthesize(load_recipe(entry.recipe), entry.name))
     digest = hashlib.sha256(data).hexdigest()
-    return ModelFile(name_or_path, data, digest, Weights.SYNTHETIC, entry, tuple(notes))
+    return ModelFile(name_or_path, data, digest, Weights.SYNTHETIC, entry, (why,))
 
 
 def _user_file(path: Path, known: Catalog) -> ModelFile:
@@ -176,7 +177,7 @@ def _from_owner(
     try:
         data = fetch(url, entry.size_bytes + 1)
     except OSError as error:
-        notes.append(f"download failed: {getattr(error, 'reason', None) or error}")
+        notes.append(f"download failed: {_cause(error)}")
         return None
     if hashlib.sha256(data).hexdigest() != entry.sha256:
         notes.append(f"{url} holds another file")
@@ -186,6 +187,13 @@ def _from_owner(
     except OSError as error:
         notes.append(f"not kept in the cache: {error}")
     return data
+
+
+def _cause(error: OSError) -> str:
+    """Return why, without what urllib and the system wrap around it."""
+    reason = getattr(error, "reason", None)
+    inner = reason if isinstance(reason, OSError) else error
+    return inner.strerror or str(reason or error)
 
 
 def _read_bounded(path: Path, limit: int) -> bytes:
