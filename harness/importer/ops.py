@@ -165,8 +165,8 @@ def _reshape(site: Site) -> Op:
         matches = len(wanted) == len(output.shape) and all(
             size in (-1, actual) for size, actual in zip(wanted, output.shape, strict=True)
         )
-        # An empty shape with a scalar's data is what old converters wrote for "see the options".
-        if wanted not in ([], [0]) and not matches:
+        # [0] is what old converters wrote where they meant a scalar.
+        if wanted != [0] and not matches:
             raise site.malformed(f"reshapes to {wanted}, its output has {list(output.shape)}")
         inputs = inputs[:1]
     return ir.Reshape(inputs=inputs, outputs=site.outputs(), index=site.index)

@@ -14,10 +14,14 @@ import numpy as np
 from harness.ir import Graph, Op, Tensor
 from harness.ir.ops import Reshape, Shape
 from harness.ir.tensor import Array, constant
+from harness.ir.types import must_fold
 from harness.reference.interpreter import evaluate
 
 MAX_GROWTH_BYTES = 1024
-"""A folded result may take that much more flash than the constants it came from."""
+"""A folded result may take that much more flash than the constants it came from.
+
+Shape arithmetic folds in any case: there are no kernels for it.
+"""
 
 
 def fold_constants(graph: Graph) -> Graph:
@@ -30,7 +34,10 @@ def fold_constants(graph: Graph) -> Graph:
         if values is None or not _can_vanish(graph, op) or _grows(current, op):
             ops.append(_with_known_target(op, tensors))
             continue
-        for t, value in zip(op.outputs, evaluate(current, op, values), strict=True):
+        # Shape arithmetic wraps around as it does in C.
+        with np.errstate(over="ignore"):
+            results = evaluate(current, op, values)
+        for t, value in zip(op.outputs, results, strict=True):
             tensors[t] = constant(tensors[t].name, value, tensors[t].quantization)
     return replace(graph, tensors=tuple(tensors), ops=tuple(ops))
 
@@ -50,6 +57,8 @@ def _values(graph: Graph, op: Op) -> list[Array] | None:
 
 
 def _grows(graph: Graph, op: Op) -> bool:
+    if must_fold(graph, op):
+        return False
     before = sum(graph.tensor(t).size_bytes for t in dict.fromkeys(op.inputs))
     after = sum(graph.tensor(t).size_bytes for t in op.outputs)
     return after > before + MAX_GROWTH_BYTES

@@ -80,6 +80,14 @@ def shape_output() -> Graph:
     return build.graph()
 
 
+def plain_sum() -> Graph:
+    build = GraphBuilder("plain")
+    a, b = (build.input((4,), DType.INT32, None) for _ in range(2))
+    y = Tensor("y", (4,), DType.INT32)
+    build.emit(Add(inputs=(a, b), outputs=build.next_ids()), y)
+    return build.graph()
+
+
 def sum_of(first: float, out: float) -> Graph:
     build = GraphBuilder("sum")
     a, b = (build.input((1, 4), quantized=(first, 0)) for _ in range(2))
@@ -209,6 +217,14 @@ UNSUPPORTED: dict[str, tuple[Callable[[], Graph], str]] = {
         r"align_corners and half_pixel_centers exclude each other",
     ),
     "target from data": (computed_target, r"its target depends on the model's input data"),
+    "int32 arithmetic": (
+        plain_sum,
+        r"op 0 \(ADD 'y'\): int32 arithmetic on the model's input data is not offered",
+    ),
+    "int32 arithmetic with a scale": (
+        lambda: edit(plain_sum(), 2, quantization=scaled(0.1)),
+        r"'y' is not a plain int32 as its first input is",
+    ),
     "shape as an output": (shape_output, r"a shape as a model output is not offered"),
 }
 
