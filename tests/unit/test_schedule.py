@@ -107,6 +107,14 @@ def test_strided_depthwise_in_place_frees_what_it_leaves_over() -> None:
     assert made.planned_peak_bytes == 4 * 4 * (8 + 40)
 
 
+def test_quantize_narrows_in_place() -> None:
+    build = GraphBuilder()
+    build.quantize(build.input((1, 10), DType.FLOAT32, None), (0.1, 0))
+    made = plan(build.graph())
+    assert kinds(made) == ["inplace"]
+    assert made.planned_peak_bytes == 40
+
+
 def test_in_place_is_not_taken_when_its_scratch_costs_more_than_the_output() -> None:
     build = GraphBuilder()
     build.depthwise(build.input((1, 2, 2, 1)), (7, 7))
