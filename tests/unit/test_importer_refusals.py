@@ -23,6 +23,7 @@ from harness.ir.ops import (
     Padding,
     Reshape,
     Shape,
+    Window,
 )
 from harness.models.writer import write_tflite
 from tests.graphs import GraphBuilder, chain_graph, conv_graph, float32, residual_graph
@@ -315,6 +316,20 @@ MALFORMED: dict[str, tuple[Callable[[], Graph], str]] = {
         lambda: edit(one(lambda b, x: b.conv(x, 2, padding=Padding())), X, shape=(18, 5)),
         r"input 0 'x0' has shape \[18, 5\]; 4 axes are needed",
     ),
+    "window": (
+        lambda: edit_op(
+            one(lambda b, x: b.pool(AveragePool2D, x)), 0, window=Window(kernel=(0, 70_000))
+        ),
+        r"kernel \(0, 70000\), stride \(1, 1\), dilation \(1, 1\): each must be 1 to 65,536",
+    ),
+    "padded input": (
+        lambda: one(lambda b, x: b.pool(AveragePool2D, x, (9000, 9000))),
+        r"padded input: shape \[\d+, \d+, 2\] takes \d.* B; at most 67,108,864 B are allowed",
+    ),
+    "depth multiplier": (
+        lambda: edit_op(one(lambda b, x: b.depthwise(x)), 0, depth_multiplier=2),
+        r"multiplier 2 from 2 to 2 channels",
+    ),
     "stride 0 of a slice": (
         lambda: edit_op(
             one(lambda b, x: b.strided_slice(x, (0,) * 4, (1,) * 4, (1, 6, 6, 2))),
@@ -381,7 +396,7 @@ def patched(field: Callable[[tflite.Model], tuple[Any, int]], value: int, form: 
         ),
         (
             patched(lambda m: (m.Subgraphs(0).Operators(0).BuiltinOptions(), 8), 0, "<I"),
-            r"stride \(0, 1\), dilation \(1, 1\): each must be at least 1",
+            r"stride \(0, 1\), dilation \(1, 1\): each must be 1 to 65,536",
         ),
     ],
     ids=["empty", "magic", "truncated", "version", "buffer", "stride"],
