@@ -7,7 +7,7 @@ Three forms are safe with the kernels under ``firmware/kernels``:
   element i, and reads it only once (softmax reads its row several times, but writes it in order
   in the last reading);
 - a *depthwise* convolution with multiplier 1 goes channel by channel (TinyEngine's idea,
-  arXiv:2110.15352): the rows of one channel that a window spans are copied to scratch before an
+  arXiv:2007.10319): the rows of one channel that a window spans are copied to scratch before an
   output row is written over them.
 """
 
