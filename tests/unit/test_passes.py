@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from harness.errors import UsageError
+from harness.importer.tflite import read_tflite
 from harness.ir import DType, Graph, Op, Quantization, Tensor, TensorId
 from harness.ir.ops import (
     Add,
@@ -26,7 +27,8 @@ from harness.ir.ops import (
 from harness.ir.tensor import Array
 from harness.passes import pipeline
 from harness.passes.pipeline import PASSES, Pass, run_passes
-from tests.graphs import GraphBuilder, chain_graph
+from harness.reference.interpreter import run
+from tests.graphs import GraphBuilder, chain_graph, random_inputs
 
 
 def kinds(graph: Graph) -> list[str]:
@@ -250,3 +252,14 @@ def test_quantized_views_of_the_same_bytes_are_not_merged() -> None:
     y = build.emit(Reshape(inputs=(x,), outputs=build.next_ids()), other)
     build.logistic(y)
     assert kinds(run_passes(build.graph())) == ["TANH", "RESHAPE", "LOGISTIC"]
+
+
+REFUSED = {"tflm_hello_world_float", "tflm_keyword_scrambled", "tflm_mnist_lstm_int8"}
+
+
+@pytest.mark.models(without=REFUSED)
+def test_real_models_compute_the_same_after_passes(model_path: Path) -> None:
+    graph = read_tflite(model_path.read_bytes(), name=model_path.stem)
+    inputs = random_inputs(graph)
+    for before, after in zip(run(graph, inputs), run(run_passes(graph), inputs), strict=True):
+        np.testing.assert_array_equal(before, after)
