@@ -19,10 +19,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-import platformdirs
-
-from harness.data import data_dir
-from harness.errors import InputError, UsageError
+from harness.data import cache_dir, data_dir
+from harness.errors import InputError
 from harness.facts import load_facts
 from harness.models.download import Fetch, fetch_url
 from harness.models.recipe import load_recipe
@@ -68,8 +66,7 @@ class Places:
     def from_environment(cls) -> Places:
         """Return the places that the environment and the system's conventions name."""
         models_dir = os.environ.get(MODELS_VARIABLE)
-        cache_dir = platformdirs.user_cache_path("bench-tinyml") / "models"
-        return cls(Path(models_dir) if models_dir else None, cache_dir)
+        return cls(Path(models_dir) if models_dir else None, cache_dir("models"))
 
 
 def catalog() -> Catalog:
@@ -95,8 +92,8 @@ def find_model(
     """Return the model of a catalog name or a ``.tflite`` path; ``offline`` skips the download.
 
     Raises:
-        UsageError: no such name in the catalog, or no such file.
-        InputError: a local copy is not the catalog's file, or no source has the model.
+        UsageError: no such name in the catalog.
+        InputError: no such file, one that is not the catalog's, or no source has the model.
     """
     places = places or Places.from_environment()
     known = catalog()
@@ -129,7 +126,7 @@ def _user_file(path: Path, known: Catalog) -> ModelFile:
     try:
         data = _read_bounded(path, MAX_MODEL_BYTES)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from error
+        raise InputError(f"{path}: {error.strerror or error}") from error
     digest = hashlib.sha256(data).hexdigest()
     entry = next((e for e in known.models if e.sha256 == digest), None)
     return ModelFile(path.stem, data, digest, Weights.USER, entry)
