@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from harness.errors import FactsError
 
 MAX_FILE_BYTES = 1_000_000
+MAX_VALUES = 20_000
 MAX_DEPTH = 24
 MAX_FAULTS_SHOWN = 50
 
@@ -77,8 +78,9 @@ def read_facts(data: bytes, schema: type[FactsT], *, where: str) -> FactsT:
     try:
         facts = schema.model_validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
-        faults += [_schema_fault(root, fault) for fault in error.errors(include_url=False)]
-        raise _fault_report(where, faults) from error
+        found = error.errors(include_url=False)
+        faults += [_schema_fault(root, fault) for fault in found[:MAX_FAULTS_SHOWN]]
+        raise _fault_report(where, faults, len(found) - MAX_FAULTS_SHOWN) from error
     if faults:
         raise _fault_report(where, faults)
     return facts
@@ -87,7 +89,7 @@ def read_facts(data: bytes, schema: type[FactsT], *, where: str) -> FactsT:
 def _compose(text: str, where: str) -> yaml.Node | None:
     """Return the tree of a document whose events were seen to be harmless."""
     depth, documents = 0, 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
         line = _line(event)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             raise _fault_report(where, [(line, "anchors and aliases are not allowed; repeat it")])
@@ -99,6 +101,8 @@ def _compose(text: str, where: str) -> yaml.Node | None:
             documents += 1
         if depth > MAX_DEPTH:
             raise _fault_report(where, [(line, f"is nested deeper than {MAX_DEPTH} levels")])
+        if count > MAX_VALUES:
+            raise _fault_report(where, [(line, f"holds more than {MAX_VALUES:,} values")])
         if documents > 1:
             raise _fault_report(where, [(line, "a second document; one file holds one")])
     return yaml.compose(text, Loader=_Loader)
@@ -180,10 +184,10 @@ def _reason(error: Any) -> str:
             return message[:1].lower() + message[1:] + shown
 
 
-def _fault_report(where: str, faults: list[Fault]) -> FactsError:
+def _fault_report(where: str, faults: list[Fault], hidden: int = 0) -> FactsError:
     """Return the error that tells all faults, in the order of the file."""
     lines = [f"{where}:{line}: {what}" for line, what in sorted(faults)]
-    hidden = len(lines) - MAX_FAULTS_SHOWN
-    if hidden > 0:
+    hidden = max(hidden, 0) + len(lines[MAX_FAULTS_SHOWN:])
+    if hidden:
         lines[MAX_FAULTS_SHOWN:] = [f"{where}: and {hidden} more"]
     return FactsError("\n".join(lines))

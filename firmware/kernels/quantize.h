@@ -1,8 +1,9 @@
 /*
  * The ends of a model: from and to float32, and between integers of different widths.
  *
- * Elements are addressed as bytes, since the arena has no type. An output may lie exactly over an
- * input of the same size; otherwise they must not overlap.
+ * Elements are addressed as bytes, since the arena has no type, and are read and written in order.
+ * An output may start where its input does if its elements are not wider; otherwise they must not
+ * overlap.
  */
 #ifndef BENCH_KERNELS_QUANTIZE_H
 #define BENCH_KERNELS_QUANTIZE_H

@@ -17,6 +17,7 @@ from harness.cli.options import (
     ScheduleOption,
     SramLimitOption,
 )
+from harness.errors import InputError
 
 
 class Format(StrEnum):
@@ -40,23 +41,25 @@ def compile_command(
 ) -> None:
     """Write the firmware of a model on a board, or its generated C."""
     from harness.cli.progress import progress_on_stderr
-    from harness.codegen.generate import generate
-    from harness.experiment.case import Case, prepare
+    from harness.codegen.model_c import generate
+    from harness.experiment.case import Case, check_sram, find, plan_case
     from harness.report.tables import footprint_line
     from harness.toolchain.gcc import build
+    from harness.toolchain.workspace import build_dir
 
-    prepared = prepare(
-        Case(
-            board=board,
-            model=model,
-            device=device,
-            schedule=schedule.value,
-            sram_limit=sram_limit,
-            optimize=optimize.value,
-        )
+    case = Case(
+        board=board,
+        model=model,
+        device=device,
+        schedule=schedule.value,
+        sram_limit=sram_limit,
+        optimize=optimize.value,
     )
-    sources = generate(prepared.plan, target=prepared.target)
-    out.mkdir(parents=True, exist_ok=True)
+    found = find(case)
+    plan = plan_case(found).plan
+    check_sram(plan, found.board, sram_limit)
+    sources = generate(plan, target=found.target)
+    _make_folder(out)
     if output_format is Format.C:
         for name, text in sources.files:
             (out / name).write_text(text, encoding="utf-8")
@@ -64,9 +67,16 @@ def compile_command(
         return
     with progress_on_stderr() as report:
         report("building", 0, 0)
-        firmware = build(sources, prepared.target, out_dir=out, optimize=optimize.value)
-    image = out / f"{prepared.model.name}-{prepared.board.name}.elf"
-    if firmware.elf != image:
-        shutil.copyfile(firmware.elf, image)
+        out_dir = build_dir(sources, found.target, case.optimize)
+        firmware = build(sources, found.target, out_dir=out_dir, optimize=case.optimize)
+    image = out / f"{found.model.name}-{found.board.name}.elf"
+    shutil.copyfile(firmware.elf, image)
     typer.echo(str(image))
     typer.echo(footprint_line(firmware.footprint), err=True)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {path}: {error.strerror}", hint="name a folder") from error

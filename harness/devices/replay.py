@@ -81,11 +81,20 @@ class ReplayDevice:
     @contextlib.contextmanager
     def open(self, _firmware: Firmware) -> Iterator[Console]:
         """Read the capture; the session itself refuses one of another firmware."""
+        yield ReplayConsole(self.read())
+
+    def read(self) -> Capture:
+        """Return the capture.
+
+        Raises:
+            DeviceNotFoundError: there is no such file.
+            CorruptStreamError: it is no capture.
+        """
         try:
             content = self._path.read_bytes()
         except OSError as error:
             raise DeviceNotFoundError(f"{self._path}: {error.strerror}") from None
-        yield ReplayConsole(Capture.decode(content))
+        return Capture.decode(content)
 
     def clock(self, hello: Hello) -> Clock:
         """Return the clock of the recorded board."""

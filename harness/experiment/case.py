@@ -1,7 +1,7 @@
 """What is to be measured: one model on one board, and how.
 
-A case names things; :func:`prepare` finds them, reads the model and plans its memory. Nothing is
-built and no device is touched before a prepared case exists, so a wrong name, a wrong input or an
+A case names things; :func:`find` finds them, :func:`plan_case` reads the model and plans its
+memory. Nothing is built and no device is touched before, so a wrong name, a wrong input or an
 unsupported model is told at once.
 """
 
@@ -21,7 +21,6 @@ from harness.passes.pipeline import run_passes
 from harness.schedule.plan import Plan
 from harness.schedule.search import plan as make_plan
 from harness.schedule.timeline import what_holds_the_peak
-from harness.schedule.verify import verify_plan
 from harness.units import format_bytes
 
 AUTO_SCHEDULES = ("inplace", "layer")
@@ -48,12 +47,10 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """A case whose model is read and planned.
+class Found:
+    """What the names of a case stand for. ``kind`` executes the firmware.
 
-    ``imported`` is the graph as the file has it, which the reference interprets; ``plan`` is over
-    the graph after the passes, which is what runs. ``kind`` executes it; a replay has the target of
-    the emulated board that was captured.
+    A replay has the target of the emulated board that was captured.
     """
 
     case: Case
@@ -61,36 +58,51 @@ class Prepared:
     target: Target
     kind: DeviceKind
     model: ModelFile
+    capture: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A model that was read and planned.
+
+    ``imported`` is the graph as the file has it, which the reference interprets; ``plan`` is over
+    the graph after the passes, which is what runs.
+    """
+
     imported: Graph
     plan: Plan
-    capture: Path | None = None
 
 
-def prepare(case: Case) -> Prepared:
-    """Find, read and plan what a case names.
+def find(case: Case) -> Found:
+    """Find what a case names.
 
     Raises:
-        UsageError: a board, model, device or schedule that does not exist.
-        InputError: the model cannot be read or run, or needs more memory than there is.
+        UsageError: a board, model or device that does not exist.
+        InputError: a file that is not what it should be, or a model that cannot be had.
         DeviceNotFoundError: the board has no such device.
     """
     kind, capture = device_kind(case.device)
     board = load_board(case.board)
-    model = find_model(case.model)
-    target = target_for(board, DeviceKind.QEMU if kind is DeviceKind.REPLAY else kind)
-    imported = read_tflite(model.data, name=model.name)
-    plan = choose_plan(run_passes(imported), case.schedule)
-    check_sram(plan, board, case.sram_limit)
-    return Prepared(
+    emulated = DeviceKind.QEMU if kind is DeviceKind.REPLAY else kind
+    return Found(
         case=case,
         board=board,
-        target=target,
+        target=target_for(board, emulated),
         kind=kind,
-        model=model,
-        imported=imported,
-        plan=plan,
+        model=find_model(case.model),
         capture=capture,
     )
+
+
+def plan_case(found: Found) -> Planned:
+    """Read and plan the model of a case.
+
+    Raises:
+        InputError: the model cannot be read or run.
+        UsageError: a schedule that does not exist.
+    """
+    imported = read_tflite(found.model.data, name=found.model.name)
+    return Planned(imported, choose_plan(run_passes(imported), found.case.schedule))
 
 
 def device_kind(device: str) -> tuple[DeviceKind, Path | None]:
@@ -108,9 +120,7 @@ def device_kind(device: str) -> tuple[DeviceKind, Path | None]:
 def choose_plan(graph: Graph, schedule: str) -> Plan:
     """Return the verified plan of a schedule; ``auto`` takes the one with the least peak."""
     names = AUTO_SCHEDULES if schedule == "auto" else (schedule,)
-    plan = min((make_plan(graph, name) for name in names), key=lambda p: p.planned_peak_bytes)
-    verify_plan(plan)
-    return plan
+    return min((make_plan(graph, name) for name in names), key=lambda p: p.planned_peak_bytes)
 
 
 def check_sram(plan: Plan, board: Board | None, limit: int | None) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from harness.board.schema import DeviceKind
-from harness.experiment.case import Prepared
+from harness.devices.protocol import Capability
+from harness.experiment.case import Found
 from harness.models.catalog import Weights
 
 
 def caveats(
-    prepared: Prepared, samples: tuple[float, ...], *, deterministic: bool
+    found: Found, samples: tuple[float, ...], capabilities: frozenset[Capability]
 ) -> tuple[str, ...]:
     """Return the warnings of one case, as sentences."""
-    target = prepared.target
+    target = found.target
     notes: list[str] = []
     if target.kind is DeviceKind.QEMU:
         notes.append("instructions are counted on an emulator; they are neither cycles nor seconds")
@@ -24,9 +25,9 @@ def caveats(
         notes.append(
             f"the host ran a native build; nothing here tells how fast {target.board} would be"
         )
-    if prepared.model.weights is Weights.SYNTHETIC:
+    if found.model.weights is Weights.SYNTHETIC:
         notes.append("weights: synthetic; outputs are exact but their meaning is not")
-    notes += prepared.model.notes
-    if deterministic and len(set(samples)) > 1:
+    notes += found.model.notes
+    if Capability.EXACT_COUNT in capabilities and len(set(samples)) > 1:
         notes.append("samples differ although this device counts exactly: inputs differ in work")
     return tuple(notes)

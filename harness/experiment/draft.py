@@ -10,9 +10,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness.codegen.sources import Sources
+from harness.devices.protocol import Device
 from harness.errors import BenchError, DeviceError
-from harness.experiment.case import Case
+from harness.experiment.case import Case, Found, Planned
+from harness.experiment.measure import Measured
+from harness.experiment.parts import (
+    firmware_part,
+    flash_part,
+    latency_part,
+    model_part,
+    op_parts,
+    schedule_part,
+    toolchain_part,
+)
 from harness.experiment.provenance import tool_part
+from harness.experiment.reconcile import reconcile
 from harness.results.record import (
     BoardPart,
     CasePart,
@@ -30,13 +43,19 @@ from harness.results.record import (
     ToolchainPart,
 )
 from harness.results.store import append, append_capture
+from harness.schedule.plan import Plan
+from harness.toolchain.firmware import Firmware
 
 
 @dataclass(slots=True)
 class Draft:
-    """The parts of :class:`Record` that are known so far, and the bytes of the wire."""
+    """The parts of :class:`Record` that are known so far, and the bytes of the wire.
+
+    ``found`` is None as long as a name of the case stands for nothing.
+    """
 
     case: Case
+    found: Found | None = None
     model: ModelPart | None = None
     board: BoardPart | None = None
     device: DevicePart | None = None
@@ -51,6 +70,43 @@ class Draft:
     ops: tuple[OpPart, ...] = ()
     warnings: tuple[str, ...] = ()
     capture: bytes = b""
+
+    @property
+    def samples(self) -> tuple[float, ...]:
+        """The samples of the latency, none before it is measured."""
+        return self.latency.samples if self.latency else ()
+
+    def note_found(self, found: Found) -> None:
+        """Set what is known once the names are found."""
+        self.found = found
+        board = found.board
+        self.board = BoardPart(name=board.name, mcu=board.mcu, core=board.core.value)
+
+    def note_planned(self, found: Found, planned: Planned) -> None:
+        """Set what is known once the model is read and planned."""
+        self.model = model_part(found.model, planned.plan.graph)
+        self.schedule = schedule_part(found.case.schedule, planned.plan)
+
+    def note_firmware(self, firmware: Firmware) -> None:
+        """Set what is known once the image is built."""
+        self.toolchain = toolchain_part(firmware)
+        self.firmware = firmware_part(firmware)
+        self.flash = flash_part(firmware)
+
+    def note_device(self, found: Found, device: Device) -> None:
+        """Set what executes the image."""
+        self.device = DevicePart(
+            kind=device.kind.value, stand_in=found.target.stand_in, detail=device.detail
+        )
+
+    def note_measured(
+        self, plan: Plan, firmware: Firmware, sources: Sources, measured: Measured
+    ) -> None:
+        """Set what the device measured."""
+        self.capture = measured.capture
+        self.latency = latency_part(measured, self.case.warmup)
+        self.sram = reconcile(plan, firmware.footprint, measured.sram)
+        self.ops = op_parts(plan, sources, measured)
 
     def finish(self, error: BenchError | None, store: Path | None) -> tuple[Record, Path | None]:
         """Return the record, and where it was written if there is a store.
@@ -88,9 +144,9 @@ class Draft:
 
     def _id(self, now: datetime) -> str:
         """Return a name that sorts by time and that no other writer has."""
-        model = self.model.name if self.model else "model"
+        model = self.found.model.name if self.found else "model"
         board = self.board.name if self.board else "board"
-        kind = self.device.kind if self.device else "none"
+        kind = self.found.kind.value if self.found else "device"
         return f"{now:%Y%m%dT%H%M%SZ}-{model}-{board}-{kind}-{uuid.uuid4().hex[:8]}"
 
     def _case_part(self) -> CasePart:

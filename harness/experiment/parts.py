@@ -7,9 +7,10 @@ from typing import TypedDict
 
 from harness.codegen.sources import Sources
 from harness.devices.clock import Clock, Unit
-from harness.experiment.case import Prepared
 from harness.experiment.measure import Measured
+from harness.ir import Graph
 from harness.ir.macs import graph_macs, graph_parameters, op_macs
+from harness.models.catalog import ModelFile
 from harness.results.plan_point import plan_point
 from harness.results.record import (
     FirmwarePart,
@@ -33,9 +34,8 @@ class _Figure(TypedDict, total=False):
     latency_s: float
 
 
-def model_part(prepared: Prepared) -> ModelPart:
-    """Return which network runs; work is counted after the passes."""
-    model, graph = prepared.model, prepared.plan.graph
+def model_part(model: ModelFile, graph: Graph) -> ModelPart:
+    """Return which network runs; ``graph`` is what the passes left, whose work is counted."""
     return ModelPart(
         name=model.name,
         sha256=model.sha256,
@@ -45,11 +45,11 @@ def model_part(prepared: Prepared) -> ModelPart:
     )
 
 
-def schedule_part(prepared: Prepared) -> SchedulePart:
+def schedule_part(requested: str, plan: Plan) -> SchedulePart:
     """Return what was asked of the scheduler and what it chose."""
-    point = plan_point(prepared.plan)
+    point = plan_point(plan)
     return SchedulePart(
-        requested=prepared.case.schedule,
+        requested=requested,
         chosen=point.schedule,
         recompute_ratio=point.recompute_ratio,
         segments=point.segments,

@@ -1,4 +1,4 @@
-"""One case, end to end: prepared, built, measured, compared, recorded.
+"""One case, end to end: found, planned, built, measured, compared, recorded.
 
 A case that fails on the way leaves a record of what was known by then, with its capture. Only a
 name that does not exist leaves none: there is nothing to record.
@@ -9,30 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.codegen.generate import generate
-from harness.devices.protocol import Capability, Device
+from harness.codegen.model_c import generate
 from harness.devices.registry import open_device
 from harness.errors import BenchError, OutputsDifferError, UsageError
-from harness.experiment.case import Case, Prepared, prepare
+from harness.experiment.case import Case, Found, check_sram, find, plan_case
 from harness.experiment.caveats import caveats
 from harness.experiment.correctness import compare_outputs
 from harness.experiment.draft import Draft
-from harness.experiment.measure import Measured, Report, measure
-from harness.experiment.parts import (
-    firmware_part,
-    flash_part,
-    latency_part,
-    model_part,
-    op_parts,
-    schedule_part,
-    toolchain_part,
-)
-from harness.experiment.reconcile import reconcile
+from harness.experiment.measure import Report, measure
 from harness.ir.tensor import Array
+from harness.models.catalog import Weights
 from harness.models.preprocess import interpret_outputs, load_inputs
 from harness.reference.interpreter import run as run_reference
-from harness.results.record import BoardPart, DevicePart, Record
-from harness.toolchain.firmware import Firmware
+from harness.results.record import Record
 from harness.toolchain.gcc import build
 from harness.toolchain.workspace import build_dir
 
@@ -63,31 +52,31 @@ def run_case(case: Case, *, store: Path | None, report: Report = lambda *_: None
     stacked, error = False, None
     try:
         report("planning", 0, 0)
-        prepared = prepare(case)
-        _note_prepared(draft, prepared)
-        inputs = load_inputs(case.inputs, prepared.imported, prepared.model.entry)
+        found = find(case)
+        draft.note_found(found)
+        planned = plan_case(found)
+        draft.note_planned(found, planned)
+        check_sram(planned.plan, found.board, case.sram_limit)
+        inputs = load_inputs(case.inputs, planned.imported, found.model.entry)
         stacked = inputs.stacked
         report("interpreting", 0, 0)
-        expected = [run_reference(prepared.imported, sample) for sample in inputs.samples]
+        expected = [run_reference(planned.imported, sample) for sample in inputs.samples]
         report("building", 0, 0)
-        sources = generate(prepared.plan, target=prepared.target)
-        firmware = build(
-            sources,
-            prepared.target,
-            out_dir=build_dir(sources, prepared.target, case.optimize),
-            optimize=case.optimize,
-        )
-        _note_firmware(draft, firmware)
-        device = open_device(prepared.kind, capture=prepared.capture)
-        draft.device = _device_part(prepared, device)
-        measured = measure(case, prepared.imported, inputs, device, firmware, report)
+        sources = generate(planned.plan, target=found.target)
+        out_dir = build_dir(sources, found.target, case.optimize)
+        firmware = build(sources, found.target, out_dir=out_dir, optimize=case.optimize)
+        draft.note_firmware(firmware)
+        device = open_device(found.kind, capture=found.capture)
+        draft.note_device(found, device)
+        measured = measure(case, planned.imported, inputs, device, firmware, report)
         outputs = measured.outputs
-        _note_measured(draft, prepared, device, firmware, measured)
-        draft.ops = op_parts(prepared.plan, sources, measured)
-        draft.answer = interpret_outputs(prepared.model.entry, prepared.imported, outputs[0])
+        draft.note_measured(planned.plan, firmware, sources, measured)
+        draft.warnings = caveats(found, draft.samples, device.capabilities)
+        if found.model.weights is not Weights.SYNTHETIC:
+            draft.answer = interpret_outputs(found.model.entry, planned.imported, outputs[0])
         draft.correctness = compare_outputs(outputs, expected)
         if not draft.correctness.bit_exact:
-            raise _outputs_differ(prepared)
+            raise _outputs_differ(found)
     except UsageError:
         raise
     except BenchError as failure:
@@ -96,40 +85,8 @@ def run_case(case: Case, *, store: Path | None, report: Report = lambda *_: None
     return Outcome(record=record, path=path, outputs=outputs, stacked=stacked, error=error)
 
 
-def _note_prepared(draft: Draft, prepared: Prepared) -> None:
-    board = prepared.board
-    draft.model = model_part(prepared)
-    draft.board = BoardPart(name=board.name, mcu=board.mcu, core=board.core.value)
-    draft.schedule = schedule_part(prepared)
-
-
-def _note_firmware(draft: Draft, firmware: Firmware) -> None:
-    draft.toolchain = toolchain_part(firmware)
-    draft.firmware = firmware_part(firmware)
-    draft.flash = flash_part(firmware)
-
-
-def _note_measured(
-    draft: Draft, prepared: Prepared, device: Device, firmware: Firmware, measured: Measured
-) -> None:
-    draft.capture = measured.capture
-    draft.latency = latency_part(measured, prepared.case.warmup)
-    draft.sram = reconcile(prepared.plan, firmware.footprint, measured.sram)
-    draft.warnings = caveats(
-        prepared,
-        draft.latency.samples,
-        deterministic=Capability.EXACT_COUNT in device.capabilities,
-    )
-
-
-def _device_part(prepared: Prepared, device: Device) -> DevicePart:
-    return DevicePart(
-        kind=device.kind.value, stand_in=prepared.target.stand_in, detail=device.detail
-    )
-
-
-def _outputs_differ(prepared: Prepared) -> OutputsDifferError:
+def _outputs_differ(found: Found) -> OutputsDifferError:
     return OutputsDifferError(
-        f"{prepared.model.name} on {prepared.target.board}: outputs differ from the reference",
+        f"{found.model.name} on {found.target.board}: outputs differ from the reference",
         hint="this is a fault of bench, not of the model; please report it with the record",
     )

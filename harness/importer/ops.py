@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from harness.importer import limits
 from harness.importer.flatbuffer import ABSENT
 from harness.importer.site import Refusal, Site
 from harness.importer.slices import strided_slice
@@ -25,16 +26,13 @@ _SAME, _VALID = 0, 1
 def _window(site: Site, kernel: tuple[int, int], dilation: tuple[int, int] = (1, 1)) -> Window:
     options = site.options
     stride = int(options["StrideH"]), int(options["StrideW"])
-    if min(*stride, *dilation, *kernel) < 1:
-        raise site.malformed(
-            f"kernel {kernel}, stride {stride}, dilation {dilation}: each must be at least 1"
-        )
-    # TensorFlow has padding for every dilation and stride; only absurd ones exceed this.
-    if max(*stride, *dilation, *kernel) > 1 << 16:
-        raise site.malformed(
-            f"kernel {kernel}, stride {stride}, dilation {dilation}: each must be at most 65,536"
-        )
-    batch, *size, _ = site.input(0, rank=4).shape
+    for size in (*kernel, *stride, *dilation):
+        if not 1 <= size <= limits.MAX_WINDOW:
+            raise site.malformed(
+                f"kernel {kernel}, stride {stride}, dilation {dilation}: each must be "
+                f"1 to {limits.MAX_WINDOW:,}"
+            )
+    batch, height, width, channels = site.input(0, rank=4).shape
     if batch != 1:
         raise Refusal(f"a batch of {batch}; only 1 is offered")
     if (code := int(options["Padding"])) not in (_SAME, _VALID):
@@ -42,10 +40,11 @@ def _window(site: Site, kernel: tuple[int, int], dilation: tuple[int, int] = (1,
     window = Window(kernel=kernel, stride=stride, dilation=dilation)
     if code == _VALID:
         return window
-    (top, bottom), (left, right) = (
-        same_padding(length, extent, step)
-        for length, extent, step in zip(size, window.extent, stride, strict=True)
-    )
+    top, bottom = same_padding(height, window.extent[0], stride[0])
+    left, right = same_padding(width, window.extent[1], stride[1])
+    padded = (height + top + bottom, width + left + right, channels)
+    if fault := limits.shape_fault(padded, itemsize=1):
+        raise site.malformed(f"padded input: {fault}")
     padding = Padding(top=top, bottom=bottom, left=left, right=right)
     return Window(kernel=kernel, stride=stride, dilation=dilation, padding=padding)
 
@@ -68,15 +67,15 @@ def _conv(site: Site) -> Op:
 def _depthwise(site: Site) -> Op:
     _, kh, kw, channels = site.input(1, rank=4).shape
     inputs = site.input(0, rank=4).shape[3]
-    # The file states the multiplier too; TensorFlow Lite Micro divides and ignores it.
-    if channels % inputs:
-        raise site.malformed(f"{channels} output channels are no multiple of {inputs}")
+    stated = int(site.options["DepthMultiplier"])
+    if channels != inputs * stated:
+        raise site.malformed(f"multiplier {stated} from {inputs} to {channels} channels")
     return ir.DepthwiseConv2D(
         inputs=site.ids(),
         outputs=site.outputs(),
         index=site.index,
         window=_window(site, (kh, kw), _dilation(site)),
-        depth_multiplier=channels // inputs,
+        depth_multiplier=stated,
         activation=site.activation(),
     )
 
@@ -165,8 +164,8 @@ def _reshape(site: Site) -> Op:
         matches = len(wanted) == len(output.shape) and all(
             size in (-1, actual) for size, actual in zip(wanted, output.shape, strict=True)
         )
-        # An empty shape with a scalar's data is what old converters wrote for "see the options".
-        if wanted not in ([], [0]) and not matches:
+        # [0] is what old converters wrote where they meant a scalar.
+        if wanted != [0] and not matches:
             raise site.malformed(f"reshapes to {wanted}, its output has {list(output.shape)}")
         inputs = inputs[:1]
     return ir.Reshape(inputs=inputs, outputs=site.outputs(), index=site.index)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from harness.ir import DType, Graph, Op, Tensor, TensorId
 from harness.ir import ops as ir
 from harness.ir.ops import Activation
+from harness.ir.types import is_plain, must_fold
 
 MAX_FACTOR = 2.0**30
 """A larger factor between two scales would shift a 32-bit value out of its word."""
@@ -43,7 +44,11 @@ def flow_faults(graph: Graph) -> dict[int, str]:
             known.update(op.outputs)
         if isinstance(op, ir.Reshape) and not known.issuperset(op.inputs[1:]):
             faults[position] = "its target depends on the model's input data"
-        if isinstance(op, ir.Shape) and op.outputs[0] in graph.outputs:
+        if not must_fold(graph, op):
+            continue
+        if op.outputs[0] not in known:
+            faults[position] = "int32 arithmetic on the model's input data is not offered"
+        elif op.outputs[0] in graph.outputs:
             faults[position] = "a shape as a model output is not offered"
     return faults
 
@@ -56,6 +61,8 @@ def _faults(op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Iter
         case ir.FullyConnected():
             yield from _weight_factors(inputs, y)
             yield from _dense(inputs, y)
+        case ir.Add() | ir.Sub() | ir.Mul() if is_plain(inputs):
+            pass
         case ir.Add() | ir.Sub():
             factor = 2 * max(x.scale, inputs[1].scale) / y.scale / (1 << 20)
             if factor >= 1:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from harness.errors import MalformedModelError, UnsupportedModelError
 from harness.importer.flatbuffer import RawModel, read_flatbuffer
-from harness.importer.ops import convert_op
+from harness.importer.ops import CONVERTERS, convert_op
 from harness.importer.requirements import flow_faults, requirement_faults
 from harness.importer.site import Refusal, Site
 from harness.importer.tensors import ImportedTensor, UnusableTensor, convert_tensors
@@ -31,8 +31,8 @@ _PLACEHOLDER = Tensor("", (), DType.INT8)
 """Stands where the file has a tensor that nothing touches, until it is left out."""
 
 _HINT = (
-    "convert the model with full integer quantization to int8 "
-    "(TFLiteConverter with TFLITE_BUILTINS_INT8), and see the list of ops in README.md"
+    "convert the model with full integer quantization to int8 (TFLITE_BUILTINS_INT8); "
+    f"offered: {', '.join(sorted(CONVERTERS))}"
 )
 
 

@@ -1,7 +1,8 @@
 """Which element types and which quantization each op takes.
 
-Arithmetic is int8 with int32 accumulators; floats, uint8 and int16 occur at the ends of a model,
-where QUANTIZE and DEQUANTIZE lead in and out; ops that only move elements take any type.
+Arithmetic is int8 with int32 accumulators, or plain int32 where shapes are computed. Floats, uint8
+and int16 occur at the ends of a model, where QUANTIZE and DEQUANTIZE lead in and out. Ops that
+only move elements take any type.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import assert_never
 
 from harness.ir import ops as ir
 from harness.ir.dtype import DType
+from harness.ir.graph import Graph
 from harness.ir.ops import Op
 from harness.ir.tensor import Tensor, short_name
 
@@ -24,6 +26,22 @@ REQUANTIZATIONS: dict[DType, tuple[DType, ...]] = {
     DType.INT16: (DType.INT8, DType.INT16),
 }
 """What QUANTIZE turns into what, in TensorFlow Lite Micro."""
+
+
+def is_plain(inputs: Sequence[Tensor]) -> bool:
+    """Return whether an op works on integers that stand for themselves: sizes and indices."""
+    return inputs[0].dtype is DType.INT32 and inputs[0].quantization is None
+
+
+def must_fold(graph: Graph, op: Op) -> bool:
+    """Return whether an op serves shapes only: known before the model runs, no kernel for it."""
+    match op:
+        case ir.Shape():
+            return True
+        case ir.Add() | ir.Sub() | ir.Mul():
+            return is_plain([graph.tensor(t) for t in op.inputs])
+        case _:
+            return False
 
 
 def type_faults(op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[str]:
@@ -40,6 +58,10 @@ def _faults(op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Iter
             yield from _weighted(inputs, y, axis=3)
         case ir.FullyConnected():
             yield from _weighted(inputs, y, axis=0)
+        case ir.Add() | ir.Sub() | ir.Mul() if is_plain(inputs):
+            for tensor in (*inputs, y):
+                if tensor.dtype is not DType.INT32 or tensor.quantization is not None:
+                    yield f"'{short_name(tensor.name)}' is not a plain int32 as its first input is"
         case (
             ir.Add()
             | ir.Sub()

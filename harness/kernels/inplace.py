@@ -3,10 +3,11 @@
 Three forms are safe with the kernels under ``firmware/kernels``:
 
 - an *alias* moves nothing: the output is the input under another shape;
-- an *element-wise* op writes element i after it has read element i, and reads it only once
-  (softmax reads its row several times, but writes it in order in the last reading);
+- an *element-wise* op writes element i, which is not wider than what it reads, after it has read
+  element i, and reads it only once (softmax reads its row several times, but writes it in order
+  in the last reading);
 - a *depthwise* convolution with multiplier 1 goes channel by channel (TinyEngine's idea,
-  arXiv:2110.15352): the rows of one channel that a window spans are copied to scratch before an
+  arXiv:2007.10319): the rows of one channel that a window spans are copied to scratch before an
   output row is written over them.
 """
 
@@ -75,7 +76,8 @@ def inplace_operands(graph: Graph, op: Op) -> tuple[int, ...]:
                 and _same_bytes(graph.tensor(tensor_id), y)
             )
         case Logistic() | Tanh() | Quantize() | Dequantize() | Softmax():
-            return (0,) if _same_bytes(graph.tensor(op.inputs[0]), y) else ()
+            x = graph.tensor(op.inputs[0])
+            return (0,) if not x.is_constant and y.size_bytes <= x.size_bytes else ()
         case DepthwiseConv2D():
             x = graph.tensor(op.inputs[0])
             return (0,) if not x.is_constant and _rows_stay_ahead(op, x, y) else ()

@@ -19,12 +19,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-import platformdirs
-
-from harness.data import data_dir
-from harness.errors import InputError, UsageError
+from harness.data import cache_dir, data_dir
+from harness.errors import InputError
 from harness.facts import load_facts
-from harness.models.download import Fetch, fetch_https
+from harness.models.download import Fetch, fetch_url
 from harness.models.recipe import load_recipe
 from harness.models.schema import Catalog, Entry
 from harness.models.synthesis import synthesize
@@ -68,8 +66,7 @@ class Places:
     def from_environment(cls) -> Places:
         """Return the places that the environment and the system's conventions name."""
         models_dir = os.environ.get(MODELS_VARIABLE)
-        cache_dir = platformdirs.user_cache_path("bench-tinyml") / "models"
-        return cls(Path(models_dir) if models_dir else None, cache_dir)
+        return cls(Path(models_dir) if models_dir else None, cache_dir("models"))
 
 
 def catalog() -> Catalog:
@@ -95,8 +92,8 @@ def find_model(
     """Return the model of a catalog name or a ``.tflite`` path; ``offline`` skips the download.
 
     Raises:
-        UsageError: no such name in the catalog, or no such file.
-        InputError: a local copy is not the catalog's file, or no source has the model.
+        UsageError: no such name in the catalog.
+        InputError: no such file, one that is not the catalog's, or no source has the model.
     """
     places = places or Places.from_environment()
     known = catalog()
@@ -108,19 +105,20 @@ def find_model(
     if data is None:
         data = _from_cache(entry, places.cache_dir, notes)
     if data is None and not offline:
-        data = _from_owner(known.url(entry), entry, places.cache_dir, fetch or fetch_https, notes)
+        data = _from_owner(known.url(entry), entry, places.cache_dir, fetch or fetch_url, notes)
     if data is not None:
         return ModelFile(name_or_path, data, entry.sha256, Weights.PRETRAINED, entry)
     if offline:
         notes.append("not downloaded: offline")
+    why = f"no copy of {entry.file} can be had: {'; '.join(notes)}"
     if entry.recipe is None:
         raise InputError(
-            f"{name_or_path}: no copy of {entry.file} can be had ({'; '.join(notes)})",
+            f"{name_or_path}: {why}",
             hint=f"put {entry.file} into a folder and name it in {MODELS_VARIABLE}",
         )
     data = write_tflite(synthesize(load_recipe(entry.recipe), entry.name))
     digest = hashlib.sha256(data).hexdigest()
-    return ModelFile(name_or_path, data, digest, Weights.SYNTHETIC, entry, tuple(notes))
+    return ModelFile(name_or_path, data, digest, Weights.SYNTHETIC, entry, (why,))
 
 
 def _user_file(path: Path, known: Catalog) -> ModelFile:
@@ -128,7 +126,7 @@ def _user_file(path: Path, known: Catalog) -> ModelFile:
     try:
         data = _read_bounded(path, MAX_MODEL_BYTES)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from error
+        raise InputError(f"{path}: {error.strerror or error}") from error
     digest = hashlib.sha256(data).hexdigest()
     entry = next((e for e in known.models if e.sha256 == digest), None)
     return ModelFile(path.stem, data, digest, Weights.USER, entry)
@@ -176,7 +174,7 @@ def _from_owner(
     try:
         data = fetch(url, entry.size_bytes + 1)
     except OSError as error:
-        notes.append(f"download failed: {getattr(error, 'reason', None) or error}")
+        notes.append(f"download failed: {_cause(error)}")
         return None
     if hashlib.sha256(data).hexdigest() != entry.sha256:
         notes.append(f"{url} holds another file")
@@ -186,6 +184,13 @@ def _from_owner(
     except OSError as error:
         notes.append(f"not kept in the cache: {error}")
     return data
+
+
+def _cause(error: OSError) -> str:
+    """Return why, without what urllib and the system wrap around it."""
+    reason = getattr(error, "reason", None)
+    inner = reason if isinstance(reason, OSError) else error
+    return inner.strerror or str(reason or error)
 
 
 def _read_bounded(path: Path, limit: int) -> bytes:

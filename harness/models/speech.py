@@ -62,14 +62,13 @@ def mfcc(samples: Array, how: MfccInput) -> Array:
 
 
 def mel_weights(how: MfccInput) -> Array:
-    """Return triangles on the mel scale, ``[fft_samples // 2 + 1, mel_bands]``; DC has none."""
+    """Return the bands as triangles on the mel scale, ``[fft_samples // 2 + 1, mel_bands]``."""
     low, high = how.band_hz
     bins = _mel(np.linspace(0, how.sample_rate_hz / 2, how.fft_samples // 2 + 1))[:, np.newaxis]
     edges = np.linspace(_mel(low), _mel(high), how.mel_bands + 2)
     left, peak, right = edges[:-2], edges[1:-1], edges[2:]
     rising, falling = (bins - left) / (peak - left), (right - bins) / (right - peak)
     weights: Array = np.maximum(0, np.minimum(rising, falling))
-    weights[0] = 0
     return weights
 
 

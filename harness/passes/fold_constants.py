@@ -2,7 +2,8 @@
 
 Converters leave chains such as SHAPE -> STRIDED_SLICE -> PACK that compute a RESHAPE's target;
 shapes are static here, so all of it is known. The reference interpreter evaluates, so folding is
-exact by construction.
+exact by construction. Convolutions and pools of constants do not occur in sound models, and a
+hostile one could make them long: they run on the target.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ from dataclasses import replace
 import numpy as np
 
 from harness.ir import Graph, Op, Tensor
-from harness.ir.ops import Reshape, Shape
+from harness.ir.ops import FullyConnected, Reshape, Shape, WindowOp
 from harness.ir.tensor import Array, constant
+from harness.ir.types import must_fold
 from harness.reference.interpreter import evaluate
 
 MAX_GROWTH_BYTES = 1024
-"""A folded result may take that much more flash than the constants it came from."""
+"""A folded result may take that much more flash than the constants it came from.
+
+Shape arithmetic folds in any case: there are no kernels for it.
+"""
 
 
 def fold_constants(graph: Graph) -> Graph:
@@ -27,17 +32,15 @@ def fold_constants(graph: Graph) -> Graph:
     for op in graph.ops:
         current = replace(graph, tensors=tuple(tensors))
         values = _values(current, op)
-        if values is None or not _can_vanish(graph, op) or _grows(current, op):
+        if values is None or not _may_fold(current, op):
             ops.append(_with_known_target(op, tensors))
             continue
-        for t, value in zip(op.outputs, evaluate(current, op, values), strict=True):
+        # Shape arithmetic wraps around as it does in C.
+        with np.errstate(over="ignore"):
+            results = evaluate(current, op, values)
+        for t, value in zip(op.outputs, results, strict=True):
             tensors[t] = constant(tensors[t].name, value, tensors[t].quantization)
     return replace(graph, tensors=tuple(tensors), ops=tuple(ops))
-
-
-def _can_vanish(graph: Graph, op: Op) -> bool:
-    """Return whether no output of the op is a model output, which some op must write."""
-    return not any(t in graph.outputs for t in op.outputs)
 
 
 def _values(graph: Graph, op: Op) -> list[Array] | None:
@@ -49,10 +52,16 @@ def _values(graph: Graph, op: Op) -> list[Array] | None:
     return values if len(values) == len(inputs) else None
 
 
-def _grows(graph: Graph, op: Op) -> bool:
+def _may_fold(graph: Graph, op: Op) -> bool:
+    """Return whether an op whose inputs are known should be evaluated now."""
+    if any(t in graph.outputs for t in op.outputs):
+        return False  # Some op must write a model output.
+    if must_fold(graph, op):
+        return True
     before = sum(graph.tensor(t).size_bytes for t in dict.fromkeys(op.inputs))
     after = sum(graph.tensor(t).size_bytes for t in op.outputs)
-    return after > before + MAX_GROWTH_BYTES
+    heavy = isinstance(op, WindowOp | FullyConnected)
+    return not heavy and after <= before + MAX_GROWTH_BYTES
 
 
 def _with_known_target(op: Op, tensors: list[Tensor]) -> Op:

@@ -1,8 +1,8 @@
 """Which ops run in place.
 
-TinyEngine's idea (MCUNetV2, arXiv:2110.15352, section 4): a depthwise convolution may overwrite
-its input channel by channel, an element-wise op element by element. It saves the output's bytes
-and may cost scratch, so it does not always pay.
+TinyEngine's idea (MCUNet, arXiv:2007.10319): a depthwise convolution may overwrite its input
+channel by channel, an element-wise op element by element. It saves the output's bytes and may
+cost scratch, so it does not always pay.
 
 While a segment runs, the bytes alive are those of tensors that outlast it, which no choice
 changes, and those of its own op, which only its own choice changes. So choosing the least for

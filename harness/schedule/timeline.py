@@ -19,6 +19,9 @@ from harness.units import format_count
 
 _LEGEND = "- read   # written   = in place   . kept for later   s scratch"
 _PEAK_MARK = " <- peak"
+_NAME_COLUMNS = 40
+"""Columns of a tensor's name in a sentence."""
+
 _LEAST_BAR = 24
 """Columns below which the arena is not recognised any more; names are shortened first."""
 
@@ -64,7 +67,7 @@ def timeline(plan: Plan, width: int) -> str:
         op.kind if len(s.ops) == 1 else s.kind for s, op in zip(plan.segments, ops, strict=True)
     ]
     sizes = [format_count(sum(a.size_bytes for a in _live(plan, s))) for s in range(len(ops))]
-    numbers = [str(segment.ops.start) for segment in plan.segments]
+    numbers = [str(_number(graph, segment.ops.start)) for segment in plan.segments]
     columns = [_aligned(numbers, ">"), _aligned(kinds, "<"), _aligned(sizes, ">")]
     taken = sum(len(column[0]) + 1 for column in columns if column) + len("||" + _PEAK_MARK)
     longest = max((len(_short(graph, op.outputs)) for op in ops), default=0)
@@ -111,6 +114,12 @@ def _bar(plan: Plan, position: int, segment: Segment, columns: int) -> str:
     return "".join(cells)
 
 
+def _number(graph: Graph, position: int) -> int:
+    """Return the op's number in the model file, as messages give it."""
+    index = graph.ops[position].index
+    return index if index >= 0 else position
+
+
 def _moment(plan: Plan, segment: int) -> str:
     if segment < 0:
         return "filling the inputs"
@@ -122,7 +131,8 @@ def _moment(plan: Plan, segment: int) -> str:
 def _held(graph: Graph, allocation: Allocation, alive: set[TensorId]) -> str:
     if allocation.purpose is Purpose.SCRATCH:
         return "scratch"
-    return " and ".join(f"'{_short(graph, (t,))}'" for t in allocation.tensors if t in alive)
+    names = (_short(graph, (t,)) for t in allocation.tensors if t in alive)
+    return " and ".join(f"'{_fitted(name, _NAME_COLUMNS)}'" for name in names)
 
 
 def _short(graph: Graph, tensors: Iterable[TensorId]) -> str:

@@ -98,9 +98,10 @@ def _allocation_faults(plan: Plan) -> Iterator[str]:
         places = offsets.get(tensor_id, set())
         if len(places) != 1:
             yield f"'{graph.tensor(tensor_id).name}' lies at {sorted(places) or 'no offset'}"
+    scratch = _scratch(plan)
     for position, segment in enumerate(plan.segments):
-        needed, scratch = _scratch_needed(graph, segment), plan.scratch(position)
-        given = scratch.size_bytes if scratch else 0
+        needed = _scratch_needed(graph, segment)
+        given = scratch[position].size_bytes if position in scratch else 0
         if given < needed:
             label = graph.label(segment.ops.start)
             yield f"{label} has {given} bytes of scratch and needs {needed}"
@@ -135,6 +136,7 @@ class _Replay:
         graph = plan.graph
         self.faults: list[str] = []
         self._plan, self._graph = plan, graph
+        self._scratch = _scratch(plan)
         self._offsets = {t: a.offset for a in plan.allocations for t in a.tensors}
         sizes = [tensor.size_bytes for tensor in graph.tensors]
         self._count = np.arange(max(sizes, default=0), dtype=np.uint32)
@@ -215,7 +217,7 @@ class _Replay:
             )
 
     def _spoil_scratch(self, position: int) -> None:
-        scratch = self._plan.scratch(position)
+        scratch = self._scratch.get(position)
         if scratch is not None:
             self._shadow[scratch.offset : scratch.end] = _GARBAGE
 
@@ -253,6 +255,11 @@ def _rows_survive(graph: Graph, op: DepthwiseConv2D) -> bool:
             copied += 1
         is_intact[row * out_w : (row + 1) * out_w] = False
     return True
+
+
+def _scratch(plan: Plan) -> dict[int, Allocation]:
+    """Return the scratch of each segment that has any."""
+    return {a.first: a for a in plan.allocations if a.purpose is Purpose.SCRATCH}
 
 
 def _scratch_needed(graph: Graph, segment: Segment) -> int:

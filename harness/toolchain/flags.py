@@ -32,12 +32,17 @@ WARNINGS = (
 
 _SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
 
+_FAST = ("-O3", "-funroll-loops")
 OPTIMIZATIONS: dict[str, tuple[str, ...]] = {
-    "cycles": ("-O3",),
-    "instructions": ("-O3",),
+    "cycles": _FAST,
+    "instructions": _FAST,
     "size": ("-Os",),
 }
-"""What ``--optimize`` takes."""
+"""What ``--optimize`` takes.
+
+Portable kernels, GCC 12, Cortex-M4, vww and ic, in million instructions: -O3 -funroll-loops 21.8
+and 31.0, -O3 24.1 and 37.0, -O2 26.6 and 37.8, -Os 54.1 and 65.6; unrolling costs 4 to 7 kB.
+"""
 
 _HOST = ("-D_POSIX_C_SOURCE=200809L",)
 _SECTIONS = ("-ffunction-sections", "-fdata-sections")

@@ -98,7 +98,7 @@ def test_unknown_model_proposes_near_names() -> None:
 
 
 def test_missing_path_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"none\.tflite: No such file"):
+    with pytest.raises(InputError, match=r"none\.tflite: No such file"):
         find_model(str(tmp_path / "none.tflite"))
 
 

@@ -23,6 +23,7 @@ from harness.ir.ops import (
     Padding,
     Reshape,
     Shape,
+    Window,
 )
 from harness.models.writer import write_tflite
 from tests.graphs import GraphBuilder, chain_graph, conv_graph, float32, residual_graph
@@ -77,6 +78,14 @@ def shape_output() -> Graph:
     x = build.tanh(build.input((1, 8)))
     shape = Tensor("shape", (2,), DType.INT32)
     build.emit(Shape(inputs=(x,), outputs=build.next_ids()), shape)
+    return build.graph()
+
+
+def plain_sum() -> Graph:
+    build = GraphBuilder("plain")
+    a, b = (build.input((4,), DType.INT32, None) for _ in range(2))
+    y = Tensor("y", (4,), DType.INT32)
+    build.emit(Add(inputs=(a, b), outputs=build.next_ids()), y)
     return build.graph()
 
 
@@ -209,6 +218,14 @@ UNSUPPORTED: dict[str, tuple[Callable[[], Graph], str]] = {
         r"align_corners and half_pixel_centers exclude each other",
     ),
     "target from data": (computed_target, r"its target depends on the model's input data"),
+    "int32 arithmetic": (
+        plain_sum,
+        r"op 0 \(ADD 'y'\): int32 arithmetic on the model's input data is not offered",
+    ),
+    "int32 arithmetic with a scale": (
+        lambda: edit(plain_sum(), 2, quantization=scaled(0.1)),
+        r"'y' is not a plain int32 as its first input is",
+    ),
     "shape as an output": (shape_output, r"a shape as a model output is not offered"),
 }
 
@@ -265,6 +282,10 @@ MALFORMED: dict[str, tuple[Callable[[], Graph], str]] = {
         lambda: edit(conv(), X, shape=(1, 2**31 - 1, 2**31 - 1, 3)),
         r"takes 13,835,058,042,397,261,827 B; at most 67,108,864 B are allowed",
     ),
+    "shapes too large together": (
+        lambda: one(lambda b, x: [b.tanh(x) for _ in range(16)], 1, 8192, 8192),
+        r"the tensors so far take 1,140,850,688 B; at most 1,073,741,824 B are allowed",
+    ),
     "rank": (lambda: one(lambda b, x: b.tanh(x), *(1,) * 9), r"9 axes; at most 8 are allowed"),
     "scale 0": (
         lambda: edit(conv(), X, quantization=scaled(0.0)),
@@ -294,6 +315,20 @@ MALFORMED: dict[str, tuple[Callable[[], Graph], str]] = {
     "rank of an input": (
         lambda: edit(one(lambda b, x: b.conv(x, 2, padding=Padding())), X, shape=(18, 5)),
         r"input 0 'x0' has shape \[18, 5\]; 4 axes are needed",
+    ),
+    "window": (
+        lambda: edit_op(
+            one(lambda b, x: b.pool(AveragePool2D, x)), 0, window=Window(kernel=(0, 70_000))
+        ),
+        r"kernel \(0, 70000\), stride \(1, 1\), dilation \(1, 1\): each must be 1 to 65,536",
+    ),
+    "padded input": (
+        lambda: one(lambda b, x: b.pool(AveragePool2D, x, (9000, 9000))),
+        r"padded input: shape \[\d+, \d+, 2\] takes \d.* B; at most 67,108,864 B are allowed",
+    ),
+    "depth multiplier": (
+        lambda: edit_op(one(lambda b, x: b.depthwise(x)), 0, depth_multiplier=2),
+        r"multiplier 2 from 2 to 2 channels",
     ),
     "stride 0 of a slice": (
         lambda: edit_op(
@@ -361,7 +396,7 @@ def patched(field: Callable[[tflite.Model], tuple[Any, int]], value: int, form: 
         ),
         (
             patched(lambda m: (m.Subgraphs(0).Operators(0).BuiltinOptions(), 8), 0, "<I"),
-            r"stride \(0, 1\), dilation \(1, 1\): each must be at least 1",
+            r"stride \(0, 1\), dilation \(1, 1\): each must be 1 to 65,536",
         ),
     ],
     ids=["empty", "magic", "truncated", "version", "buffer", "stride"],
@@ -369,6 +404,23 @@ def patched(field: Callable[[tflite.Model], tuple[Any, int]], value: int, form: 
 def test_damaged_bytes(data: bytes, message: str) -> None:
     with pytest.raises(MalformedModelError, match=message):
         read_tflite(data, name="model")
+
+
+def test_tensors_that_share_one_long_name() -> None:
+    """A small file could make us copy the same kilobytes as often as it has tensors."""
+    build = GraphBuilder("shared")
+    x = build.input((1, 8))
+    for _ in range(100):
+        x = build.tanh(x)
+    build.tensors[0] = replace(build.tensors[0], name="n" * limits.MAX_NAME_BYTES)
+    data = bytearray(write_tflite(build.graph()))
+    graph = tflite.Model.GetRootAs(data).Subgraphs(0)
+    target = graph.Tensors(0)._tab.Pos
+    first = graph._tab.Vector(graph._tab.Offset(4))
+    for entry in range(first, first + 4 * len(build.tensors), 4):
+        struct.pack_into("<I", data, entry, target - entry)
+    with pytest.raises(MalformedModelError, match=r"names and vectors so far take more than 4 t"):
+        read_tflite(bytes(data), name="model")
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from harness.errors import UsageError
-from harness.ir import DType, Graph, Quantization, Tensor, TensorId
+from harness.importer.tflite import read_tflite
+from harness.ir import DType, Graph, Op, Quantization, Tensor, TensorId
 from harness.ir.ops import (
     Add,
     AveragePool2D,
     Conv2D,
     DepthwiseConv2D,
     MaxPool2D,
+    Mul,
     Pack,
     Pad,
     Padding,
@@ -25,7 +27,8 @@ from harness.ir.ops import (
 from harness.ir.tensor import Array
 from harness.passes import pipeline
 from harness.passes.pipeline import PASSES, Pass, run_passes
-from tests.graphs import GraphBuilder, chain_graph
+from harness.reference.interpreter import run
+from tests.graphs import GraphBuilder, chain_graph, random_inputs
 
 
 def kinds(graph: Graph) -> list[str]:
@@ -120,20 +123,19 @@ def test_two_model_outputs_of_one_value_both_stay() -> None:
 def test_shape_chain_folds_until_the_reshape_has_no_target() -> None:
     build = GraphBuilder("flatten")
     x = build.logistic(build.input((1, 3, 4, 2)))
-    shape = build.emit(
-        Shape(inputs=(x,), outputs=build.next_ids()), Tensor("shape", (4,), DType.INT32)
+
+    def emit(
+        kind: type[Op], *inputs: TensorId, shape: tuple[int, ...], **fields: object
+    ) -> TensorId:
+        op = kind(inputs=inputs, outputs=build.next_ids(), **fields)  # type: ignore[arg-type]
+        return build.emit(op, Tensor(kind.kind, shape, DType.INT32))
+
+    sizes = emit(Shape, x, shape=(4,))
+    batch, rows = (
+        emit(StridedSlice, sizes, shape=(), begin=(i,), strides=(1,), lengths=(1,)) for i in (0, 1)
     )
-    batch = build.emit(
-        StridedSlice(
-            inputs=(shape,), outputs=build.next_ids(), begin=(0,), strides=(1,), lengths=(1,)
-        ),
-        Tensor("batch", (), DType.INT32),
-    )
-    rest = build.constant(np.array(-1, np.int32))
-    target = build.emit(
-        Pack(inputs=(batch, rest), outputs=build.next_ids(), axis=0),
-        Tensor("target", (2,), DType.INT32),
-    )
+    eight = build.constant(np.array(8, np.int32))
+    target = emit(Pack, batch, emit(Mul, rows, eight, shape=()), shape=(2,), axis=0)
     flat = replace(build.tensors[x], name="flat", shape=(1, 24))
     build.emit(Reshape(inputs=(x, target), outputs=build.next_ids()), flat)
     graph = run_passes(build.graph())
@@ -250,3 +252,14 @@ def test_quantized_views_of_the_same_bytes_are_not_merged() -> None:
     y = build.emit(Reshape(inputs=(x,), outputs=build.next_ids()), other)
     build.logistic(y)
     assert kinds(run_passes(build.graph())) == ["TANH", "RESHAPE", "LOGISTIC"]
+
+
+REFUSED = {"tflm_hello_world_float", "tflm_keyword_scrambled", "tflm_mnist_lstm_int8"}
+
+
+@pytest.mark.models(without=REFUSED)
+def test_real_models_compute_the_same_after_passes(model_path: Path) -> None:
+    graph = read_tflite(model_path.read_bytes(), name=model_path.stem)
+    inputs = random_inputs(graph)
+    for before, after in zip(run(graph, inputs), run(run_passes(graph), inputs), strict=True):
+        np.testing.assert_array_equal(before, after)

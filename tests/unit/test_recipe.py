@@ -95,9 +95,8 @@ def test_without_any_source_the_recipe_stands_in_and_says_so(tmp_path: Path) -> 
     assert model.weights is Weights.SYNTHETIC
     assert model.sha256 == hashlib.sha256(model.data).hexdigest() != catalog().entry("kws").sha256
     assert model.notes == (
-        "BENCH_MODELS is not set",
-        "not in the cache",
-        "not downloaded: offline",
+        "no copy of mlperf_kws_ds_cnn.tflite can be had: BENCH_MODELS is not set; "
+        "not in the cache; not downloaded: offline",
     )
 
 

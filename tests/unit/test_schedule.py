@@ -12,7 +12,7 @@ from harness.ir import DType
 from harness.ir.ops import Add
 from harness.passes.pipeline import run_passes
 from harness.schedule.lifetime import blocks, tensor_lives
-from harness.schedule.plan import InplaceSegment, LayerSegment, Plan, Purpose
+from harness.schedule.plan import InplaceSegment, LayerSegment, Plan, Purpose, Segment
 from harness.schedule.search import SCHEDULES, assemble, plan
 from harness.schedule.verify import PlanFaultError
 from tests.graphs import GraphBuilder, chain_graph, residual_graph
@@ -107,6 +107,14 @@ def test_strided_depthwise_in_place_frees_what_it_leaves_over() -> None:
     assert made.planned_peak_bytes == 4 * 4 * (8 + 40)
 
 
+def test_quantize_narrows_in_place() -> None:
+    build = GraphBuilder()
+    build.quantize(build.input((1, 10), DType.FLOAT32, None), (0.1, 0))
+    made = plan(build.graph())
+    assert kinds(made) == ["inplace"]
+    assert made.planned_peak_bytes == 40
+
+
 def test_in_place_is_not_taken_when_its_scratch_costs_more_than_the_output() -> None:
     build = GraphBuilder()
     build.depthwise(build.input((1, 2, 2, 1)), (7, 7))
@@ -163,10 +171,12 @@ def test_unknown_schedule_proposes_near_names() -> None:
 
 def test_no_plan_leaves_without_having_been_replayed() -> None:
     graph = residual_graph()
-    segments = (*(LayerSegment(op) for op in range(4)), InplaceSegment(4, 0))
+    segments: list[Segment] = [LayerSegment(op) for op in range(5)]
+    segments[4] = InplaceSegment(4, 0)
     assert kinds(assemble(graph, "by hand", segments))[-1] == "inplace"
-    with pytest.raises(PlanFaultError, match="op 1 .* cannot be done in place"):
-        assemble(graph, "by hand", (segments[0], InplaceSegment(1, 0), *segments[2:]))
+    segments[1] = InplaceSegment(1, 0)
+    with pytest.raises(PlanFaultError, match=r"op 1 .* cannot be done in place"):
+        assemble(graph, "by hand", segments)
 
 
 def test_plan_is_the_same_every_time() -> None:

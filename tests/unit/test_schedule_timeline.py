@@ -42,6 +42,14 @@ def test_bytes_lost_between_tensors_are_told() -> None:
     assert text.endswith("8 B lost between them")
 
 
+def test_ops_have_their_number_in_the_model_file() -> None:
+    graph = residual_graph()
+    ops = tuple(replace(op, index=10 + i) for i, op in enumerate(graph.ops))
+    made = plan(replace(graph, ops=ops))
+    assert what_holds_the_peak(made).startswith("op 13 ")
+    assert [line.split()[0] for line in timeline(made, 80).splitlines() if "peak" in line] == ["13"]
+
+
 def test_peak_may_come_before_the_first_op() -> None:
     build = GraphBuilder()
     build.input((1, 100))

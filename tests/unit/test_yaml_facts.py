@@ -39,6 +39,7 @@ def test_values_arrive() -> None:
         (b"name: " + b"[" * 100_000, "t.yaml:1: is nested deeper"),
         (b"name: a\n---\nname: b\n", "t.yaml:2: a second document"),
         (b"#" * (MAX_FILE_BYTES + 1), "t.yaml: is larger than"),
+        (b"parts: [" + b"1," * 100_000, "t.yaml:1: holds more than 20,000 values"),
         (b"name: a\nname: b\n", "t.yaml:2: name: is given twice"),
         (b"name: a\n? [x]\n: b\n", "t.yaml:2: a field's name must be a plain word"),
         (b"name: 12\n", "t.yaml:1: name: input should be a valid string, found 12"),

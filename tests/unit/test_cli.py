@@ -1,0 +1,158 @@
+"""The command line: names, exit codes, one JSON object on stdout, hints on stderr."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.models.writer import write_tflite
+from tests.command import Bench
+from tests.graphs import GraphBuilder
+
+COMMANDS = ("run", "plan", "compile", "boards", "models", "doctor")
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bench:
+    return Bench(monkeypatch, capsys)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A small network of the user's own: 8x8x2 to 4x4x3."""
+    builder = GraphBuilder()
+    x = builder.input((1, 8, 8, 2))
+    path = tmp_path / "own.tflite"
+    path.write_bytes(write_tflite(builder.graph(builder.conv(x, 3, (3, 3), stride=(2, 2)))))
+    return path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(bench: Bench, command: str) -> None:
+    result = bench(command, "--help")
+    assert result.code == 0
+    assert "Usage: bench" in result.out
+
+
+def test_the_version_is_printed(bench: Bench) -> None:
+    assert bench("--version").out.startswith("bench ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["run", "--board", "nucleo-f746", "--model", "vww"], 2, "did you mean nucleo-f746zg"),
+        (["run", "--board", "nucleo-f746zg", "--model", "vvw"], 2, "did you mean vww"),
+        (["run", "--board", "nucleo-f746zg"], 2, "--model"),
+        (["run", "--board", "nucleo-f746zg", "--model", "vww", "--device", "qemo"], 2, "qemu"),
+        (["run", "--board", "nucleo-f746zg", "--model", "vww", "--device", "replay"], 2, "replay:"),
+        (["run", "--board", "nucleo-f746zg", "--model", "vww", "--repeat", "0"], 2, "--repeat"),
+        (["run", "--board", "nucleo-f746zg", "--model", "vww", "--schedule", "x"], 2, "--schedule"),
+        (["nonsense"], 2, "nonsense"),
+        (["plan", "none.tflite"], 1, "none.tflite"),
+        (["plan", "none.tflite", "--schedule", "layer"], 1, "No such file"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_exit_code(
+    bench: Bench, arguments: list[str], code: int, said: str
+) -> None:
+    result = bench(*arguments, *(["--no-store"] if arguments[0] == "run" else []))
+    assert (result.code, result.out) == (code, "")
+    assert said in result.err
+
+
+def test_boards_and_models_are_listed(bench: Bench) -> None:
+    assert "mps2-an500 (stand-in)" in " ".join(bench("boards").out.split())
+    assert {"nucleo-f746zg", "nrf52840-dk"} <= {b["name"] for b in bench("boards", "--json").json}
+    assert "visual wake words" in bench("models").out
+    assert "vww" in {m["name"] for m in bench("models", "--json").json["models"]}
+
+
+def test_a_plan_is_told_in_words_and_in_numbers(bench: Bench, model: Path) -> None:
+    assert "peak 176 B" in bench("plan", model).out
+    point = bench("plan", model, "--json", "--schedule", "layer").json
+    assert point["planned_peak_bytes"] == point["arena_bytes"] + point["scratch_bytes"] == 176
+    assert point["macs"] == 4 * 4 * 3 * 3 * 3 * 2
+    assert point["segments"] == [{"kind": "layer", "first_op": 0, "last_op": 0}]
+    assert point["recompute_ratio"] == 1.0
+    assert point["input_resident"] is True
+
+
+def test_the_graph_is_dumped_before_and_after_the_passes(bench: Bench, model: Path) -> None:
+    assert "CONV_2D" in bench("plan", model, "--dump-ir").out
+    assert "CONV_2D" in bench("plan", model, "--dump-ir", "--passes", "none").out
+    refused = bench("plan", model, "--dump-ir", "--passes", "fold-pad")
+    assert refused.code == 2
+    assert "did you mean fold-pads" in refused.err
+
+
+def test_a_limit_that_no_plan_meets_says_how_much_is_missing(bench: Bench, model: Path) -> None:
+    result = bench("plan", model, "--sram-limit", 100)
+    assert result.code == 1
+    assert "needs 176 B" in result.err
+    assert "76 B too much" in result.err
+
+
+def test_wrong_inputs_are_told_before_anything_is_built(
+    bench: Bench, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    np.savez(tmp_path / "in.npz", input0=np.zeros((1, 9, 8, 2), np.int8))
+    result = bench(
+        *("run", "--board", "nucleo-f746zg", "--model", model, "--no-store"),
+        *("--inputs", tmp_path / "in.npz"),
+    )
+    assert result.code == 1
+    assert "[1, 9, 8, 2]" in result.err
+    assert "[1, 8, 8, 2]" in result.err
+
+
+def test_a_missing_compiler_is_told_with_the_way_to_get_it(
+    bench: Bench, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    result = bench(
+        "run", "--board", "nucleo-f746zg", "--model", model, "--json", "--store", tmp_path / "s"
+    )
+    assert result.code == 1
+    assert "arm-none-eabi-gcc" in result.err
+    assert "apt-get install" in result.err
+    assert result.json["status"] == "failed"
+    assert result.json["error"]["type"] == "ToolchainError"
+    assert result.json["model"]["name"] == "own"
+    assert [p.suffix for p in (tmp_path / "s").iterdir()] == [".json"]
+
+
+def test_doctor_names_what_is_missing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    result = bench("doctor", "--json")
+    states = {check["what"].split(" ")[0]: check["state"] for check in result.json}
+    assert result.code == 1
+    assert states["arm-none-eabi-gcc"] == states["qemu-system-arm"] == "missing"
+    assert states["cc"] == "optional"
+
+
+def test_outputs_are_not_asked_for_in_vain(bench: Bench, model: Path, tmp_path: Path) -> None:
+    result = bench(
+        *("run", "--board", "nucleo-f746zg", "--model", model, "--no-store"),
+        *("--save-outputs", tmp_path / "none" / "out.npz"),
+    )
+    assert result.code == 1
+    assert "its folder does not exist" in result.err
+
+
+def test_the_command_line_is_imported_quickly() -> None:
+    """Heavy packages wait until a command needs them; a time would depend on the machine."""
+    code = "import harness.cli.main, sys; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    ).stdout.split()
+    assert not {"numpy", "pandas", "pydantic", "yaml", "tflite", "PIL"} & set(loaded)
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import harness.cli"], check=True, timeout=60)
+    assert time.perf_counter() - began < 5.0
