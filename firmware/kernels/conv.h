@@ -79,12 +79,12 @@ KERNEL void multiply_row(const conv2d_t *p, block_t *block, const int8_t *in, in
  * columns that both windows have on the tensor.
  */
 KERNEL void conv2d_pixels(const conv2d_t *p, const rows_t *x, int32_t row, int32_t i0, int32_t i1,
-                          span_t cells, int8_t *y)
+                          span_t cells, int8_t *y0, int8_t *y1)
 {
     const window_t *w = &p->window;
     const int32_t c = p->x.c, row_taps = w->kernel_w * c, taps = w->kernel_h * row_taps;
-    const int32_t x0 = (i0 * w->stride_w - w->pad_left) * c;
-    const int32_t x1 = (i1 * w->stride_w - w->pad_left) * c;
+    const int32_t x0 = (i0 * w->stride_w - w->pad_left - x->first) * c;
+    const int32_t x1 = (i1 * w->stride_w - w->pad_left - x->first) * c;
     const int32_t top = row * w->stride_h - w->pad_top;
     const span_t inside = kernel_rows(w, row, p->y.h, p->x.h);
 
@@ -102,33 +102,34 @@ KERNEL void conv2d_pixels(const conv2d_t *p, const rows_t *x, int32_t row, int32
                 multiply_padding(&block, p->padding, w0, w1, row_taps);
             }
         }
-        y[i0 * p->y.c + c0] = requantize(&p->channels, block.s00, c0);
-        y[i0 * p->y.c + c1] = requantize(&p->channels, block.s01, c1);
-        y[i1 * p->y.c + c0] = requantize(&p->channels, block.s10, c0);
-        y[i1 * p->y.c + c1] = requantize(&p->channels, block.s11, c1);
+        y0[c0] = requantize(&p->channels, block.s00, c0);
+        y0[c1] = requantize(&p->channels, block.s01, c1);
+        y1[c0] = requantize(&p->channels, block.s10, c0);
+        y1[c1] = requantize(&p->channels, block.s11, c1);
     }
 }
 
 /* The pixel in column i, which may lie at the border: paired with itself, it is computed once. */
 KERNEL void conv2d_pixel(const conv2d_t *p, const rows_t *x, int32_t row, int32_t i, int8_t *y)
 {
-    conv2d_pixels(p, x, row, i, i, kernel_columns(&p->window, i, p->x.w), y);
+    conv2d_pixels(p, x, row, i, i, kernel_columns(&p->window, i, p->x.w), y, y);
 }
 
-/* One output row [W, OC]. */
-KERNEL void conv2d_row(const conv2d_t *p, rows_t x, int32_t row, int8_t *y)
+/* Columns of one output row [W, OC]. */
+KERNEL void conv2d_row(const conv2d_t *p, rows_t x, int32_t row, span_t columns, int8_t *y)
 {
-    const span_t inner = columns_inside(&p->window, p->y.w, p->x.w);
+    const span_t inner = overlap(columns_inside(&p->window, p->y.w, p->x.w), columns);
     const span_t all = {0, p->window.kernel_w};
-    int32_t i = 0;
+    const int32_t c = p->y.c;
+    int32_t i = columns.first;
 
-    for (; i < inner.first; i++) {
+    for (; i < lesser(inner.first, columns.last); i++, y += c) {
         conv2d_pixel(p, &x, row, i, y);
     }
-    for (; i + 1 < inner.last; i += 2) {
-        conv2d_pixels(p, &x, row, i, i + 1, all, y);
+    for (; i + 1 < inner.last; i += 2, y += 2 * c) {
+        conv2d_pixels(p, &x, row, i, i + 1, all, y, y + c);
     }
-    for (; i < p->y.w; i++) {
+    for (; i < columns.last; i++, y += c) {
         conv2d_pixel(p, &x, row, i, y);
     }
 }
@@ -137,7 +138,7 @@ KERNEL void conv2d_row(const conv2d_t *p, rows_t x, int32_t row, int8_t *y)
 KERNEL void conv2d(const conv2d_t *p, const int8_t *x, int8_t *y)
 {
     for (int32_t row = 0; row < p->y.h; row++) {
-        conv2d_row(p, whole_rows(x, &p->x), row, y + row * p->y.w * p->y.c);
+        conv2d_row(p, whole_rows(x, &p->x), row, all_columns(&p->y), y + row * p->y.w * p->y.c);
     }
 }
 

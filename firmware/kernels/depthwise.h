@@ -18,52 +18,153 @@ typedef struct {
     channels_t channels;
 } depthwise_t;
 
-/*
- * All channels of the pixel in column i of an output row. `rows` and `columns` are the kernel's
- * cells that the window has on the tensor.
- */
-KERNEL void depthwise_pixel(const depthwise_t *p, const rows_t *x, int32_t row, int32_t i,
-                            span_t rows, span_t columns, int8_t *y)
+#define DEPTHWISE_LINES 16
+
+/* The input rows under the window of an output row, looked up once for all columns. */
+typedef struct {
+    const rows_t *x;
+    int32_t top;                          /* the input row under the first kernel row */
+    span_t inside;                        /* the kernel rows that lie on the tensor */
+    const int8_t *known[DEPTHWISE_LINES]; /* of those, if the kernel has no more rows than this */
+} lines_t;
+
+KERNEL lines_t depthwise_lines(const depthwise_t *p, const rows_t *x, int32_t row)
+{
+    const window_t *w = &p->window;
+    lines_t lines = {.x = x, .top = row * w->stride_h - w->pad_top};
+    lines.inside = kernel_rows(w, row, p->y.h, p->x.h);
+    for (int32_t k = 0; k < lesser(w->kernel_h, DEPTHWISE_LINES); k++) {
+        lines.known[k] =
+            is_in(lines.inside, k) ? row_at(x, lines.top + k * w->dilation_h) : x->base;
+    }
+    return lines;
+}
+
+/* The input row under kernel row k, which lies on the tensor. */
+KERNEL const int8_t *line_at(const depthwise_t *p, const lines_t *lines, int32_t k)
+{
+    return p->window.kernel_h <= DEPTHWISE_LINES
+               ? lines->known[k]
+               : row_at(lines->x, lines->top + k * p->window.dilation_h);
+}
+
+/* What one kernel row adds that lies in the padding. */
+KERNEL int32_t depthwise_padding(const depthwise_t *p, const int8_t *weights)
+{
+    int32_t sum = 0;
+    for (int32_t j = 0; j < p->window.kernel_w; j++) {
+        sum += weights[j * p->y.c];
+    }
+    return p->padding * sum;
+}
+
+/* All channels of the pixel in column i, whose window may lie at the border, at y. */
+KERNEL void depthwise_border(const depthwise_t *p, const lines_t *lines, int32_t i, int8_t *y)
 {
     const window_t *w = &p->window;
     const int32_t in_c = p->x.c, out_c = p->y.c;
-    const int32_t top = row * w->stride_h - w->pad_top;
-    const int32_t left = i * w->stride_w - w->pad_left;
+    const int32_t left = i * w->stride_w - w->pad_left - lines->x->first;
+    const span_t columns = kernel_columns(w, i, p->x.w);
 
     for (int32_t c = 0; c < out_c; c++) {
-        const int8_t *weight = p->weights + c;
         const int32_t in_channel = c / p->depth_multiplier;
         int32_t sum = p->channels.bias[c];
 
         for (int32_t k = 0; k < w->kernel_h; k++) {
-            const bool is_row = is_in(rows, k);
-            const int8_t *in = is_row ? row_at(x, top + k * w->dilation_h) : x->base;
+            const int8_t *weights = p->weights + k * w->kernel_w * out_c + c;
+            if (!is_in(lines->inside, k)) {
+                sum += depthwise_padding(p, weights);
+                continue;
+            }
+            const int8_t *in = line_at(p, lines, k) + in_channel;
 #pragma GCC unroll 8
             for (int32_t j = 0; j < w->kernel_w; j++) {
-                const bool is_cell = is_row && is_in(columns, j);
-                sum += (is_cell ? in[(left + j * w->dilation_w) * in_c + in_channel] : p->padding) *
-                       weight[(k * w->kernel_w + j) * out_c];
+                const int32_t cell =
+                    is_in(columns, j) ? in[(left + j * w->dilation_w) * in_c] : p->padding;
+                sum += cell * weights[j * out_c];
             }
         }
-        y[i * out_c + c] = requantize(&p->channels, sum, c);
+        y[c] = requantize(&p->channels, sum, c);
     }
 }
 
-/* One output row [W, OC]. The output must not overlap the input's rows. */
-KERNEL void depthwise_row(const depthwise_t *p, rows_t x, int32_t row, int8_t *y)
+/*
+ * One channel of the pixels in columns i0 and i1. `rows` are the kernel rows that lie on the
+ * tensor, `bias` what the others add to the bias.
+ */
+KERNEL void depthwise_pixels(const depthwise_t *p, const lines_t *lines, span_t rows, int32_t c,
+                             int32_t bias, int32_t i0, int32_t i1, int8_t *y0, int8_t *y1)
 {
     const window_t *w = &p->window;
-    const span_t inner = columns_inside(w, p->y.w, p->x.w);
-    const span_t rows = kernel_rows(w, row, p->y.h, p->x.h);
-    const span_t all_rows = {0, w->kernel_h}, all_columns = {0, w->kernel_w};
-    const bool is_inner_row = rows.first == 0 && rows.last == w->kernel_h;
+    const int32_t in_c = p->x.c, out_c = p->y.c, step = w->dilation_w * in_c;
+    const int32_t left = -w->pad_left - lines->x->first;
+    const int32_t x0 = (i0 * w->stride_w + left) * in_c + c / p->depth_multiplier;
+    const int32_t x1 = (i1 * w->stride_w + left) * in_c + c / p->depth_multiplier;
+    int32_t sum0 = bias, sum1 = bias;
 
-    for (int32_t i = 0; i < p->y.w; i++) {
-        if (is_inner_row && is_in(inner, i)) {
-            depthwise_pixel(p, &x, row, i, all_rows, all_columns, y);
-        } else {
-            depthwise_pixel(p, &x, row, i, rows, kernel_columns(w, i, p->x.w), y);
+    for (int32_t k = rows.first; k < rows.last; k++) {
+        const int8_t *in0 = line_at(p, lines, k) + x0, *in1 = line_at(p, lines, k) + x1;
+        const int8_t *weights = p->weights + k * w->kernel_w * out_c + c;
+#pragma GCC unroll 8
+        for (int32_t j = 0; j < w->kernel_w; j++) {
+            const int32_t weight = weights[j * out_c];
+            sum0 += in0[j * step] * weight;
+            sum1 += in1[j * step] * weight;
         }
+    }
+    y0[c] = requantize(&p->channels, sum0, c);
+    y1[c] = requantize(&p->channels, sum1, c);
+}
+
+/*
+ * The pixels in columns whose windows lie between the left and the right border, channel by
+ * channel, so that a channel's constants are loaded once; an odd last pixel is paired with itself.
+ */
+KERNEL void depthwise_inner(const depthwise_t *p, const lines_t *lines, span_t rows, span_t columns,
+                            int8_t *y)
+{
+    const window_t *w = &p->window;
+    for (int32_t c = 0; c < p->y.c; c++) {
+        int32_t bias = p->channels.bias[c], i = columns.first;
+        for (int32_t k = 0; k < w->kernel_h; k++) {
+            if (!is_in(rows, k)) {
+                bias += depthwise_padding(p, p->weights + k * w->kernel_w * p->y.c + c);
+            }
+        }
+        int8_t *to = y;
+        for (; i + 1 < columns.last; i += 2, to += 2 * p->y.c) {
+            depthwise_pixels(p, lines, rows, c, bias, i, i + 1, to, to + p->y.c);
+        }
+        if (i < columns.last) {
+            depthwise_pixels(p, lines, rows, c, bias, i, i, to, to);
+        }
+    }
+}
+
+/* Columns of one output row [W, OC]. The output must not overlap the input's rows. */
+KERNEL void depthwise_row(const depthwise_t *p, rows_t x, int32_t row, span_t columns, int8_t *y)
+{
+    const int32_t c = p->y.c;
+    const lines_t lines = depthwise_lines(p, &x, row);
+    const span_t inner = overlap(columns_inside(&p->window, p->y.w, p->x.w), columns);
+    const span_t all_rows = {0, p->window.kernel_h};
+    const bool is_inner_row = lines.inside.first == 0 && lines.inside.last == all_rows.last;
+    int32_t i = columns.first;
+
+    for (; i < lesser(inner.first, columns.last); i++, y += c) {
+        depthwise_border(p, &lines, i, y);
+    }
+    if (i < inner.last) {
+        if (is_inner_row) {
+            depthwise_inner(p, &lines, all_rows, inner, y);
+        } else {
+            depthwise_inner(p, &lines, lines.inside, inner, y);
+        }
+        y += (inner.last - i) * c;
+        i = inner.last;
+    }
+    for (; i < columns.last; i++, y += c) {
+        depthwise_border(p, &lines, i, y);
     }
 }
 
@@ -71,7 +172,7 @@ KERNEL void depthwise_row(const depthwise_t *p, rows_t x, int32_t row, int8_t *y
 KERNEL void depthwise(const depthwise_t *p, const int8_t *x, int8_t *y)
 {
     for (int32_t row = 0; row < p->y.h; row++) {
-        depthwise_row(p, whole_rows(x, &p->x), row, y + row * p->y.w * p->y.c);
+        depthwise_row(p, whole_rows(x, &p->x), row, all_columns(&p->y), y + row * p->y.w * p->y.c);
     }
 }
 

@@ -6,7 +6,7 @@
 #ifndef BENCH_KERNELS_ELEMENTWISE_H
 #define BENCH_KERNELS_ELEMENTWISE_H
 
-#include "requantize.h"
+#include "window.h"
 
 #define ELEMENTWISE_AXES 4
 
@@ -81,6 +81,34 @@ KERNEL void elementwise(const broadcast_t *s, int8_t (*element)(const void *, in
             }
         }
     }
+}
+
+/* Columns of one output row; operands and output have one shape. */
+KERNEL void elementwise_row(int8_t (*element)(const void *, int32_t, int32_t),
+                            const void *parameters, const rows_t *a, const rows_t *b, int32_t row,
+                            span_t columns, int8_t *y)
+{
+    const int8_t *from_a = pixel_at(a, row, columns.first);
+    const int8_t *from_b = pixel_at(b, row, columns.first);
+    const int32_t size = (columns.last - columns.first) * a->pixel_bytes;
+    for (int32_t i = 0; i < size; i++) {
+        y[i] = element(parameters, from_a[i], from_b[i]);
+    }
+}
+
+KERNEL void add_row(const add_t *p, rows_t a, rows_t b, int32_t row, span_t columns, int8_t *y)
+{
+    elementwise_row(add_element, p, &a, &b, row, columns, y);
+}
+
+KERNEL void sub_row(const add_t *p, rows_t a, rows_t b, int32_t row, span_t columns, int8_t *y)
+{
+    elementwise_row(sub_element, p, &a, &b, row, columns, y);
+}
+
+KERNEL void mul_row(const mul_t *p, rows_t a, rows_t b, int32_t row, span_t columns, int8_t *y)
+{
+    elementwise_row(mul_element, p, &a, &b, row, columns, y);
 }
 
 KERNEL void add(const add_t *p, const int8_t *a, const int8_t *b, int8_t *y)

@@ -6,7 +6,7 @@
 #ifndef BENCH_KERNELS_FULLY_CONNECTED_H
 #define BENCH_KERNELS_FULLY_CONNECTED_H
 
-#include "requantize.h"
+#include "window.h"
 
 typedef struct {
     int32_t batch;
@@ -29,6 +29,16 @@ KERNEL void fully_connected_pair(const fully_connected_t *p, const int8_t *x, in
     }
     y[c0] = requantize(&p->channels, sum0, c0);
     y[c1] = requantize(&p->channels, sum1, c1);
+}
+
+/* The one pixel of a tensor that has no more. */
+KERNEL void fully_connected_row(const fully_connected_t *p, rows_t x, int32_t row, span_t columns,
+                                int8_t *y)
+{
+    const int8_t *from = pixel_at(&x, row, columns.first);
+    for (int32_t c = 0; c < p->out; c += 2) {
+        fully_connected_pair(p, from, c, c + 1 < p->out ? c + 1 : c, y);
+    }
 }
 
 KERNEL void fully_connected(const fully_connected_t *p, const int8_t *x, int8_t *y)

@@ -5,7 +5,7 @@
 #ifndef BENCH_KERNELS_LOOKUP_H
 #define BENCH_KERNELS_LOOKUP_H
 
-#include "requantize.h"
+#include "window.h"
 
 typedef struct {
     int32_t size;
@@ -13,10 +13,25 @@ typedef struct {
     const uint8_t *table; /* [256], from the lowest input upwards */
 } lookup_t;
 
+KERNEL uint8_t lookup_element(const lookup_t *p, uint8_t x)
+{
+    return p->table[x ^ p->lowest];
+}
+
 KERNEL void lookup(const lookup_t *p, const uint8_t *x, uint8_t *y)
 {
     for (int32_t i = 0; i < p->size; i++) {
-        y[i] = p->table[x[i] ^ p->lowest];
+        y[i] = lookup_element(p, x[i]);
+    }
+}
+
+/* Columns of one row of int8. */
+KERNEL void lookup_row(const lookup_t *p, rows_t x, int32_t row, span_t columns, int8_t *y)
+{
+    const int8_t *from = pixel_at(&x, row, columns.first);
+    const int32_t size = (columns.last - columns.first) * x.pixel_bytes;
+    for (int32_t i = 0; i < size; i++) {
+        y[i] = (int8_t)lookup_element(p, (uint8_t)from[i]);
     }
 }
 

@@ -31,6 +31,11 @@ KERNEL int32_t mean_sum(const mean_t *p, const int8_t *x)
     return sum;
 }
 
+KERNEL int8_t mean_of_sum(factor_t factor, const output_t *output, int32_t sum)
+{
+    return quantized(rescale(sum, factor.multiplier, factor.shift), output);
+}
+
 KERNEL void mean(const mean_t *p, const int8_t *x, int8_t *y)
 {
     for (int32_t i = 0; i < p->kept[0]; i++) {
@@ -38,7 +43,7 @@ KERNEL void mean(const mean_t *p, const int8_t *x, int8_t *y)
             const int8_t *run = x + i * p->kept_step[0] + j * p->kept_step[1];
             for (int32_t k = 0; k < p->kept[2]; k++) {
                 const int32_t sum = mean_sum(p, run + k * p->kept_step[2]);
-                *y++ = quantized(rescale(sum, p->factor.multiplier, p->factor.shift), &p->output);
+                *y++ = mean_of_sum(p->factor, &p->output, sum);
             }
         }
     }

@@ -22,7 +22,12 @@ typedef struct {
     int32_t at, width, step;
 } pool_window_t;
 
-/* The nearest integer to the mean, halves away from zero. */
+/* The nearest integer to sum / count, halves away from zero. */
+KERNEL int32_t rounded_quotient(int32_t sum, int32_t count)
+{
+    return (sum > 0 ? sum + count / 2 : sum - count / 2) / count;
+}
+
 KERNEL int32_t window_average(const rows_t *x, pool_window_t w)
 {
     const int32_t count = w.height * w.width;
@@ -33,7 +38,7 @@ KERNEL int32_t window_average(const rows_t *x, pool_window_t w)
             sum += in[j * w.step];
         }
     }
-    return (sum > 0 ? sum + count / 2 : sum - count / 2) / count;
+    return rounded_quotient(sum, count);
 }
 
 KERNEL int32_t window_maximum(const rows_t *x, pool_window_t w)
@@ -49,23 +54,23 @@ KERNEL int32_t window_maximum(const rows_t *x, pool_window_t w)
 }
 
 KERNEL void pool_row(const pool_t *p, int32_t (*result)(const rows_t *, pool_window_t), rows_t x,
-                     int32_t row, int8_t *y)
+                     int32_t row, span_t columns, int8_t *y)
 {
     const window_t *w = &p->window;
     const int32_t top = row * w->stride_h - w->pad_top;
     const span_t rows = kernel_rows(w, row, p->y.h, p->x.h);
     const span_t inner = columns_inside(w, p->y.w, p->x.w);
 
-    for (int32_t i = 0; i < p->y.w; i++) {
-        const int32_t left = i * w->stride_w - w->pad_left;
-        const span_t columns =
+    for (int32_t i = columns.first; i < columns.last; i++) {
+        const int32_t left = i * w->stride_w - w->pad_left - x.first;
+        const span_t cells =
             is_in(inner, i) ? (span_t){0, w->kernel_w} : kernel_columns(w, i, p->x.w);
         for (int32_t c = 0; c < p->y.c; c++) {
             const pool_window_t window = {
                 .top = top + rows.first,
                 .height = rows.last - rows.first,
-                .at = (left + columns.first) * p->x.c + c,
-                .width = columns.last - columns.first,
+                .at = (left + cells.first) * p->x.c + c,
+                .width = cells.last - cells.first,
                 .step = p->x.c,
             };
             *y++ = (int8_t)clamp(result(&x, window), p->low, p->high);
@@ -73,29 +78,30 @@ KERNEL void pool_row(const pool_t *p, int32_t (*result)(const rows_t *, pool_win
     }
 }
 
-/* One output row [W, C]. */
-KERNEL void average_pool_row(const pool_t *p, rows_t x, int32_t row, int8_t *y)
+/* Columns of one output row [W, C]. */
+KERNEL void average_pool_row(const pool_t *p, rows_t x, int32_t row, span_t columns, int8_t *y)
 {
-    pool_row(p, window_average, x, row, y);
+    pool_row(p, window_average, x, row, columns, y);
 }
 
-KERNEL void max_pool_row(const pool_t *p, rows_t x, int32_t row, int8_t *y)
+KERNEL void max_pool_row(const pool_t *p, rows_t x, int32_t row, span_t columns, int8_t *y)
 {
-    pool_row(p, window_maximum, x, row, y);
+    pool_row(p, window_maximum, x, row, columns, y);
 }
 
 /* The whole op: x [H, W, C] to y [OH, OW, C]. */
 KERNEL void average_pool(const pool_t *p, const int8_t *x, int8_t *y)
 {
     for (int32_t row = 0; row < p->y.h; row++) {
-        average_pool_row(p, whole_rows(x, &p->x), row, y + row * p->y.w * p->y.c);
+        average_pool_row(p, whole_rows(x, &p->x), row, all_columns(&p->y),
+                         y + row * p->y.w * p->y.c);
     }
 }
 
 KERNEL void max_pool(const pool_t *p, const int8_t *x, int8_t *y)
 {
     for (int32_t row = 0; row < p->y.h; row++) {
-        max_pool_row(p, whole_rows(x, &p->x), row, y + row * p->y.w * p->y.c);
+        max_pool_row(p, whole_rows(x, &p->x), row, all_columns(&p->y), y + row * p->y.w * p->y.c);
     }
 }
 

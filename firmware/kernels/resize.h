@@ -5,7 +5,7 @@
 #ifndef BENCH_KERNELS_RESIZE_H
 #define BENCH_KERNELS_RESIZE_H
 
-#include "move.h"
+#include "window.h"
 
 typedef struct {
     int32_t out_h, out_w;
@@ -15,12 +15,21 @@ typedef struct {
     const uint16_t *columns;
 } resize_t;
 
+/* Columns of one output row; elements are addressed as bytes. */
+KERNEL void resize_nearest_row(const resize_t *p, rows_t x, int32_t row, span_t columns, int8_t *y)
+{
+    for (int32_t j = columns.first; j < columns.last; j++, y += p->pixel_bytes) {
+        const int8_t *from = pixel_at(&x, p->rows[row], p->columns[j]);
+        __builtin_memcpy(y, from, (uint32_t)p->pixel_bytes);
+    }
+}
+
 KERNEL void resize_nearest(const resize_t *p, const uint8_t *x, uint8_t *y)
 {
-    for (int32_t i = 0; i < p->out_h; i++) {
-        for (int32_t j = 0; j < p->out_w; j++, y += p->pixel_bytes) {
-            copy(x + p->rows[i] * p->row_bytes + p->columns[j] * p->pixel_bytes, y, p->pixel_bytes);
-        }
+    const rows_t rows = {
+        .base = (const int8_t *)x, .row_bytes = p->row_bytes, .pixel_bytes = p->pixel_bytes};
+    for (int32_t i = 0; i < p->out_h; i++, y += p->out_w * p->pixel_bytes) {
+        resize_nearest_row(p, rows, i, (span_t){0, p->out_w}, (int8_t *)y);
     }
 }
 

@@ -18,26 +18,6 @@ typedef struct {
     int32_t pad_top, pad_left;
 } window_t;
 
-/*
- * The rows of a tensor [H, W, C] of int8: all of them in one piece (slots is 0), or a ring of the
- * last few, where row i lies in slot i % slots.
- */
-typedef struct {
-    const int8_t *base;
-    int32_t row_bytes;
-    int32_t slots;
-} rows_t;
-
-KERNEL rows_t whole_rows(const int8_t *x, const shape_t *shape)
-{
-    return (rows_t){.base = x, .row_bytes = shape->w * shape->c, .slots = 0};
-}
-
-KERNEL const int8_t *row_at(const rows_t *rows, int32_t i)
-{
-    return rows->base + (rows->slots > 0 ? i % rows->slots : i) * rows->row_bytes;
-}
-
 /* first <= i < last */
 typedef struct {
     int32_t first, last;
@@ -46,6 +26,59 @@ typedef struct {
 KERNEL bool is_in(span_t span, int32_t i)
 {
     return span.first <= i && i < span.last;
+}
+
+KERNEL int32_t lesser(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
+
+KERNEL int32_t greater(int32_t a, int32_t b)
+{
+    return a > b ? a : b;
+}
+
+/* What two spans share; it may be empty, and then its last may lie before its first. */
+KERNEL span_t overlap(span_t a, span_t b)
+{
+    return (span_t){greater(a.first, b.first), lesser(a.last, b.last)};
+}
+
+/*
+ * The rows of a tensor [H, W, C] of int8: all of them in one piece (slots is 0), or a ring of the
+ * last few, where row i lies in slot i % slots. Of each row the columns from `first` on are kept.
+ *
+ * Kernels that make one row of an output take their operands like this, and make the columns
+ * that they are told, the first of them at y. Rows and columns are counted in the whole tensor.
+ */
+typedef struct {
+    const int8_t *base;
+    int32_t row_bytes;
+    int32_t pixel_bytes;
+    int32_t slots;
+    int32_t first;
+} rows_t;
+
+KERNEL rows_t whole_rows(const int8_t *x, const shape_t *shape)
+{
+    return (rows_t){.base = x, .row_bytes = shape->w * shape->c, .pixel_bytes = shape->c};
+}
+
+/* The first pixel that is kept of a row. */
+KERNEL const int8_t *row_at(const rows_t *x, int32_t row)
+{
+    return x->base + (x->slots > 0 ? row % x->slots : row) * x->row_bytes;
+}
+
+/* The pixel in a column, which must be kept. */
+KERNEL const int8_t *pixel_at(const rows_t *x, int32_t row, int32_t column)
+{
+    return row_at(x, row) + (column - x->first) * x->pixel_bytes;
+}
+
+KERNEL span_t all_columns(const shape_t *y)
+{
+    return (span_t){0, y->w};
 }
 
 KERNEL int32_t divide_up(int32_t x, int32_t by)
