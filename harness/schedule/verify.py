@@ -1,10 +1,11 @@
 """The independent verifier: replays a plan byte by byte.
 
-It shares no code with the planner. Every byte that the model ever computes gets a number of its
-own, and a shadow of the arena says which of them each byte holds. Segments are replayed in order:
-a byte that is read must hold what the reader means, after the op has done all its writing,
-scratch included. So an overlap, a clobbered skip tensor, a too short lifetime or a lost output
-shows as a byte that holds something else.
+It shares no code with the planner. A shadow of the arena (``shadow``) says which byte of which
+tensor each byte holds, and segments are replayed on it in order; fused ones row by row
+(``replay``), with what an op reads derived anew (``witness``). A byte that is read must hold what
+the reader means, after the op has done all its writing, scratch included. So an overlap, a
+clobbered skip tensor, a ring that is a row too short, a too short lifetime or a lost output shows
+as a byte that holds something else.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.ir import Graph, Op, TensorId
 from harness.ir.ops import (
@@ -33,13 +33,14 @@ from harness.schedule.plan import (
     Allocation,
     InplaceSegment,
     LayerSegment,
+    PatchSegment,
     Plan,
     Purpose,
     Segment,
+    StreamSegment,
 )
-
-_GARBAGE = 0
-"""What a byte of the shadow holds before anyone wrote it, and after scratch went over it."""
+from harness.schedule.replay import FusedReplay, inner_tensors, structure_faults
+from harness.schedule.shadow import Shadow
 
 
 class PlanFaultError(AssertionError):
@@ -48,7 +49,8 @@ class PlanFaultError(AssertionError):
 
 def verify_plan(plan: Plan) -> None:
     """Raise PlanFaultError, with all faults found, unless the plan computes what its graph says."""
-    faults = [*_order_faults(plan), *_allocation_faults(plan)]
+    faults = [*_order_faults(plan), *_structure_faults(plan)]
+    faults = faults or [*_allocation_faults(plan)]
     if not faults:
         replay = _Replay(plan)
         replay.run()
@@ -77,6 +79,23 @@ def _order_faults(plan: Plan) -> Iterator[str]:
         ready.update(graph.ops[position].outputs)
 
 
+def _structure_faults(plan: Plan) -> Iterator[str]:
+    """Yield what is wrong with fused segments in themselves."""
+    for position, segment in enumerate(plan.segments):
+        if isinstance(segment, StreamSegment | PatchSegment):
+            yield from structure_faults(plan, position, segment)
+
+
+def _never_whole(plan: Plan) -> set[TensorId]:
+    """Return the tensors that need no allocation."""
+    return {
+        tensor_id
+        for segment in plan.segments
+        if isinstance(segment, StreamSegment | PatchSegment)
+        for tensor_id in inner_tensors(plan.graph, segment)
+    }
+
+
 def _allocation_faults(plan: Plan) -> Iterator[str]:
     """Yield allocations that no plan may have, and tensors that have no bytes."""
     graph = plan.graph
@@ -84,7 +103,7 @@ def _allocation_faults(plan: Plan) -> Iterator[str]:
     for allocation in plan.allocations:
         if allocation.offset < 0 or allocation.offset % ALIGNMENT:
             yield f"{_named(graph, allocation)} is not at a multiple of {ALIGNMENT} bytes"
-        if allocation.purpose is Purpose.SCRATCH and allocation.first != allocation.last:
+        if allocation.purpose is not Purpose.TENSOR and allocation.first != allocation.last:
             yield f"{_named(graph, allocation)} outlives its segment"
         for tensor_id in allocation.tensors:
             offsets.setdefault(tensor_id, set()).add(allocation.offset)
@@ -94,7 +113,10 @@ def _allocation_faults(plan: Plan) -> Iterator[str]:
                     f"{_named(graph, allocation)} is too small for '{tensor.name}' of "
                     f"{tensor.size_bytes} bytes"
                 )
+    never_whole = _never_whole(plan)
     for tensor_id in _activations(graph, (*graph.activations(), *graph.outputs)):
+        if tensor_id in never_whole:
+            continue
         places = offsets.get(tensor_id, set())
         if len(places) != 1:
             yield f"'{graph.tensor(tensor_id).name}' lies at {sorted(places) or 'no offset'}"
@@ -122,7 +144,8 @@ def _lifetime_faults(plan: Plan) -> Iterator[str]:
     for allocation in plan.allocations:
         for tensor_id in allocation.tensors:
             held.setdefault(tensor_id, set()).update(range(allocation.first, allocation.last + 1))
-    for tensor_id, (first, last) in needed.items():
+    for tensor_id in needed.keys() - _never_whole(plan):
+        first, last = needed[tensor_id]
         missing = set(range(first, last + 1)) - held[tensor_id]
         if missing:
             name = graph.tensor(tensor_id).name
@@ -133,23 +156,21 @@ class _Replay:
     """One inference on the shadow of the arena."""
 
     def __init__(self, plan: Plan) -> None:
-        graph = plan.graph
-        self.faults: list[str] = []
-        self._plan, self._graph = plan, graph
-        self._scratch = _scratch(plan)
+        self._plan, self._graph = plan, plan.graph
         self._offsets = {t: a.offset for a in plan.allocations for t in a.tensors}
-        sizes = [tensor.size_bytes for tensor in graph.tensors]
-        self._count = np.arange(max(sizes, default=0), dtype=np.uint32)
-        # The number of each tensor's first byte; an alias takes over that of its input.
-        self._numbers = [_GARBAGE + 1 + sum(sizes[:t]) for t in range(len(sizes))]
-        self._shadow = np.full(plan.planned_peak_bytes, _GARBAGE, dtype=np.uint32)
+        self._shadow = Shadow(plan.graph, plan.planned_peak_bytes)
+
+    @property
+    def faults(self) -> list[str]:
+        return self._shadow.faults
 
     def run(self) -> None:
         """Replay the plan and collect faults."""
         graph = self._graph
-        for tensor_id in graph.inputs:
+        resident = [t for t in graph.inputs if t in self._offsets]
+        for tensor_id in resident:
             self._write(tensor_id)
-        for tensor_id in graph.inputs:
+        for tensor_id in resident:
             self._expect(tensor_id, "after the inputs were filled")
         for position, segment in enumerate(self._plan.segments):
             match segment:
@@ -159,6 +180,8 @@ class _Replay:
                     self._run_inplace(position, segment)
                 case AliasSegment():
                     self._run_alias(segment)
+                case StreamSegment() | PatchSegment():
+                    FusedReplay(self._shadow, self._plan, position, segment).run()
         for tensor_id in _activations(graph, graph.outputs):
             self._expect(tensor_id, "at the end")
 
@@ -176,10 +199,10 @@ class _Replay:
         op, label = self._graph.ops[segment.op], self._graph.label(segment.op)
         taken, output = op.inputs[segment.operand], op.outputs[0]
         if not _may_overwrite(self._graph, op, segment.operand):
-            self.faults.append(f"{label} cannot be done in place of input {segment.operand}")
+            self._shadow.blame(f"{label} cannot be done in place of input {segment.operand}")
             return
         if self._offsets[taken] != self._offsets[output]:
-            self.faults.append(f"{label} is in place, but its output lies elsewhere")
+            self._shadow.blame(f"{label} is in place, but its output lies elsewhere")
         self._spoil_scratch(position)
         for tensor_id in _activations(self._graph, op.inputs):
             self._expect(tensor_id, f"in {label}")
@@ -193,33 +216,23 @@ class _Replay:
         op, label = self._graph.ops[segment.op], self._graph.label(segment.op)
         source, output = op.inputs[0], op.outputs[0]
         if self._graph.tensor(source).size_bytes != self._graph.tensor(output).size_bytes:
-            self.faults.append(f"{label} is an alias of another size")
-        self._numbers[output] = self._numbers[source]
+            self._shadow.blame(f"{label} is an alias of another size")
+        self._shadow.rename(source, output)
         self._expect(source, f"in {label}")
         self._expect(output, f"in {label}")
 
-    def _bytes(self, tensor_id: TensorId) -> npt.NDArray[np.uint32]:
-        offset = self._offsets[tensor_id]
-        return self._shadow[offset : offset + self._graph.tensor(tensor_id).size_bytes]
-
     def _write(self, tensor_id: TensorId) -> None:
         size = self._graph.tensor(tensor_id).size_bytes
-        self._bytes(tensor_id)[:] = self._count[:size] + np.uint32(self._numbers[tensor_id])
+        self._shadow.write(tensor_id, self._offsets[tensor_id], 0, size)
 
     def _expect(self, tensor_id: TensorId, when: str) -> None:
-        tensor, held = self._graph.tensor(tensor_id), self._bytes(tensor_id)
-        meant = self._count[: tensor.size_bytes] + np.uint32(self._numbers[tensor_id])
-        wrong = np.flatnonzero(held != meant)
-        if wrong.size:
-            self.faults.append(
-                f"{wrong.size} of {tensor.size_bytes} bytes of '{tensor.name}' are lost {when}, "
-                f"the first is byte {wrong[0]}"
-            )
+        size = self._graph.tensor(tensor_id).size_bytes
+        self._shadow.expect(tensor_id, self._offsets[tensor_id], 0, size, when)
 
     def _spoil_scratch(self, position: int) -> None:
-        scratch = self._scratch.get(position)
+        scratch = self._plan.scratch(position)
         if scratch is not None:
-            self._shadow[scratch.offset : scratch.end] = _GARBAGE
+            self._shadow.spoil(scratch.offset, scratch.size_bytes)
 
 
 def _may_overwrite(graph: Graph, op: Op, operand: int) -> bool:
@@ -270,6 +283,8 @@ def _scratch_needed(graph: Graph, segment: Segment) -> int:
             return scratch_bytes(graph, graph.ops[op], operand)
         case AliasSegment():
             return 0
+        case StreamSegment() | PatchSegment():
+            return max(scratch_bytes(graph, graph.ops[op], None) for op in segment.ops)
 
 
 def _activations(graph: Graph, tensor_ids: Iterable[TensorId]) -> list[TensorId]:
