@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from itertools import product
 
 from harness.ir import Graph, TensorId
+from harness.ir.tensor import short_name
 from harness.schedule.plan import (
     ALIGNMENT,
     Allocation,
@@ -78,7 +79,7 @@ def _inner_faults(graph: Graph, segment: FusedSegment) -> Iterator[str]:
     label, consumers = _label(segment), graph.consumers()
     inner = inner_tensors(graph, segment)
     for tensor_id in inner:
-        name = graph.tensor(tensor_id).name
+        name = short_name(graph.tensor(tensor_id).name)
         if any(reader not in segment.ops for reader in consumers.get(tensor_id, ())):
             yield f"'{name}' is read outside of {label} and is never whole"
         if tensor_id in graph.outputs:
@@ -99,7 +100,7 @@ def _workspace_faults(plan: Plan, position: int, segment: FusedSegment) -> Itera
     workspace = plan.workspace(position)
     size = workspace.size_bytes if workspace else 0
     for rows in segment.rows:
-        name = graph.tensor(rows.tensor).name
+        name = short_name(graph.tensor(rows.tensor).name)
         end = rows.offset + rows.rows * rows.columns * extents(graph, rows.tensor)[2]
         if rows.rows < 1 or rows.columns < 1:
             yield f"{label} keeps {rows.rows} x {rows.columns} pixels of '{name}'"
@@ -180,7 +181,7 @@ class FusedReplay:
         for tensor_id, rows in self._rows.items():
             first, end = self._columns[tensor_id]
             if end - first > rows.columns:
-                name = self._graph.tensor(tensor_id).name
+                name = short_name(self._graph.tensor(tensor_id).name)
                 label = _label(self._segment)
                 message = f"'{name}' has {rows.columns} columns in {label} and needs {end - first}"
                 self._shadow.blame(message, tensor_id, "columns")
@@ -226,9 +227,9 @@ class FusedReplay:
         for operand, at, size in spent:
             below = is_elementwise(op) and written_at <= at
             if at < written_end and written_at < at + size and not below:
-                name = self._graph.tensor(operand).name
+                name = short_name(self._graph.tensor(operand).name)
                 self._shadow.blame(
-                    f"row {row} of '{self._graph.tensor(output).name}' is written over what it "
+                    f"row {row} of '{short_name(self._graph.tensor(output).name)}' is written over what it "
                     f"reads of '{name}' {when}",
                     operand,
                     "under",

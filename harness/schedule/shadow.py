@@ -11,6 +11,7 @@ from itertools import accumulate
 import numpy as np
 
 from harness.ir import Graph, TensorId
+from harness.ir.tensor import short_name
 
 _GARBAGE = 0
 """What a byte holds before anyone wrote it, and after a kernel's scratch went over it."""
@@ -60,7 +61,7 @@ class Shadow:
         meant = self._count[first : first + size] + np.uint32(self._numbers[tensor_id])
         wrong = np.flatnonzero(self._held[at : at + size] != meant)
         if wrong.size:
-            name = self._graph.tensor(tensor_id).name
+            name = short_name(self._graph.tensor(tensor_id).name)
             self.blame(
                 f"{wrong.size} of {size} bytes of {part}'{name}' are lost {when}, "
                 f"the first is byte {wrong[0]}",
@@ -86,6 +87,6 @@ class Shadow:
     def _is_inside(self, tensor_id: TensorId, at: int, size: int) -> bool:
         if at >= 0 and at + size <= self._held.size:
             return True
-        name = self._graph.tensor(tensor_id).name
+        name = short_name(self._graph.tensor(tensor_id).name)
         self.blame(f"'{name}' reaches out of the arena", tensor_id, "arena")
         return False

@@ -26,6 +26,7 @@ from harness.ir.ops import (
     Sub,
     Tanh,
 )
+from harness.ir.tensor import short_name
 from harness.kernels.library import scratch_bytes
 from harness.schedule.plan import (
     ALIGNMENT,
@@ -74,7 +75,7 @@ def _order_faults(plan: Plan) -> Iterator[str]:
     for position in executed:
         for tensor_id in _activations(graph, graph.ops[position].inputs):
             if tensor_id not in ready:
-                name = graph.tensor(tensor_id).name
+                name = short_name(graph.tensor(tensor_id).name)
                 yield f"{graph.label(position)} reads '{name}' before it is written"
         ready.update(graph.ops[position].outputs)
 
@@ -110,7 +111,7 @@ def _allocation_faults(plan: Plan) -> Iterator[str]:
             tensor = graph.tensor(tensor_id)
             if tensor.size_bytes > allocation.size_bytes:
                 yield (
-                    f"{_named(graph, allocation)} is too small for '{tensor.name}' of "
+                    f"{_named(graph, allocation)} is too small for '{short_name(tensor.name)}' of "
                     f"{tensor.size_bytes} bytes"
                 )
     never_whole = _never_whole(plan)
@@ -119,7 +120,7 @@ def _allocation_faults(plan: Plan) -> Iterator[str]:
             continue
         places = offsets.get(tensor_id, set())
         if len(places) != 1:
-            yield f"'{graph.tensor(tensor_id).name}' lies at {sorted(places) or 'no offset'}"
+            yield f"'{short_name(graph.tensor(tensor_id).name)}' lies at {sorted(places) or 'no offset'}"
     scratch = _scratch(plan)
     for position, segment in enumerate(plan.segments):
         needed = _scratch_needed(graph, segment)
@@ -148,7 +149,7 @@ def _lifetime_faults(plan: Plan) -> Iterator[str]:
         first, last = needed[tensor_id]
         missing = set(range(first, last + 1)) - held[tensor_id]
         if missing:
-            name = graph.tensor(tensor_id).name
+            name = short_name(graph.tensor(tensor_id).name)
             yield f"'{name}' is needed in segments {sorted(missing)} and holds no bytes there"
 
 
@@ -293,5 +294,5 @@ def _activations(graph: Graph, tensor_ids: Iterable[TensorId]) -> list[TensorId]
 
 
 def _named(graph: Graph, allocation: Allocation) -> str:
-    names = ", ".join(graph.tensor(t).name for t in allocation.tensors) or "scratch"
+    names = ", ".join(short_name(graph.tensor(t).name) for t in allocation.tensors) or "scratch"
     return f"the allocation of {names} (segments {allocation.first} to {allocation.last})"
