@@ -227,10 +227,9 @@ class FusedReplay:
         for operand, at, size in spent:
             below = is_elementwise(op) and written_at <= at
             if at < written_end and written_at < at + size and not below:
-                name = short_name(self._graph.tensor(operand).name)
+                made, read = (short_name(self._graph.tensor(t).name) for t in (output, operand))
                 self._shadow.blame(
-                    f"row {row} of '{short_name(self._graph.tensor(output).name)}' is written over what it "
-                    f"reads of '{name}' {when}",
+                    f"row {row} of '{made}' is written over what it reads of '{read}' {when}",
                     operand,
                     "under",
                     when,

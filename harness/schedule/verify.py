@@ -120,7 +120,8 @@ def _allocation_faults(plan: Plan) -> Iterator[str]:
             continue
         places = offsets.get(tensor_id, set())
         if len(places) != 1:
-            yield f"'{short_name(graph.tensor(tensor_id).name)}' lies at {sorted(places) or 'no offset'}"
+            name = short_name(graph.tensor(tensor_id).name)
+            yield f"'{name}' lies at {sorted(places) or 'no offset'}"
     scratch = _scratch(plan)
     for position, segment in enumerate(plan.segments):
         needed = _scratch_needed(graph, segment)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from harness.schedule.plan import PatchSegment, Plan, Rows, StreamSegment
 from harness.schedule.search import plan
 from harness.schedule.timeline import peak, timeline, what_holds_the_peak
+from tests.fused import fused_plan, moved, with_rows
 from tests.graphs import GraphBuilder, chain_graph, residual_graph
 
 
@@ -65,3 +67,46 @@ def test_converter_suffixes_are_left_out() -> None:
     text = timeline(replace(made, graph=replace(made.graph, tensors=tensors)), 100)
     assert "conv0_0" in text
     assert ";" not in text
+
+
+def streamed() -> Plan:
+    """Ops 1 to 3 of a residual block as a stream whose output reaches into its input."""
+    graph = residual_graph()
+    x, y = graph.ops[1].outputs[0], graph.ops[2].outputs[0]
+    made = fused_plan(graph, StreamSegment(1, 3))
+    return with_rows(made, Rows(x, 3, 8, 0), Rows(y, 1, 8, 576))
+
+
+def test_stream_is_one_line_and_shows_its_rows_where_it_is_the_peak() -> None:
+    lines = timeline(streamed(), 80).splitlines()
+    assert lines[0].endswith("w workspace")
+    assert [line[:34] for line in lines[2:5]] == [
+        "1-3 stream   conv3_0      4,096 |.",
+        "      3 rows conv1_0        576 | ",
+        "      1 row  depthwise2_0   192 | ",
+    ]
+    assert lines[2].endswith("wwwwww| <- peak")
+    assert max(map(len, lines)) == 80
+
+
+def test_rows_of_the_peak_are_told_in_words() -> None:
+    assert what_holds_the_peak(streamed()).endswith(
+        "; the workspace is 3 rows of 'conv1_0' 576 B, 1 row of 'depthwise2_0' 192 B"
+    )
+
+
+def test_tiles_of_a_patch_are_told_with_their_columns() -> None:
+    made = fused_plan(residual_graph(), PatchSegment(1, 3, (2, 2)))
+    text = timeline(made, 100)
+    assert "1-3 patch 2 x 2  conv3_0" in text
+    assert "8 x 8 tile conv1_0" in text
+
+
+def test_bytes_that_output_and_input_share_count_once() -> None:
+    made = streamed()
+    graph = made.graph
+    x, y = graph.ops[0].outputs[0], graph.ops[3].outputs[0]
+    over = moved(made, y, made.allocation(x).offset + 128)
+    assert peak(over).live_bytes == peak(made).live_bytes - 128
+    assert ", 128 B of them shared, " in what_holds_the_peak(over)
+    assert "=" in timeline(over, 80).splitlines()[2]
