@@ -11,10 +11,11 @@ each op alone gives the least peak of live bytes for the whole graph.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from harness.ir import Graph, Op, TensorId
+from harness.ir import Graph, Op
 from harness.kernels.library import inplace_operands, is_alias, scratch_bytes
+from harness.schedule.needs import Needs
 from harness.schedule.plan import AliasSegment, InplaceSegment, LayerSegment, Segment, align
 
 
@@ -28,51 +29,25 @@ def layer_segments(graph: Graph) -> tuple[LayerSegment | AliasSegment, ...]:
 
 def inplace_segments(graph: Graph) -> tuple[Segment, ...]:
     """Return one segment an op, each in place where that needs fewer bytes than not."""
-    segments = layer_segments(graph)
-    needs = _Needs(graph, segments)
+    needs = Needs(graph)
     return tuple(
         segment if isinstance(segment, AliasSegment) else _choose(graph, needs, segment.op)
-        for segment in segments
+        for segment in layer_segments(graph)
     )
 
 
-class _Needs:
-    """Until when the content of each tensor is needed, under whichever name (aliases)."""
-
-    def __init__(self, graph: Graph, segments: Sequence[LayerSegment | AliasSegment]) -> None:
-        self._content: dict[TensorId, TensorId] = {}
-        for segment in segments:
-            if isinstance(segment, AliasSegment):
-                op = graph.ops[segment.op]
-                self._content[op.outputs[0]] = self.content_of(op.inputs[0])
-        self._last_read: dict[TensorId, int] = {}
-        for position, op in enumerate(graph.ops):
-            for tensor_id in op.inputs:
-                self._last_read[self.content_of(tensor_id)] = position
-        for tensor_id in graph.outputs:
-            self._last_read[self.content_of(tensor_id)] = len(graph.ops)
-
-    def content_of(self, tensor_id: TensorId) -> TensorId:
-        """Return the tensor that first held the same content in the same bytes."""
-        return self._content.get(tensor_id, tensor_id)
-
-    def is_dead_after(self, tensor_id: TensorId, position: int) -> bool:
-        """Whether no later op and no caller reads the content of a tensor."""
-        return self._last_read[self.content_of(tensor_id)] <= position
-
-
-def _choose(graph: Graph, needs: _Needs, position: int) -> Segment:
+def _choose(graph: Graph, needs: Needs, position: int) -> Segment:
     """Return how one op runs: in place if that is less than its output beside its input."""
     op = graph.ops[position]
     choices: list[tuple[int, int, Segment]] = [
-        (_own_bytes(graph, op, operand), rank, InplaceSegment(position, operand))
-        for rank, operand in enumerate(_free_operands(graph, needs, position), start=1)
+        (own_bytes(graph, op, operand), rank, InplaceSegment(position, operand))
+        for rank, operand in enumerate(free_operands(graph, needs, position), start=1)
     ]
-    choices.append((_own_bytes(graph, op, None), 0, LayerSegment(position)))
+    choices.append((own_bytes(graph, op, None), 0, LayerSegment(position)))
     return min(choices, key=lambda choice: choice[:2])[2]
 
 
-def _own_bytes(graph: Graph, op: Op, operand: int | None) -> int:
+def own_bytes(graph: Graph, op: Op, operand: int | None) -> int:
     """Return the bytes that an op adds to its inputs while it runs."""
     own = align(scratch_bytes(graph, op, operand))
     if operand is None:
@@ -80,7 +55,7 @@ def _own_bytes(graph: Graph, op: Op, operand: int | None) -> int:
     return own
 
 
-def _free_operands(graph: Graph, needs: _Needs, position: int) -> Iterator[int]:
+def free_operands(graph: Graph, needs: Needs, position: int) -> Iterator[int]:
     """Yield the operands whose bytes the output of an op may take."""
     op = graph.ops[position]
     for operand in inplace_operands(graph, op):

@@ -19,14 +19,18 @@ from itertools import pairwise
 
 from harness.ir import Graph, TensorId
 from harness.kernels.library import scratch_bytes
+from harness.schedule.packing import Overlap
 from harness.schedule.plan import (
     AliasSegment,
     InplaceSegment,
     LayerSegment,
+    PatchSegment,
     Purpose,
     Segment,
+    StreamSegment,
     align,
 )
+from harness.schedule.stream import Streams, workspace_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +84,12 @@ def blocks(graph: Graph, segments: Sequence[Segment]) -> tuple[Block, ...]:
 def tensor_lives(graph: Graph, segments: Sequence[Segment]) -> dict[TensorId, tuple[int, int]]:
     """Return, for each tensor that needs bytes, the first and last segment that it is alive in.
 
-    An inner tensor of a fused segment is never whole and is not among them.
+    An inner tensor of a fused segment is never whole and is not among them, nor is an input that is
+    delivered by rows.
     """
     lives: dict[TensorId, tuple[int, int]] = dict.fromkeys(graph.inputs, (-1, -1))
+    if segments and is_input_by_rows(segments[0]):
+        lives.clear()
     for position, segment in enumerate(segments):
         for tensor_id in segment_reads(graph, segment):
             lives[tensor_id] = (lives[tensor_id][0], position)
@@ -98,9 +105,16 @@ def segment_reads(graph: Graph, segment: Segment) -> Iterator[TensorId]:
     """Yield the activations that a segment takes from outside."""
     ops = [graph.ops[i] for i in segment.ops]
     made_inside = {t for op in ops for t in op.outputs}
+    if is_input_by_rows(segment):
+        made_inside.update(graph.inputs)
     for tensor_id in dict.fromkeys(t for op in ops for t in op.inputs):
         if tensor_id not in made_inside and not graph.tensor(tensor_id).is_constant:
             yield tensor_id
+
+
+def is_input_by_rows(segment: Segment) -> bool:
+    """Whether the model's input is delivered row by row while a segment runs."""
+    return isinstance(segment, StreamSegment) and segment.input_by_rows
 
 
 def segment_writes(graph: Graph, segment: Segment) -> Iterator[TensorId]:
@@ -117,6 +131,34 @@ def segment_writes(graph: Graph, segment: Segment) -> Iterator[TensorId]:
                 yield tensor_id
 
 
+def overlaps(
+    streams: Streams, segments: Sequence[Segment], needed: Sequence[Block]
+) -> tuple[Overlap, ...]:
+    """Return which blocks may overlap: outputs of streams, and inputs that die in them."""
+    found = []
+    graph = streams.fusion.graph
+    for position, segment in enumerate(segments):
+        if not isinstance(segment, StreamSegment) or segment.stripes > 1:
+            continue
+        output = _holding(needed, graph.ops[segment.last_op].outputs[0], position)
+        sweep = streams.sweep(segment.last_op + 1)
+        for tensor_id in segment_reads(graph, segment):
+            operand = _holding(needed, tensor_id, position)
+            if needed[operand].last == position:
+                distance = sweep.distance(segment.first_op, tensor_id)
+                found.append(Overlap(output, operand, align(distance)))
+    return tuple(found)
+
+
+def _holding(needed: Sequence[Block], tensor_id: TensorId, moment: int) -> int:
+    """Return the block in which a tensor lies while a segment runs."""
+    return next(
+        i
+        for i, block in enumerate(needed)
+        if any(tensor_id in p.tensors and p.first <= moment <= p.last for p in block.pieces)
+    )
+
+
 def _sharing_groups(
     graph: Graph, segments: Sequence[Segment], lives: dict[TensorId, tuple[int, int]]
 ) -> list[list[TensorId]]:
@@ -128,7 +170,7 @@ def _sharing_groups(
                 taken = graph.ops[op].inputs[operand]
             case AliasSegment(op):
                 taken = graph.ops[op].inputs[0]
-            case LayerSegment():
+            case LayerSegment() | StreamSegment() | PatchSegment():
                 continue
         group = groups[taken]
         group.append(graph.ops[op].outputs[0])
@@ -157,13 +199,15 @@ def _pieces(
 def _scratch_blocks(graph: Graph, segments: Sequence[Segment]) -> Iterator[Block]:
     """Yield the working memory of each segment that needs any."""
     for position, segment in enumerate(segments):
+        is_fused = isinstance(segment, StreamSegment | PatchSegment)
         size = align(segment_scratch_bytes(graph, segment))
         if size:
-            yield Block(Purpose.SCRATCH, (Piece((), size, position, position),))
+            purpose = Purpose.WORKSPACE if is_fused else Purpose.SCRATCH
+            yield Block(purpose, (Piece((), size, position, position),))
 
 
 def segment_scratch_bytes(graph: Graph, segment: Segment) -> int:
-    """Return the bytes of scratch that the kernel of a segment needs."""
+    """Return the bytes of scratch, or workspace, that a segment needs."""
     match segment:
         case LayerSegment(op):
             return scratch_bytes(graph, graph.ops[op], None)
@@ -171,3 +215,5 @@ def segment_scratch_bytes(graph: Graph, segment: Segment) -> int:
             return scratch_bytes(graph, graph.ops[op], operand)
         case AliasSegment():
             return 0
+        case StreamSegment() | PatchSegment():
+            return workspace_bytes(graph, segment)

@@ -1,0 +1,190 @@
+"""Streams: what a run of ops keeps when it goes row by row, and where in its workspace.
+
+Every inner tensor has a ring of as many rows as are ever needed at once. Most ops read one row at a
+time (1x1 convolutions, sums of two tensors); their operand's ring is a single row, alive between
+being made and being read. Such rows share bytes with others that are alive at other moments: the
+workspace is packed like the arena, with rows made instead of segments run as its time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.ir import Graph, TensorId
+from harness.schedule.fusion import Fusion
+from harness.schedule.geometry import Axis, cut, length, sums_bytes, tile
+from harness.schedule.packer import pack
+from harness.schedule.packing import Packing
+from harness.schedule.plan import FusedSegment, Rows, StreamSegment, align
+from harness.schedule.sweep import INPUT, Sweep
+
+
+class Streams:
+    """The streams of a graph; what is found out about one serves all that end at the same op."""
+
+    def __init__(self, fusion: Fusion) -> None:
+        self.fusion = fusion
+        self._sweeps: dict[int, Sweep] = {}
+        graph = fusion.graph
+        self._all_columns = {t: length(graph, t, Axis.COLUMNS) for t in graph.activations()}
+        self._columns: dict[tuple[int, int], dict[TensorId, int]] = {}
+
+    def sweep(self, end: int) -> Sweep:
+        """Return the order of rows of the runs that end before op ``end``."""
+        if end not in self._sweeps:
+            self._sweeps[end] = Sweep(self.fusion, end)
+        return self._sweeps[end]
+
+    def segment(
+        self, first: int, end: int, *, stripes: int = 1, input_by_rows: bool = False
+    ) -> StreamSegment:
+        """Return ops ``first..end-1`` as one segment, its workspace packed."""
+        rings = self._rings(first, end, stripes, input_by_rows)
+        groups, problem = self._problem(end, stripes, rings)
+        offsets = pack(problem)
+        places = {
+            tensor: offset
+            for group, offset in zip(groups, offsets, strict=True)
+            for tensor in group
+        }
+        rows = (Rows(tensor, *ring.size, places[tensor]) for tensor, ring in rings.items())
+        return StreamSegment(first, end - 1, tuple(rows), stripes, input_by_rows)
+
+    def least_workspaces(self, end: int, stripes: int = 1) -> dict[int, int]:
+        """Return, for each first op of a run that ends before ``end``, its workspace in bytes.
+
+        Nothing is packed: no workspace can be smaller, and few are larger. The key -1 stands for a
+        run from the first op with the input by rows.
+        """
+        graph, sweep, columns = self.fusion.graph, self.sweep(end), self._columns_of(end, stripes)
+        changes = np.zeros(sweep.moments + 1, np.int64)
+        taken_by = {under: over for over, under in sweep.over.items()} if stripes == 1 else {}
+        least = {end - 1: _sums(graph, range(end - 1, end))}
+        inner = {i: graph.ops[i].outputs[0] for i in reversed(range(sweep.start, end - 1))}
+        if sweep.input is not None:
+            inner[INPUT] = sweep.input
+        for first, tensor in inner.items():
+            ring = self._ring(sweep, columns, tensor)
+            firsts, lasts = np.array(sweep.alive[tensor]).T
+            np.add.at(changes, firsts, align(ring.size_bytes))
+            np.add.at(changes, lasts + 1, -align(ring.size_bytes))
+            if tensor in taken_by:
+                both = sweep.written[self.fusion.makers[taken_by[tensor]]]
+                np.add.at(changes, both, -align(ring.size_bytes))
+                np.add.at(changes, both + 1, align(ring.size_bytes))
+            least[first] = int(changes.cumsum().max()) + _sums(graph, range(max(first, 0), end))
+        return least
+
+    def _rings(
+        self, first: int, end: int, stripes: int, input_by_rows: bool
+    ) -> dict[TensorId, Ring]:
+        graph, sweep = self.fusion.graph, self.sweep(end)
+        inner = [graph.ops[i].outputs[0] for i in range(first, end - 1)]
+        if input_by_rows:
+            assert sweep.input is not None, "only the model's input is delivered by rows"
+            inner.insert(0, sweep.input)
+        columns = self._columns_of(end, stripes)
+        return {tensor: self._ring(sweep, columns, tensor) for tensor in inner}
+
+    def _ring(self, sweep: Sweep, columns: Mapping[TensorId, int], tensor: TensorId) -> Ring:
+        channels = self.fusion.graph.tensor(tensor).shape[-1]
+        return Ring(sweep.ring_rows[tensor], columns[tensor], channels)
+
+    def _columns_of(self, end: int, stripes: int) -> Mapping[TensorId, int]:
+        """Return the columns kept of each tensor, the most of any stripe."""
+        graph = self.fusion.graph
+        if stripes == 1:
+            return self._all_columns
+        start = self.fusion.starts[end]
+        if (end, stripes) not in self._columns:
+            self._columns[end, stripes] = columns_kept(graph, range(start, end), stripes)
+        return self._columns[end, stripes]
+
+    def _problem(
+        self, end: int, stripes: int, rings: Mapping[TensorId, Ring]
+    ) -> tuple[list[list[TensorId]], Packing]:
+        """Return tensors that share bytes, grouped, and these groups as blocks to be packed."""
+        sweep = self.sweep(end)
+        groups: dict[TensorId, list[TensorId]] = {}
+        for tensor in rings:
+            under = sweep.over.get(tensor) if stripes == 1 else None
+            if under in groups and len(groups[under]) == 1:
+                groups[under].append(tensor)
+            else:
+                groups[tensor] = [tensor]
+        blocks = list(groups.values())
+        sizes = [align(rings[group[0]].size_bytes) for group in blocks]
+        lives = [[life for t in group for life in sweep.alive[t]] for group in blocks]
+        moments = [[(i, sizes[i]) for i in alive] for alive in _busiest(lives)]
+        return blocks, Packing(sizes, moments, range(len(blocks)))
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """Rows of a tensor that are kept, in the workspace or in a tile."""
+
+    rows: int
+    columns: int
+    channels: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.rows, self.columns
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes, not padded."""
+        return self.rows * self.columns * self.channels
+
+
+def columns_kept(graph: Graph, ops: range, stripes: int) -> dict[TensorId, int]:
+    """Return the columns that the widest stripe touches of each tensor."""
+    kept: dict[TensorId, int] = {}
+    output = graph.ops[ops[-1]].outputs[0]
+    for stripe in cut(length(graph, output, Axis.COLUMNS), stripes):
+        for tensor, span in tile(graph, ops, Axis.COLUMNS, stripe).items():
+            kept[tensor] = max(kept.get(tensor, 0), span.length)
+    return kept
+
+
+def workspace_bytes(graph: Graph, segment: FusedSegment) -> int:
+    """Return the bytes of a fused segment's workspace: its rows, then its sums."""
+    ends = (
+        rows.offset + rows.rows * rows.columns * graph.tensor(rows.tensor).shape[-1]
+        for rows in segment.rows
+    )
+    return align(max(ends, default=0)) + _sums(graph, segment.ops)
+
+
+def _sums(graph: Graph, ops: range) -> int:
+    return sum(sums_bytes(graph, graph.ops[i]) for i in ops)
+
+
+def _busiest(lives: Sequence[Sequence[tuple[int, int]]]) -> Iterator[tuple[int, ...]]:
+    """Yield the sets of blocks alive together that no later block joins before one leaves."""
+    changes = sorted(
+        change
+        for block, life in enumerate(lives)
+        for first, last in life
+        for change in ((first, 0, block), (last, 1, block))
+    )
+    counts = [0] * len(lives)
+    seen: set[int] = set()
+    alive, grew = 0, False
+    for _, is_end, block in changes:
+        if is_end:
+            if grew and alive not in seen:
+                seen.add(alive)
+                yield tuple(i for i in range(len(lives)) if alive >> i & 1)
+            grew = False
+            counts[block] -= 1
+            if not counts[block]:
+                alive &= ~(1 << block)
+        else:
+            counts[block] += 1
+            alive |= 1 << block
+            grew = True
