@@ -11,7 +11,10 @@
 
 #include <stdint.h>
 
-/* A model input or output: where it lies in the arena. */
+/*
+ * A model input or output: where it lies in the arena. An input that is fetched row by row has no
+ * data and size 0 here.
+ */
 typedef struct {
     uint8_t *data;
     uint32_t size_bytes;
@@ -31,6 +34,19 @@ extern const model_buffer_t model_inputs[];
 extern const uint32_t model_input_count;
 extern const model_buffer_t model_outputs[];
 extern const uint32_t model_output_count;
+
+/*
+ * If the model fetches an input row by row: how many bytes a row has, and how many rows there are.
+ * Both are 0 if all inputs lie in the arena before model_invoke() is called.
+ */
+extern const uint32_t model_row_bytes;
+extern const uint32_t model_row_count;
+
+/*
+ * Provided by whoever runs such a model, and called within model_invoke(): puts a row of the input
+ * where it belongs. Each row is fetched once an inference, from 0 upwards.
+ */
+void model_fetch_row(uint8_t *to, int32_t row);
 
 /* The same steps that model_invoke() executes, one by one, for counting each alone. */
 extern const model_step_t model_steps[];

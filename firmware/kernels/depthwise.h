@@ -31,11 +31,11 @@ typedef struct {
 KERNEL lines_t depthwise_lines(const depthwise_t *p, const rows_t *x, int32_t row)
 {
     const window_t *w = &p->window;
-    lines_t lines = {.x = x, .top = row * w->stride_h - w->pad_top};
+    lines_t lines = {.x = x, .top = row * w->stride.h - w->pad.h};
     lines.inside = kernel_rows(w, row, p->y.h, p->x.h);
-    for (int32_t k = 0; k < lesser(w->kernel_h, DEPTHWISE_LINES); k++) {
+    for (int32_t k = 0; k < lesser(w->kernel.h, DEPTHWISE_LINES); k++) {
         lines.known[k] =
-            is_in(lines.inside, k) ? row_at(x, lines.top + k * w->dilation_h) : x->base;
+            is_in(lines.inside, k) ? row_at(x, lines.top + k * w->dilation.h) : x->base;
     }
     return lines;
 }
@@ -43,16 +43,16 @@ KERNEL lines_t depthwise_lines(const depthwise_t *p, const rows_t *x, int32_t ro
 /* The input row under kernel row k, which lies on the tensor. */
 KERNEL const int8_t *line_at(const depthwise_t *p, const lines_t *lines, int32_t k)
 {
-    return p->window.kernel_h <= DEPTHWISE_LINES
+    return p->window.kernel.h <= DEPTHWISE_LINES
                ? lines->known[k]
-               : row_at(lines->x, lines->top + k * p->window.dilation_h);
+               : row_at(lines->x, lines->top + k * p->window.dilation.h);
 }
 
 /* What one kernel row adds that lies in the padding. */
 KERNEL int32_t depthwise_padding(const depthwise_t *p, const int8_t *weights)
 {
     int32_t sum = 0;
-    for (int32_t j = 0; j < p->window.kernel_w; j++) {
+    for (int32_t j = 0; j < p->window.kernel.w; j++) {
         sum += weights[j * p->y.c];
     }
     return p->padding * sum;
@@ -63,24 +63,24 @@ KERNEL void depthwise_border(const depthwise_t *p, const lines_t *lines, int32_t
 {
     const window_t *w = &p->window;
     const int32_t in_c = p->x.c, out_c = p->y.c;
-    const int32_t left = i * w->stride_w - w->pad_left - lines->x->first;
+    const int32_t left = i * w->stride.w - w->pad.w - lines->x->first;
     const span_t columns = kernel_columns(w, i, p->x.w);
 
     for (int32_t c = 0; c < out_c; c++) {
         const int32_t in_channel = c / p->depth_multiplier;
         int32_t sum = p->channels.bias[c];
 
-        for (int32_t k = 0; k < w->kernel_h; k++) {
-            const int8_t *weights = p->weights + k * w->kernel_w * out_c + c;
+        for (int32_t k = 0; k < w->kernel.h; k++) {
+            const int8_t *weights = p->weights + k * w->kernel.w * out_c + c;
             if (!is_in(lines->inside, k)) {
                 sum += depthwise_padding(p, weights);
                 continue;
             }
             const int8_t *in = line_at(p, lines, k) + in_channel;
 #pragma GCC unroll 8
-            for (int32_t j = 0; j < w->kernel_w; j++) {
+            for (int32_t j = 0; j < w->kernel.w; j++) {
                 const int32_t cell =
-                    is_in(columns, j) ? in[(left + j * w->dilation_w) * in_c] : p->padding;
+                    is_in(columns, j) ? in[(left + j * w->dilation.w) * in_c] : p->padding;
                 sum += cell * weights[j * out_c];
             }
         }
@@ -96,17 +96,17 @@ KERNEL void depthwise_pixels(const depthwise_t *p, const lines_t *lines, span_t 
                              int32_t bias, int32_t i0, int32_t i1, int8_t *y0, int8_t *y1)
 {
     const window_t *w = &p->window;
-    const int32_t in_c = p->x.c, out_c = p->y.c, step = w->dilation_w * in_c;
-    const int32_t left = -w->pad_left - lines->x->first;
-    const int32_t x0 = (i0 * w->stride_w + left) * in_c + c / p->depth_multiplier;
-    const int32_t x1 = (i1 * w->stride_w + left) * in_c + c / p->depth_multiplier;
+    const int32_t in_c = p->x.c, out_c = p->y.c, step = w->dilation.w * in_c;
+    const int32_t left = -w->pad.w - lines->x->first;
+    const int32_t x0 = (i0 * w->stride.w + left) * in_c + c / p->depth_multiplier;
+    const int32_t x1 = (i1 * w->stride.w + left) * in_c + c / p->depth_multiplier;
     int32_t sum0 = bias, sum1 = bias;
 
     for (int32_t k = rows.first; k < rows.last; k++) {
         const int8_t *in0 = line_at(p, lines, k) + x0, *in1 = line_at(p, lines, k) + x1;
-        const int8_t *weights = p->weights + k * w->kernel_w * out_c + c;
+        const int8_t *weights = p->weights + k * w->kernel.w * out_c + c;
 #pragma GCC unroll 8
-        for (int32_t j = 0; j < w->kernel_w; j++) {
+        for (int32_t j = 0; j < w->kernel.w; j++) {
             const int32_t weight = weights[j * out_c];
             sum0 += in0[j * step] * weight;
             sum1 += in1[j * step] * weight;
@@ -126,9 +126,9 @@ KERNEL void depthwise_inner(const depthwise_t *p, const lines_t *lines, span_t r
     const window_t *w = &p->window;
     for (int32_t c = 0; c < p->y.c; c++) {
         int32_t bias = p->channels.bias[c], i = columns.first;
-        for (int32_t k = 0; k < w->kernel_h; k++) {
+        for (int32_t k = 0; k < w->kernel.h; k++) {
             if (!is_in(rows, k)) {
-                bias += depthwise_padding(p, p->weights + k * w->kernel_w * p->y.c + c);
+                bias += depthwise_padding(p, p->weights + k * w->kernel.w * p->y.c + c);
             }
         }
         int8_t *to = y;
@@ -147,7 +147,7 @@ KERNEL void depthwise_row(const depthwise_t *p, rows_t x, int32_t row, span_t co
     const int32_t c = p->y.c;
     const lines_t lines = depthwise_lines(p, &x, row);
     const span_t inner = overlap(columns_inside(&p->window, p->y.w, p->x.w), columns);
-    const span_t all_rows = {0, p->window.kernel_h};
+    const span_t all_rows = {0, p->window.kernel.h};
     const bool is_inner_row = lines.inside.first == 0 && lines.inside.last == all_rows.last;
     int32_t i = columns.first;
 
@@ -183,7 +183,7 @@ KERNEL void depthwise(const depthwise_t *p, const int8_t *x, int8_t *y)
 KERNEL void depthwise_gather(const depthwise_t *p, const int8_t *x, int32_t r, int32_t columns,
                              int8_t *line)
 {
-    const int32_t first = p->window.pad_left, end = first + p->x.w;
+    const int32_t first = p->window.pad.w, end = first + p->x.w;
     const bool is_row = 0 <= r && r < p->x.h;
     const int32_t filled = is_row && first < columns ? first : columns;
     const int32_t last = end < columns ? end : columns;
@@ -210,16 +210,16 @@ KERNEL void depthwise_pair(const depthwise_t *p, const int8_t *lines, int32_t co
     const window_t *window = &p->window;
     int32_t sum0 = p->channels.bias[c], sum1 = sum0, at = slot;
 
-    for (int32_t k = 0; k < window->kernel_h; k++) {
-        const int8_t *line0 = lines + at * columns + i0 * window->stride_w;
-        const int8_t *line1 = lines + at * columns + i1 * window->stride_w;
+    for (int32_t k = 0; k < window->kernel.h; k++) {
+        const int8_t *line0 = lines + at * columns + i0 * window->stride.w;
+        const int8_t *line1 = lines + at * columns + i1 * window->stride.w;
 #pragma GCC unroll 8
-        for (int32_t j = 0; j < window->kernel_w; j++) {
-            const int32_t weight = w[k * window->kernel_w + j];
-            sum0 += line0[j * window->dilation_w] * weight;
-            sum1 += line1[j * window->dilation_w] * weight;
+        for (int32_t j = 0; j < window->kernel.w; j++) {
+            const int32_t weight = w[k * window->kernel.w + j];
+            sum0 += line0[j * window->dilation.w] * weight;
+            sum1 += line1[j * window->dilation.w] * weight;
         }
-        at += window->dilation_h;
+        at += window->dilation.h;
         at -= at >= slots ? slots : 0;
     }
     y[i0 * p->y.c] = requantize(&p->channels, sum0, c);
@@ -244,8 +244,8 @@ KERNEL void depthwise_line(const depthwise_t *p, const int8_t *lines, int32_t co
  * x [H, W, C] begins. Channel by channel, the rows that a window spans are gathered in `scratch`
  * before an output row is written; it is int8 [slots, columns] with
  *
- *     slots   = (KH - 1) * dilation_h + 1
- *     columns = (OW - 1) * stride_w + (KW - 1) * dilation_w + 1
+ *     slots   = (KH - 1) * dilation.h + 1
+ *     columns = (OW - 1) * stride.w + (KW - 1) * dilation.w + 1
  *
  * No output row may reach an input row that later windows still need; whoever calls this has
  * checked it.
@@ -253,17 +253,17 @@ KERNEL void depthwise_line(const depthwise_t *p, const int8_t *lines, int32_t co
 KERNEL void depthwise_inplace(const depthwise_t *p, int8_t *x, int8_t *scratch)
 {
     const window_t *w = &p->window;
-    const int32_t slots = (w->kernel_h - 1) * w->dilation_h + 1;
-    const int32_t columns = (p->y.w - 1) * w->stride_w + (w->kernel_w - 1) * w->dilation_w + 1;
-    const int32_t taps = w->kernel_h * w->kernel_w;
+    const int32_t slots = (w->kernel.h - 1) * w->dilation.h + 1;
+    const int32_t columns = (p->y.w - 1) * w->stride.w + (w->kernel.w - 1) * w->dilation.w + 1;
+    const int32_t taps = w->kernel.h * w->kernel.w;
 
     for (int32_t c = 0; c < p->y.c; c++) {
-        int32_t gathered = 0; /* rows so far; the first is input row -pad_top */
+        int32_t gathered = 0; /* rows so far; the first is input row -pad.h */
         for (int32_t row = 0; row < p->y.h; row++) {
-            const int32_t first = row * w->stride_h;
+            const int32_t first = row * w->stride.h;
             for (; gathered < first + slots; gathered++) {
                 int8_t *line = scratch + gathered % slots * columns;
-                depthwise_gather(p, x + c, gathered - w->pad_top, columns, line);
+                depthwise_gather(p, x + c, gathered - w->pad.h, columns, line);
             }
             depthwise_line(p, scratch, columns, slots, first % slots, p->weights + c * taps, c,
                            x + row * p->y.w * p->y.c + c);

@@ -14,10 +14,11 @@ from harness.board.target import Target
 from harness.codegen.c_text import comment_text, wrap
 from harness.codegen.model_map import model_map, tensor_macro, tensor_names
 from harness.codegen.sources import Sources
-from harness.codegen.steps import Step, steps
+from harness.codegen.step import Step
+from harness.codegen.steps import steps
 from harness.codegen.weights import Weights
 from harness.ir import TensorId
-from harness.schedule.plan import Plan
+from harness.schedule.plan import Plan, StreamSegment
 
 _BANNER = """\
 /*
@@ -35,7 +36,10 @@ _MODEL = """\
 
 {includes}
 
-/* A function of its own for each op, so that it can be counted alone and compiles fast. */
+/*
+ * Functions that stay apart, so that steps are counted alone and code is found by its name, and so
+ * that what waits on the stack is little.
+ */
 #define STEP __attribute__((noinline))
 
 __attribute__((section(".bss.arena"), aligned(16))) uint8_t model_arena[ARENA_BYTES];
@@ -63,6 +67,9 @@ __attribute__((noinline)) void model_invoke(void)
 }}
 
 {buffers}
+const uint32_t model_row_bytes = {row_bytes};
+const uint32_t model_row_count = {row_count};
+
 const uint8_t model_sha256[32] = {{
 {sha256}
 }};
@@ -109,6 +116,7 @@ def _model_c(
     graph = plan.graph
     headers = {header for step in generated for header in step.headers}
     includes = sorted({"model_map.h", "weights.h", *headers})
+    row_count, row_bytes = _fetched_rows(plan)
     digest = bytes.fromhex(graph.sha256).ljust(32, b"\0")
     buffers = [
         _buffers(plan, names, "input", graph.inputs),
@@ -122,13 +130,18 @@ def _model_c(
         step_count=len(generated),
         calls="\n".join(f"    {step.function}();" for step in generated),
         buffers="\n".join(buffers),
+        row_bytes=row_bytes,
+        row_count=row_count,
         sha256="\n".join(wrap([f"0x{byte:02x}" for byte in digest], "    ")),
     )
 
 
 def _buffers(plan: Plan, names: Mapping[TensorId, str], what: str, ids: Iterable[TensorId]) -> str:
+    fetched = _fetched(plan)
     rows = [
         f"    {{model_arena + {tensor_macro(names[t])}, {plan.graph.tensor(t).size_bytes}}},"
+        if t != fetched
+        else "    {0}, /* fetched row by row */"
         for t in ids
     ]
     table = "\n".join(rows) or "    {0},"
@@ -136,3 +149,20 @@ def _buffers(plan: Plan, names: Mapping[TensorId, str], what: str, ids: Iterable
         f"const model_buffer_t model_{what}s[] = {{\n{table}\n}};\n"
         f"const uint32_t model_{what}_count = {len(rows)};\n"
     )
+
+
+def _fetched(plan: Plan) -> TensorId | None:
+    """Return the input that arrives row by row."""
+    for segment in plan.segments:
+        if isinstance(segment, StreamSegment) and segment.input_by_rows:
+            return next(rows.tensor for rows in segment.rows if rows.tensor in plan.graph.inputs)
+    return None
+
+
+def _fetched_rows(plan: Plan) -> tuple[int, int]:
+    """Return how many rows of the input are fetched, and the bytes of each."""
+    fetched = _fetched(plan)
+    if fetched is None:
+        return 0, 0
+    _, height, width, channels = plan.graph.tensor(fetched).shape
+    return height, width * channels

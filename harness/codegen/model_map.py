@@ -6,7 +6,15 @@ from collections.abc import Mapping
 
 from harness.codegen.c_text import identifiers, shape_text
 from harness.ir import TensorId
-from harness.schedule.plan import Allocation, Plan, Purpose
+from harness.schedule.geometry import sums_bytes, sums_offset
+from harness.schedule.plan import (
+    Allocation,
+    FusedSegment,
+    PatchSegment,
+    Plan,
+    Purpose,
+    StreamSegment,
+)
 
 _TEMPLATE = """\
 {banner}#ifndef BENCH_MODEL_MAP_H
@@ -14,16 +22,16 @@ _TEMPLATE = """\
 
 #define ARENA_BYTES {arena_bytes}
 
-/* Byte offsets in the arena, and while which ops the bytes are taken. */
+/* Where tensors and scratch begin in the arena, and while which ops their bytes are taken. */
 {offsets}
 #endif
 """
 
 
 def tensor_names(plan: Plan) -> dict[TensorId, str]:
-    """Return a C identifier for each tensor."""
-    names = identifiers(tensor.name for tensor in plan.graph.tensors)
-    return {TensorId(i): name for i, name in enumerate(names)}
+    """Return a C identifier for each tensor that is not constant."""
+    ids = list(dict.fromkeys(plan.graph.activations()))
+    return dict(zip(ids, identifiers(plan.graph.tensor(t).name for t in ids), strict=True))
 
 
 def tensor_macro(name: str) -> str:
@@ -33,30 +41,70 @@ def tensor_macro(name: str) -> str:
 
 def scratch_macro(position: int) -> str:
     """Return the macro that holds the offset of an op's scratch."""
-    return f"AT_SCRATCH_OF_OP_{position}"
+    return f"SCRATCH_OF_OP_{position}"
+
+
+def rows_macro(name: str) -> str:
+    """Return the macro that holds how many rows of a tensor are kept."""
+    return f"ROWS_OF_{name.upper()}"
+
+
+def sums_macro(position: int) -> str:
+    """Return the macro that holds the offset of the sums of an op that sums over all rows."""
+    return f"SUMS_OF_OP_{position}"
 
 
 def model_map(plan: Plan, names: Mapping[TensorId, str], banner: str) -> str:
     """Return ``model_map.h``."""
-    rows = []
+    lines: dict[str, str] = {}
     for allocation in plan.allocations:
         lifetime = _lifetime(plan, allocation)
         if allocation.purpose is Purpose.SCRATCH:
+            what = f"{allocation.size_bytes:,} bytes, {lifetime}"
             macro = scratch_macro(plan.segments[allocation.first].ops[0])
-            rows.append((macro, allocation.offset, f"{allocation.size_bytes:,} B, {lifetime}"))
+            lines[macro] = _define(what, macro, allocation.offset)
+        if allocation.purpose is Purpose.WORKSPACE:
+            segment = plan.segments[allocation.first]
+            assert isinstance(segment, StreamSegment | PatchSegment), "it has a workspace"
+            lines |= _workspace(plan, names, segment, allocation)
         for tensor_id in allocation.tensors:
             tensor = plan.graph.tensor(tensor_id)
-            what = f"{tensor.dtype} {shape_text(tensor.shape)}, {tensor.size_bytes:,} B, {lifetime}"
-            rows.append((tensor_macro(names[tensor_id]), allocation.offset, what))
-    first_rows = {macro: (offset, what) for macro, offset, what in reversed(rows)}
-    widest = max(map(len, first_rows), default=0)
-    lines = [
-        f"#define {macro:<{widest}} {offset}u /* {what} */\n"
-        for macro, (offset, what) in reversed(first_rows.items())
-    ]
+            size = f"{tensor.size_bytes:,} bytes"
+            what = f"{tensor.dtype} {shape_text(tensor.shape)}, {size}, {lifetime}"
+            macro = tensor_macro(names[tensor_id])
+            lines.setdefault(macro, _define(what, macro, allocation.offset))
     return _TEMPLATE.format(
-        banner=banner, arena_bytes=max(plan.planned_peak_bytes, 1), offsets="".join(lines)
+        banner=banner,
+        arena_bytes=max(plan.planned_peak_bytes, 1),
+        offsets="".join(lines.values()),
     )
+
+
+def _workspace(
+    plan: Plan, names: Mapping[TensorId, str], segment: FusedSegment, workspace: Allocation
+) -> dict[str, str]:
+    """Return the macros of what a fused segment keeps of its inner tensors."""
+    lines, lifetime = {}, _lifetime(plan, workspace)
+    for kept in segment.rows:
+        tensor = plan.graph.tensor(kept.tensor)
+        channels = tensor.shape[-1] if len(tensor.shape) == 4 else tensor.elements
+        shape = shape_text((kept.rows, kept.columns, channels))
+        size = f"{kept.rows * kept.columns * channels:,} bytes"
+        what = f"{shape} of {tensor.dtype} {shape_text(tensor.shape)}, {size}, {lifetime}"
+        name, offset = names[kept.tensor], workspace.offset + kept.offset
+        lines[tensor_macro(name)] = (
+            _define(what, tensor_macro(name), offset) + f"#define {rows_macro(name)} {kept.rows}\n"
+        )
+    for position in segment.ops:
+        if size_bytes := sums_bytes(plan.graph, plan.graph.ops[position]):
+            what = f"int32 [{size_bytes // 4}], {size_bytes:,} bytes, {lifetime}"
+            offset = workspace.offset + sums_offset(plan.graph, segment, workspace.size_bytes)
+            lines[sums_macro(position)] = _define(what, sums_macro(position), offset)
+    return lines
+
+
+def _define(what: str, macro: str, offset: int) -> str:
+    return f"\n/* {what} */\n#define {macro} {offset}u\n"
 
 
 def _lifetime(plan: Plan, allocation: Allocation) -> str:

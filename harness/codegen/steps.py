@@ -1,138 +1,82 @@
-"""Steps: each op of a plan as one C function that calls its kernels."""
+"""Steps: the segments of a plan as C functions that call kernels, one function an op."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.codegen.c_text import WIDTH, comment_text, initialiser, shape_text
 from harness.codegen.model_map import scratch_macro, tensor_macro
+from harness.codegen.op_text import OpText, wrapped_call
+from harness.codegen.patches import patch_segment
+from harness.codegen.step import Step
+from harness.codegen.streams import stream_segment
 from harness.codegen.weights import Weights
-from harness.ir import Graph, Op, TensorId
-from harness.ir.macs import op_macs
-from harness.ir.ops import Activation, Window
-from harness.kernels.call import Call, Constant, Operand, Role
+from harness.ir import TensorId
+from harness.kernels.call import Call, Operand, Role
 from harness.kernels.library import calls
-from harness.schedule.plan import AliasSegment, InplaceSegment, LayerSegment, Plan
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One function of ``model.c``: its name, its text, what it includes, its last op."""
-
-    function: str
-    text: str
-    headers: tuple[str, ...]
-    op: int
+from harness.schedule.plan import (
+    AliasSegment,
+    InplaceSegment,
+    LayerSegment,
+    PatchSegment,
+    Plan,
+    StreamSegment,
+)
 
 
 def steps(plan: Plan, names: Mapping[TensorId, str], weights: Weights) -> Iterator[Step]:
     """Yield the steps of a plan in execution order; an alias moves nothing and is none."""
-    for segment in plan.segments:
+    for number, segment in enumerate(plan.segments):
         match segment:
             case AliasSegment():
                 continue
             case LayerSegment(op=position):
-                yield _Writer(plan.graph, names, weights, position, None).step()
+                yield _Writer(OpText(plan.graph, names, weights, position), None).step()
             case InplaceSegment(op=position, operand=operand):
-                yield _Writer(plan.graph, names, weights, position, operand).step()
+                yield _Writer(OpText(plan.graph, names, weights, position), operand).step()
+            case StreamSegment():
+                yield stream_segment(plan, number, segment, names, weights)
+            case PatchSegment():
+                yield patch_segment(plan, number, segment, names, weights)
 
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
     """Writes the function of one op; ``operand`` is the input that it overwrites, if any."""
 
-    graph: Graph
-    names: Mapping[TensorId, str]
-    weights: Weights
-    position: int
+    text: OpText
     operand: int | None
-
-    @property
-    def op(self) -> Op:
-        return self.graph.ops[self.position]
 
     def step(self) -> Step:
         """Return the function."""
-        function = f"op_{self.position}_{self.names[self.op.outputs[0]]}"
-        parts = calls(self.graph, self.op, self.operand)
-        lines = [*self._comment(), f"static STEP void {function}(void)", "{"]
+        text = self.text
+        function = f"op_{text.position}_{text.output_name}"
+        parts = calls(text.graph, text.op, self.operand)
+        over = () if self.operand is None else (f"over its input {self.operand}",)
+        lines = [*text.comment(*over), f"static STEP void {function}(void)", "{"]
         for number, call in enumerate(parts):
             lines += self._call(call, f"part_{number}" if len(parts) > 1 else "op")
         lines.append("}")
         headers = tuple(call.header for call in parts)
-        return Step(function, "\n".join(lines) + "\n", headers, self.position)
-
-    def _comment(self) -> list[str]:
-        graph, op = self.graph, self.op
-        inputs = [graph.tensor(t) for t in op.inputs if not graph.tensor(t).is_constant]
-        outputs = [graph.tensor(t) for t in op.outputs]
-        flow = " -> ".join(
-            ", ".join(shape_text(tensor.shape) for tensor in tensors)
-            for tensors in (inputs[:4], outputs[:4])
-            if tensors
-        )
-        facts = [flow, *_facts(op)]
-        if macs := op_macs(graph, op):
-            facts.append(f"{macs:,} MACs")
-        if self.operand is not None:
-            facts.append(f"over its input {self.operand}")
-        text = f"Op {self.position}: {op.kind} '{comment_text(outputs[0].name)}', "
-        wrapped = textwrap.wrap(text + ", ".join(facts) + ".", WIDTH - 3, break_on_hyphens=False)
-        if len(wrapped) == 1 and len(wrapped[0]) <= WIDTH - 6:
-            return [f"/* {wrapped[0]} */"]
-        return ["/*", *(f" * {line}" for line in wrapped), " */"]
+        return Step(function, "\n".join(lines) + "\n", headers, text.position)
 
     def _call(self, call: Call, parameters: str) -> Iterator[str]:
         operands = [self._operand(operand, call.element) for operand in call.operands]
-        yield f"    static const {call.type} {parameters} = {{"
-        yield from initialiser(call.parameters, self._symbol, "        ")
-        yield "    };"
-        yield from _wrapped_call(call.function, [f"&{parameters}", *operands])
-
-    def _symbol(self, constant: Constant) -> str:
-        return self.weights.add(f"op_{self.position}_{constant.role}", constant.data)
+        yield from self.text.parameters(call.type, parameters, call.parameters)
+        yield from wrapped_call(call.function, [f"&{parameters}", *operands])
 
     def _operand(self, operand: Operand, element: str) -> str:
         if operand.role is Role.SCRATCH:
-            return _at(element, scratch_macro(self.position), operand.offset)
-        ids = self.op.inputs if operand.role is Role.INPUT else self.op.outputs
-        tensor_id = ids[operand.position]
-        tensor = self.graph.tensor(tensor_id)
-        if tensor.data is None:
-            return _at(element, tensor_macro(self.names[tensor_id]), operand.offset)
-        role = f"op_{self.position}_input_{operand.position}"
-        symbol = self.weights.add(role, tensor.data)
-        return f"(const {element} *){symbol}" + (f" + {operand.offset}" if operand.offset else "")
+            return _at(element, scratch_macro(self.text.position), operand.offset)
+        op = self.text.op
+        if operand.role is Role.INPUT:
+            constant = self.text.constant_operand(operand.position, element)
+            if constant is not None:
+                return constant + (f" + {operand.offset}" if operand.offset else "")
+        ids = op.inputs if operand.role is Role.INPUT else op.outputs
+        macro = tensor_macro(self.text.names[ids[operand.position]])
+        return _at(element, macro, operand.offset)
 
 
 def _at(element: str, macro: str, offset: int) -> str:
     return f"{element.removesuffix('_t')}_at({macro}{f' + {offset}' if offset else ''})"
-
-
-def _wrapped_call(function: str, arguments: list[str]) -> list[str]:
-    head = f"    {function}("
-    lines = [head + arguments[0]]
-    for argument in arguments[1:]:
-        if len(lines[-1]) + 2 + len(argument) + 2 > WIDTH:
-            lines[-1] += ","
-            lines.append(" " * len(head) + argument)
-        else:
-            lines[-1] += f", {argument}"
-    lines[-1] += ");"
-    return lines
-
-
-def _facts(op: Op) -> Iterator[str]:
-    """Yield what a reader wants to know of an op beyond its shapes."""
-    window = getattr(op, "window", None)
-    if isinstance(window, Window):
-        yield f"{window.kernel[0]}x{window.kernel[1]}"
-        if window.stride != (1, 1):
-            yield f"stride {window.stride[0]}x{window.stride[1]}"
-        if window.dilation != (1, 1):
-            yield f"dilation {window.dilation[0]}x{window.dilation[1]}"
-    activation = getattr(op, "activation", Activation.NONE)
-    if activation is not Activation.NONE:
-        yield activation.value

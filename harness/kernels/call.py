@@ -2,6 +2,9 @@
 
 Every kernel has the signature ``function(const type *parameters, operands...)``. Parameters are
 known at code generation; since kernels melt into their caller, the compiler specialises them.
+
+A kernel that makes one row of an op is a :class:`RowCall`. An op that sums over all rows has no
+such kernel: it takes the rows of its input one by one, which is a :class:`SumsCall`.
 """
 
 from __future__ import annotations
@@ -71,3 +74,31 @@ class Call:
     parameters: Fields
     operands: tuple[Operand, ...]
     element: str = "int8_t"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowCall:
+    """One call that makes columns of one output row, or some channels of them.
+
+    The kernel is ``function(parameters, rows_t of each operand..., row, columns, y)``, where y is
+    the pixel of the first column. ``operands`` are positions in ``op.inputs``.
+    """
+
+    header: str
+    function: str
+    type: str
+    parameters: Fields
+    operands: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SumsCall:
+    """What finishes an op that sums over all rows: ``function(parameters, sums, y)``.
+
+    ``sums_clear`` and ``sums_add_row``, which come before, take the field ``x`` of the parameters.
+    """
+
+    header: str
+    function: str
+    type: str
+    parameters: Fields

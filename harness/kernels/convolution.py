@@ -13,18 +13,32 @@ from harness.arithmetic import ConvParameters, prepare_conv, prepare_fully_conne
 from harness.ir import Graph
 from harness.ir.ops import Conv2D, DepthwiseConv2D, FullyConnected, Op, Padding, Window
 from harness.ir.tensor import Array
-from harness.kernels.call import SCRATCH, Call, Constant, Fields, X, Y
+from harness.kernels.call import SCRATCH, Call, Constant, Fields, RowCall, X, Y
 
 
 def conv(graph: Graph, op: Conv2D) -> tuple[Call, ...]:
     """Return the call of a convolution."""
-    p = prepare_conv(graph, op)
     x, y = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
     in_shape, out_shape = x.shape[1:], y.shape[1:]
     if _is_pointwise(op.window):
         in_shape, out_shape = _one_row(in_shape), _one_row(out_shape)
+    parameters = _conv(graph, op, in_shape, out_shape)
+    return (Call("conv.h", "conv2d", "conv2d_t", parameters, (X, Y)),)
+
+
+def conv_row(graph: Graph, op: Conv2D) -> RowCall:
+    """Return the call that makes a row of a convolution."""
+    x, y = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
+    return RowCall("conv.h", "conv2d_row", "conv2d_t", _conv(graph, op, x.shape[1:], y.shape[1:]))
+
+
+def _conv(
+    graph: Graph, op: Conv2D, in_shape: tuple[int, ...], out_shape: tuple[int, ...]
+) -> Fields:
+    """Return a ``conv2d_t``."""
+    p = prepare_conv(graph, op)
     weights = _live_weights(graph, op, p, axis=0)
-    parameters: Fields = {
+    return {
         "x": shape(in_shape),
         "y": shape(out_shape),
         "window": window(op.window),
@@ -32,17 +46,31 @@ def conv(graph: Graph, op: Conv2D) -> tuple[Call, ...]:
         "weights": Constant("weights", weights),
         "channels": _channels(p, _folded_bias(graph, op, p, weights, axis=0)),
     }
-    return (Call("conv.h", "conv2d", "conv2d_t", parameters, (X, Y)),)
 
 
 def depthwise(graph: Graph, op: DepthwiseConv2D, operand: int | None) -> tuple[Call, ...]:
     """Return the call of a depthwise convolution, over its input if ``operand`` says so."""
+    if operand is None:
+        parameters = _depthwise(graph, op, by_channel=False)
+        return (Call("depthwise.h", "depthwise", "depthwise_t", parameters, (X, Y)),)
+    parameters = _depthwise(graph, op, by_channel=True)
+    return (Call("depthwise.h", "depthwise_inplace", "depthwise_t", parameters, (Y, SCRATCH)),)
+
+
+def depthwise_row(graph: Graph, op: DepthwiseConv2D) -> RowCall:
+    """Return the call that makes a row of a depthwise convolution."""
+    parameters = _depthwise(graph, op, by_channel=False)
+    return RowCall("depthwise.h", "depthwise_row", "depthwise_t", parameters)
+
+
+def _depthwise(graph: Graph, op: DepthwiseConv2D, *, by_channel: bool) -> Fields:
+    """Return a ``depthwise_t``; ``by_channel`` keeps each channel's kernel together."""
     p = prepare_conv(graph, op)
     x, y = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
     weights = _live_weights(graph, op, p, axis=3)
     bias = _folded_bias(graph, op, p, weights, axis=3)
-    kernels = weights[0] if operand is None else np.moveaxis(weights[0], -1, 0)
-    parameters: Fields = {
+    kernels = np.moveaxis(weights[0], -1, 0) if by_channel else weights[0]
+    return {
         "x": shape(x.shape[1:]),
         "y": shape(y.shape[1:]),
         "window": window(op.window),
@@ -51,24 +79,32 @@ def depthwise(graph: Graph, op: DepthwiseConv2D, operand: int | None) -> tuple[C
         "weights": Constant("weights", np.ascontiguousarray(kernels)),
         "channels": _channels(p, bias),
     }
-    if operand is None:
-        return (Call("depthwise.h", "depthwise", "depthwise_t", parameters, (X, Y)),)
-    return (Call("depthwise.h", "depthwise_inplace", "depthwise_t", parameters, (Y, SCRATCH)),)
 
 
 def fully_connected(graph: Graph, op: FullyConnected) -> tuple[Call, ...]:
     """Return the call of a fully connected op."""
+    header, type_ = "fully_connected.h", "fully_connected_t"
+    return (Call(header, "fully_connected", type_, _fully_connected(graph, op), (X, Y)),)
+
+
+def fully_connected_row(graph: Graph, op: FullyConnected) -> RowCall:
+    """Return the call of a fully connected op on a single pixel."""
+    header, type_ = "fully_connected.h", "fully_connected_t"
+    return RowCall(header, "fully_connected_row", type_, _fully_connected(graph, op))
+
+
+def _fully_connected(graph: Graph, op: FullyConnected) -> Fields:
+    """Return a ``fully_connected_t``."""
     p = prepare_fully_connected(graph, op)
     weights = _live_weights(graph, op, p, axis=0)
     out, depth = weights.shape
-    parameters: Fields = {
+    return {
         "batch": graph.tensor(op.outputs[0]).elements // out,
         "in": depth,
         "out": out,
         "weights": Constant("weights", weights),
         "channels": _channels(p, _folded_bias(graph, op, p, weights, axis=0)),
     }
-    return (Call("fully_connected.h", "fully_connected", "fully_connected_t", parameters, (X, Y)),)
 
 
 def shape(lengths: tuple[int, ...]) -> Fields:
@@ -79,14 +115,10 @@ def shape(lengths: tuple[int, ...]) -> Fields:
 def window(w: Window) -> Fields:
     """Return a ``window_t``."""
     return {
-        "kernel_h": w.kernel[0],
-        "kernel_w": w.kernel[1],
-        "stride_h": w.stride[0],
-        "stride_w": w.stride[1],
-        "dilation_h": w.dilation[0],
-        "dilation_w": w.dilation[1],
-        "pad_top": w.padding.top,
-        "pad_left": w.padding.left,
+        "kernel": w.kernel,
+        "stride": w.stride,
+        "dilation": w.dilation,
+        "pad": (w.padding.top, w.padding.left),
     }
 
 

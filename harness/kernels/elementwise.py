@@ -6,7 +6,7 @@ from harness.arithmetic import AddParameters, MulParameters, Multiplier, prepare
 from harness.ir import Graph
 from harness.ir.ops import Add, BinaryOp, Mul, Sub
 from harness.kernels.axes import Axis, joined, padded
-from harness.kernels.call import Call, Fields, Operand, Role, Y
+from harness.kernels.call import Call, Fields, Operand, Role, RowCall, Y
 
 _AXES = 4
 """``ELEMENTWISE_AXES``."""
@@ -23,6 +23,12 @@ def binary(graph: Graph, op: BinaryOp) -> tuple[Call, ...]:
         case Mul():
             name, type_, parameters = "mul", "mul_t", _mul(prepare_mul(graph, op), shape)
     return (Call("elementwise.h", name, type_, parameters, _OPERANDS),)
+
+
+def binary_row(graph: Graph, op: BinaryOp) -> RowCall:
+    """Return the call that makes a row of an element-wise op whose operands have its shape."""
+    (call,) = binary(graph, op)
+    return RowCall(call.header, f"{call.function}_row", call.type, call.parameters, (0, 1))
 
 
 def factor(multiplier: Multiplier) -> Fields:

@@ -21,7 +21,7 @@ from harness.ir.ops import (
     Unpack,
 )
 from harness.kernels.axes import Axis, contiguous_steps, joined, padded
-from harness.kernels.call import Call, Constant, Fields, Operand, Role, X, Y
+from harness.kernels.call import Call, Constant, Fields, Operand, Role, RowCall, X, Y
 
 _AXES = 5
 """``MOVE_AXES``."""
@@ -116,6 +116,39 @@ def resize(graph: Graph, op: ResizeNearestNeighbor) -> tuple[Call, ...]:
         "columns": Constant("columns", np.array(p.columns, np.uint16)),
     }
     return (Call("resize.h", "resize_nearest", "resize_t", parameters, (X, Y), "uint8_t"),)
+
+
+def pad_row(graph: Graph, op: Pad) -> RowCall:
+    """Return the call that makes a row of an int8 PAD."""
+    x, y = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
+    _, (top, _), (left, _), (front, _) = op.paddings
+    parameters: Fields = {
+        "x": dict(zip("hwc", x.shape[1:], strict=True)),
+        "y_c": y.shape[3],
+        "top": top,
+        "left": left,
+        "front": front,
+        "value": op.value,
+    }
+    return RowCall("place.h", "pad_row", "pad_t", parameters)
+
+
+def join_row(graph: Graph, op: Concatenation) -> tuple[RowCall, ...]:
+    """Return one call for each input, which puts its channels in their place in a row."""
+    y_c = graph.tensor(op.outputs[0]).shape[3]
+    front, calls = 0, []
+    for position, tensor_id in enumerate(op.inputs):
+        x_c = graph.tensor(tensor_id).shape[3]
+        parameters: Fields = {"x_c": x_c, "y_c": y_c, "front": front}
+        calls.append(RowCall("place.h", "place_row", "place_t", parameters, (position,)))
+        front += x_c
+    return tuple(calls)
+
+
+def resize_row(graph: Graph, op: ResizeNearestNeighbor) -> RowCall:
+    """Return the call that makes a row of a nearest-neighbour resize of int8."""
+    (call,) = resize(graph, op)
+    return RowCall(call.header, f"{call.function}_row", call.type, call.parameters)
 
 
 def _runs(whole: Tensor, axis: int, parts: Iterable[Tensor]) -> list[int]:

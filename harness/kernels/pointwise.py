@@ -14,7 +14,7 @@ from harness.arithmetic import (
 )
 from harness.ir import DType, Graph
 from harness.ir.ops import Dequantize, Logistic, Quantize, Softmax, Tanh
-from harness.kernels.call import Call, Constant, Fields, Name, X, Y
+from harness.kernels.call import Call, Constant, Fields, Name, RowCall, X, Y
 from harness.kernels.elementwise import factor
 
 
@@ -41,6 +41,12 @@ def lookup(graph: Graph, op: Logistic | Tanh | Quantize) -> tuple[Call, ...]:
         "table": Constant("table", results),
     }
     return (Call("lookup.h", "lookup", "lookup_t", parameters, (X, Y), "uint8_t"),)
+
+
+def lookup_row(graph: Graph, op: Logistic | Tanh | Quantize) -> RowCall:
+    """Return the call that makes a row of an op that maps int8 to int8."""
+    (call,) = lookup(graph, op)
+    return RowCall(call.header, "lookup_row", call.type, call.parameters)
 
 
 def quantize(graph: Graph, op: Quantize) -> tuple[Call, ...]:

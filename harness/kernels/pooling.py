@@ -6,7 +6,7 @@ from harness.arithmetic import prepare_mean, prepare_pool
 from harness.ir import Graph
 from harness.ir.ops import AveragePool2D, MaxPool2D, Mean
 from harness.kernels.axes import Axis, contiguous_steps, joined, padded
-from harness.kernels.call import Call, Fields, X, Y
+from harness.kernels.call import Call, Fields, RowCall, SumsCall, X, Y
 from harness.kernels.convolution import shape, window
 from harness.kernels.elementwise import factor
 
@@ -26,6 +26,32 @@ def pool(graph: Graph, op: AveragePool2D | MaxPool2D) -> tuple[Call, ...]:
     }
     function = "max_pool" if isinstance(op, MaxPool2D) else "average_pool"
     return (Call("pool.h", function, "pool_t", parameters, (X, Y)),)
+
+
+def pool_row(graph: Graph, op: AveragePool2D | MaxPool2D) -> RowCall:
+    """Return the call that makes a row of a pool."""
+    (call,) = pool(graph, op)
+    return RowCall(call.header, f"{call.function}_row", call.type, call.parameters)
+
+
+def average_sums(graph: Graph, op: AveragePool2D) -> SumsCall:
+    """Return the call that finishes an average over all rows and columns."""
+    p = prepare_pool(graph, op)
+    x = shape(graph.tensor(op.inputs[0]).shape[1:])
+    parameters: Fields = {"x": x, "low": p.low, "high": p.high}
+    return SumsCall("sums.h", "average_sums", "average_sums_t", parameters)
+
+
+def mean_sums(graph: Graph, op: Mean) -> SumsCall:
+    """Return the call that finishes a mean over all rows and columns."""
+    p = prepare_mean(graph, op)
+    parameters: Fields = {
+        "x": shape(graph.tensor(op.inputs[0]).shape[1:]),
+        "sum_offset": p.sum_offset,
+        "factor": factor(p.factor),
+        "output": {"zero_point": p.output_offset, "low": p.low, "high": p.high},
+    }
+    return SumsCall("sums.h", "mean_sums", "mean_sums_t", parameters)
 
 
 def mean(graph: Graph, op: Mean) -> tuple[Call, ...]:

@@ -1,27 +1,44 @@
 /*
  * Runs a generated model on the computer we are on: for each sample, all inputs from stdin, then
- * all outputs to stdout, until stdin ends.
+ * all outputs to stdout, until stdin ends. An input that is fetched row by row comes last.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "model.h"
 
-static int read_inputs(void)
+static int is_at_end(void)
 {
-    for (uint32_t i = 0; i < model_input_count; i++) {
-        const model_buffer_t *input = &model_inputs[i];
-        if (fread(input->data, 1, input->size_bytes, stdin) != input->size_bytes) {
-            return 0;
-        }
+    return ungetc(getc(stdin), stdin) == EOF;
+}
+
+static void read_exactly(uint8_t *to, size_t size_bytes)
+{
+    if (fread(to, 1, size_bytes, stdin) != size_bytes) {
+        exit(1);
     }
-    return 1;
+}
+
+void model_fetch_row(uint8_t *to, int32_t row)
+{
+    static int32_t expected;
+    if (row != expected) {
+        exit(2);
+    }
+    expected = row + 1 < (int32_t)model_row_count ? row + 1 : 0;
+    read_exactly(to, model_row_bytes);
 }
 
 int main(void)
 {
     memset(model_arena, 0xA5, model_arena_bytes);
-    while (read_inputs()) {
+    while (!is_at_end()) {
+        for (uint32_t i = 0; i < model_input_count; i++) {
+            if (model_inputs[i].size_bytes > 0u) {
+                read_exactly(model_inputs[i].data, model_inputs[i].size_bytes);
+            }
+        }
         model_invoke();
         for (uint32_t i = 0; i < model_output_count; i++) {
             fwrite(model_outputs[i].data, 1, model_outputs[i].size_bytes, stdout);

@@ -1,0 +1,221 @@
+"""What streams and patches have in common: a C function for each op that makes one row.
+
+The function ``segment_N_op_M_row`` makes one row of op M, or those columns of it that a stripe or
+a patch wants. Operands are handed to its kernel as ``rows_t``, so that it does not matter whether
+they are whole, a ring or a tile. Columns are constants unless the segment is cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from harness.codegen.c_text import WIDTH, wrap
+from harness.codegen.model_map import rows_macro, sums_macro, tensor_macro
+from harness.codegen.op_text import OpText, wrapped_call
+from harness.codegen.weights import Weights
+from harness.ir import Graph, TensorId
+from harness.ir.macs import op_macs
+from harness.kernels.call import RowCall
+from harness.kernels.rows import row_calls, sums_call
+from harness.schedule.geometry import Axis, Span, length, sums_all_rows
+from harness.schedule.plan import FusedSegment, Plan, Rows
+
+Spans = Mapping[TensorId, Span]
+"""Rows or columns of tensors."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fused:
+    """Writes the ops of segment ``number`` of a plan; ``is_cut`` if its columns are."""
+
+    plan: Plan
+    number: int
+    segment: FusedSegment
+    names: Mapping[TensorId, str]
+    weights: Weights
+    is_cut: bool
+
+    @property
+    def graph(self) -> Graph:
+        """The graph of the plan."""
+        return self.plan.graph
+
+    @property
+    def prefix(self) -> str:
+        """How the names of all functions of the segment begin."""
+        return f"segment_{self.number}"
+
+    @property
+    def function(self) -> str:
+        """The name of the step."""
+        return f"{self.prefix}_{self.names[self.output]}"
+
+    @property
+    def output(self) -> TensorId:
+        """What the segment makes."""
+        return self.graph.ops[self.segment.last_op].outputs[0]
+
+    @cached_property
+    def kept(self) -> dict[TensorId, Rows]:
+        """The tensors that are never whole, and what is kept of them."""
+        return {rows.tensor: rows for rows in self.segment.rows}
+
+    @cached_property
+    def makers(self) -> dict[TensorId, int]:
+        """Which op of the segment makes a tensor."""
+        return {self.graph.ops[i].outputs[0]: i for i in self.segment.ops}
+
+    def text(self, position: int) -> OpText:
+        """Return what writes about an op."""
+        return OpText(self.graph, self.names, self.weights, position)
+
+    def sums(self, position: int) -> bool:
+        """Whether an op sums over all rows of its input."""
+        return sums_all_rows(self.graph, self.graph.ops[position])
+
+    def height(self, tensor_id: TensorId) -> int:
+        """Return the rows of a tensor."""
+        return length(self.graph, tensor_id, Axis.ROWS)
+
+    def headers(self) -> tuple[str, ...]:
+        """Return what the functions of all ops include."""
+        found: set[str] = set()
+        for position in self.segment.ops:
+            op = self.graph.ops[position]
+            if self.sums(position):
+                found.add(sums_call(self.graph, op).header)
+            else:
+                found.update(call.header for call in row_calls(self.graph, op))
+        return tuple(sorted(found))
+
+    def row_function(self, position: int, pull: Sequence[str] = ()) -> list[str]:
+        """Return the function that makes one row of an op.
+
+        ``pull`` are statements that make row ``row`` of the input of an op that sums over all.
+        """
+        head = f"static STEP void {self.prefix}_op_{position}_row"
+        comment = self.text(position).comment()
+        if self.sums(position):
+            return [*comment, f"{head}(void)", "{", *self._sum_rows(position, pull), "}", ""]
+        return [*comment, f"{head}(int32_t row)", "{", *self._one_row(position), "}", ""]
+
+    def row_statement(self, position: int, row: str) -> str:
+        """Return the statement that makes one row of an op."""
+        argument = "" if self.sums(position) else row
+        return f"{self.prefix}_op_{position}_row({argument});"
+
+    def spans_table(self, name: str, entries: Sequence[Spans]) -> list[str]:
+        """Return the table of the spans that each stripe or patch wants of each op's output."""
+        lines = [f"static const {self.prefix}_spans_t {self.prefix}_{name}[{len(entries)}] = {{"]
+        for entry in entries:
+            spans = [(i, entry[self.graph.ops[i].outputs[0]]) for i in self.segment.ops]
+            parts = [f".op_{i} = {{{span.first}, {span.end}}}" for i, span in spans]
+            lines += ["    {", *wrap(parts, "        "), "    },"]
+        return [*lines, "};"]
+
+    def spans_type(self) -> list[str]:
+        """Return the type of an entry of such tables."""
+        members = [f"op_{i}" for i in self.segment.ops]
+        return [
+            "typedef struct {",
+            *declaration("span_t", members),
+            f"}} {self.prefix}_spans_t;",
+        ]
+
+    def executed_macs(self, tiles: Iterable[tuple[Spans, Spans]]) -> float:
+        """Return the multiply-accumulates of tiles (rows, columns), against those of whole ops."""
+        whole, executed = 0, 0.0
+        tiles = list(tiles)
+        for position in self.segment.ops:
+            op = self.graph.ops[position]
+            macs, y = op_macs(self.graph, op), op.outputs[0]
+            made = sum(rows[y].length * columns[y].length for rows, columns in tiles)
+            whole += macs
+            executed += macs * made / (self.height(y) * length(self.graph, y, Axis.COLUMNS))
+        return executed / whole if whole else 1.0
+
+    def _one_row(self, position: int) -> Iterator[str]:
+        text, y = self.text(position), self.graph.ops[position].outputs[0]
+        parts = row_calls(self.graph, text.op)
+        if self.is_cut:
+            columns = "columns"
+            yield f"    const span_t columns = {self.prefix}.columns->op_{position};"
+        else:
+            columns = f"(span_t){{0, {length(self.graph, y, Axis.COLUMNS)}}}"
+        for number, call in enumerate(parts):
+            suffix = f"_{number}" if len(parts) > 1 else ""
+            yield from text.parameters(call.type, f"op{suffix}", call.parameters)
+            operands = _operand_names(call, suffix)
+            for operand, name in zip(call.operands, operands, strict=True):
+                yield from self._rows(text, operand, name)
+            place = self._place(y, "row")
+            yield from wrapped_call(
+                call.function, [f"&op{suffix}", *operands, "row", columns, place]
+            )
+
+    def _sum_rows(self, position: int, pull: Sequence[str]) -> Iterator[str]:
+        text, op = self.text(position), self.graph.ops[position]
+        call = sums_call(self.graph, op)
+        yield from text.parameters(call.type, "op", call.parameters)
+        yield from self._rows(text, 0, "x")
+        yield f"    sum_t *const sums = (sum_t *)(void *)uint8_at({sums_macro(position)});"
+        yield ""
+        yield "    sums_clear(&op.x, sums);"
+        yield f"    for (int32_t row = 0; row < {self.height(op.inputs[0])}; row++) {{"
+        yield from (f"        {statement}" for statement in pull)
+        yield "        sums_add_row(&op.x, x, row, sums);"
+        yield "    }"
+        yield f"    {call.function}(&op, sums, {self._place(op.outputs[0], '0')});"
+
+    def _rows(self, text: OpText, operand: int, name: str) -> list[str]:
+        """Return the definition of the rows of an operand."""
+        tensor_id = text.op.inputs[operand]
+        pixel = self._pixel_bytes(tensor_id)
+        kept = self.kept.get(tensor_id)
+        columns = kept.columns if kept else length(self.graph, tensor_id, Axis.COLUMNS)
+        base = text.constant_operand(operand, "int8_t")
+        fields = {
+            "base": base or f"int8_at({tensor_macro(self.names[tensor_id])})",
+            "row_bytes": f"{columns * pixel}",
+            "pixel_bytes": f"{pixel}",
+        }
+        if kept and kept.rows < self.height(tensor_id):
+            fields["slots"] = rows_macro(self.names[tensor_id])
+        if kept and self.is_cut:
+            fields["first"] = f"{self.prefix}.columns->op_{self.makers[tensor_id]}.first"
+        parts = [f".{field} = {value}" for field, value in fields.items()]
+        line = f"    const rows_t {name} = {{{', '.join(parts)}}};"
+        if len(line) <= WIDTH:
+            return [line]
+        return [f"    const rows_t {name} = {{", *(f"        {part}," for part in parts), "    };"]
+
+    def _place(self, tensor_id: TensorId, row: str) -> str:
+        """Return where the first wanted column of a row of a tensor made here lies."""
+        kept, pixel = self.kept.get(tensor_id), self._pixel_bytes(tensor_id)
+        name, height = self.names[tensor_id], self.height(tensor_id)
+        columns = kept.columns if kept else length(self.graph, tensor_id, Axis.COLUMNS)
+        slots = kept.rows if kept else height
+        place = f"int8_at({tensor_macro(name)})"
+        if slots > 1:
+            slot = f"{row} % {rows_macro(name)}" if slots < height else row
+            place += f" + {slot} * {columns * pixel}"
+        return place if kept or not self.is_cut else f"{place} + columns.first * {pixel}"
+
+    def _pixel_bytes(self, tensor_id: TensorId) -> int:
+        tensor = self.graph.tensor(tensor_id)
+        return tensor.shape[3] if len(tensor.shape) == 4 else tensor.elements
+
+
+def declaration(type_: str, members: Sequence[str]) -> list[str]:
+    """Return the lines that declare members of one type in a struct."""
+    lines = wrap(members, " " * (len(type_) + 5))
+    lines[0] = f"    {type_} {lines[0].lstrip()}"
+    lines[-1] = f"{lines[-1].removesuffix(',')};"
+    return lines
+
+
+def _operand_names(call: RowCall, suffix: str) -> list[str]:
+    names = ["x"] if len(call.operands) == 1 else ["a", "b"]
+    return [f"{name}{suffix}" for name in names]

@@ -1,0 +1,211 @@
+"""Streams: ops executed together, row by row.
+
+For each op M that others in the segment read, ``segment_N_op_M_rows(end)`` makes the rows up to
+``end`` that are not made yet, each after the rows of its operands that it reads. So a row is
+pulled through the ops when the one behind asks for it, and is made once. The step is the loop over
+the rows of the output. Only this thin function of an op waits on the stack for its operands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from harness.arithmetic.resize import prepare_resize
+from harness.codegen.c_text import shape_text, wrap
+from harness.codegen.fused import Fused, Spans, declaration
+from harness.codegen.model_map import rows_macro, tensor_macro
+from harness.codegen.op_text import comment
+from harness.codegen.step import Step
+from harness.codegen.weights import Weights
+from harness.ir import Graph, Op, TensorId
+from harness.ir.ops import Pad, ResizeNearestNeighbor, Window
+from harness.schedule.geometry import Axis, Span, cut, length, reads, tile
+from harness.schedule.plan import Plan, StreamSegment
+
+
+def stream_segment(
+    plan: Plan,
+    number: int,
+    segment: StreamSegment,
+    names: Mapping[TensorId, str],
+    weights: Weights,
+) -> Step:
+    """Return the step of a stream."""
+    fused = Fused(plan, number, segment, names, weights, is_cut=segment.stripes > 1)
+    stream = _Stream(fused, segment)
+    text = "\n".join(stream.lines()) + "\n"
+    return Step(fused.function, text, fused.headers(), segment.last_op)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    fused: Fused
+    segment: StreamSegment
+
+    @property
+    def graph(self) -> Graph:
+        return self.fused.graph
+
+    @property
+    def prefix(self) -> str:
+        return self.fused.prefix
+
+    @property
+    def fetched(self) -> TensorId | None:
+        """The model's input if it arrives row by row."""
+        if not self.segment.input_by_rows:
+            return None
+        return next(t for t in self.fused.kept if t in self.graph.inputs)
+
+    def lines(self) -> Iterator[str]:
+        """Yield the functions of the segment."""
+        yield from self._comment()
+        yield from self._state()
+        if self.fetched is not None:
+            yield from self._fetch(self.fetched)
+        for position in self.segment.ops:
+            pull = self._pull(position, "row")
+            yield from self.fused.row_function(position, pull)
+            if position != self.segment.last_op:
+                yield from self._rows(position)
+        yield from self._step()
+
+    def _comment(self) -> list[str]:
+        first, last, stripes = self.segment.first_op, self.segment.last_op, self.segment.stripes
+        shape = shape_text(self.graph.tensor(self.fused.output).shape)
+        ops = f"op {first}" if first == last else f"ops {first}..{last}"
+        what = f"Segment {self.fused.number}: {ops}, row by row to {shape}. "
+        if first != last:
+            what += "A row of an op is made after the rows that it reads. "
+        if stripes == 1:
+            return comment(what + "Nothing is computed twice.")
+        height = self.fused.height
+        rows = {t: Span(0, height(t)) for t in self.fused.makers}
+        macs = self.fused.executed_macs((rows, columns) for columns in self._stripes())
+        cuts = f"The columns are cut into {stripes} stripes, whose halos are computed twice"
+        return comment(f"{what}{cuts}: {macs:.3f} times the MACs.")
+
+    def _stripes(self) -> list[Spans]:
+        output = self.fused.output
+        width = length(self.graph, output, Axis.COLUMNS)
+        return [
+            tile(self.graph, self.segment.ops, Axis.COLUMNS, span)
+            for span in cut(width, self.segment.stripes)
+        ]
+
+    def _state(self) -> Iterator[str]:
+        counted = [f"op_{i}" for i in self.segment.ops[:-1]]
+        if self.fetched is not None:
+            counted.insert(0, "input")
+        if self.fused.is_cut:
+            yield from self.fused.spans_type()
+            yield ""
+            yield "/* The columns of each op's output that a stripe wants. */"
+            yield from self.fused.spans_table("columns", self._stripes())
+            yield ""
+        if not self._has_state:
+            return
+        yield "typedef struct {"
+        if self.fused.is_cut:
+            yield f"    const {self.prefix}_spans_t *columns;"
+        if counted:
+            yield from declaration("int32_t", counted)
+        yield f"}} {self.prefix}_t;"
+        yield ""
+        yield "/* How many rows are made of each op that others read. */"
+        yield f"static {self.prefix}_t {self.prefix};"
+        yield ""
+
+    @property
+    def _has_state(self) -> bool:
+        return len(self.segment.ops) > 1 or self.fused.is_cut or self.fetched is not None
+
+    def _fetch(self, tensor_id: TensorId) -> Iterator[str]:
+        name, kept = self.fused.names[tensor_id], self.fused.kept[tensor_id]
+        size = kept.columns * self.graph.tensor(tensor_id).shape[3]
+        row = f"{self.prefix}.input"
+        slot = f"{row} % {rows_macro(name)}" if kept.rows < self.fused.height(tensor_id) else row
+        yield "/* The model's input arrives row by row. */"
+        yield f"static STEP void {self.prefix}_input_rows(int32_t end)"
+        yield "{"
+        yield f"    for (; {row} < end; {row}++) {{"
+        yield f"        model_fetch_row(uint8_at({tensor_macro(name)}) + {slot} * {size}, {row});"
+        yield "    }"
+        yield "}"
+        yield ""
+
+    def _rows(self, position: int) -> Iterator[str]:
+        made = f"{self.prefix}.op_{position}"
+        yield f"static STEP void {self.prefix}_op_{position}_rows(int32_t end)"
+        yield "{"
+        yield f"    for (; {made} < end; {made}++) {{"
+        if not self.fused.sums(position):
+            yield from (f"        {statement}" for statement in self._pull(position, made))
+        yield f"        {self.fused.row_statement(position, made)}"
+        yield "    }"
+        yield "}"
+        yield ""
+
+    def _step(self) -> Iterator[str]:
+        last = self.segment.last_op
+        indent = "        " if self.fused.is_cut else "    "
+        yield f"static STEP void {self.fused.function}(void)"
+        yield "{"
+        if self.fused.is_cut:
+            stripes, columns = self.segment.stripes, f"&{self.prefix}_columns[stripe]"
+            yield f"    for (int32_t stripe = 0; stripe < {stripes}; stripe++) {{"
+            yield f"{indent}{self.prefix} = ({self.prefix}_t){{.columns = {columns}}};"
+        elif self._has_state:
+            yield f"{indent}{self.prefix} = ({self.prefix}_t){{0}};"
+        if self.fused.sums(last):
+            yield f"{indent}{self.fused.row_statement(last, '')}"
+        else:
+            height = self.fused.height(self.fused.output)
+            yield f"{indent}for (int32_t row = 0; row < {height}; row++) {{"
+            yield from (f"{indent}    {statement}" for statement in self._pull(last, "row"))
+            yield f"{indent}    {self.fused.row_statement(last, 'row')}"
+            yield f"{indent}}}"
+        if self.fused.is_cut:
+            yield "    }"
+        yield "}"
+
+    def _pull(self, position: int, row: str) -> list[str]:
+        """Return the statements that make what row ``row`` of an op reads of its operands."""
+        op = self.graph.ops[position]
+        makers = self.fused.makers
+        pulled = {t: k for k, t in enumerate(op.inputs) if t in makers or t == self.fetched}
+        statements = []
+        for tensor_id in sorted(pulled, key=lambda t: makers.get(t, -1)):
+            maker = f"op_{makers[tensor_id]}" if tensor_id in makers else "input"
+            end = (
+                f"{row} + 1"
+                if self.fused.sums(position)
+                else self._need(op, pulled[tensor_id], row)
+            )
+            statements.append(f"{self.prefix}_{maker}_rows({end});")
+        return statements
+
+    def _need(self, op: Op, operand: int, row: str) -> str:
+        """Return how many rows of an operand must be made for a row of an op."""
+        rows = range(self.fused.height(op.outputs[0]))
+        ends = [reads(self.graph, op, operand, Axis.ROWS, Span(r, r + 1)).end for r in rows]
+        if isinstance(op, ResizeNearestNeighbor):
+            assert [r + 1 for r in prepare_resize(self.graph, op).rows] == ends
+            return f"rows_of_op_{self.graph.ops.index(op)}[{row}] + 1"
+        stride, reach = _reach(op)
+        height = self.fused.height(op.inputs[operand])
+        assert [min(max(r * stride + reach, 0), height) for r in rows] == ends
+        need = row if stride == 1 else f"{row} * {stride}"
+        if reach:
+            need += f" + {reach}" if reach > 0 else f" - {-reach}"
+        is_clipped = rows[-1] * stride + reach > height
+        return f"lesser({need}, {height})" if is_clipped else need
+
+
+def _reach(op: Op) -> tuple[int, int]:
+    """Return (stride, reach): row r reads no row from r * stride + reach on."""
+    window = getattr(op, "window", None)
+    if isinstance(window, Window):
+        return window.stride[0], window.extent[0] - window.padding.top
+    return 1, 1 - (op.paddings[1][0] if isinstance(op, Pad) else 0)
