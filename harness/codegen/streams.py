@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.arithmetic.resize import prepare_resize
-from harness.codegen.c_text import shape_text, wrap
+from harness.codegen.c_text import shape_text
 from harness.codegen.fused import Fused, Spans, declaration
 from harness.codegen.model_map import rows_macro, tensor_macro
 from harness.codegen.op_text import comment
