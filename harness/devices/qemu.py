@@ -12,6 +12,7 @@ no byte is lost before a reader attaches, nothing listens on a port, and nothing
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import socket
 import subprocess
@@ -42,7 +43,8 @@ class QemuDevice:
         said = subprocess.run(
             [_program(), "--version"], capture_output=True, text=True, timeout=30, check=False
         ).stdout
-        return f"{said.partition(chr(10))[0]}, -icount shift={ICOUNT_SHIFT},sleep=off"
+        version = re.search(r"version (\S+)", said)
+        return f"QEMU {version[1] if version else '?'}, icount shift {ICOUNT_SHIFT}"
 
     @contextlib.contextmanager
     def open(self, firmware: Firmware) -> Iterator[Console]:
