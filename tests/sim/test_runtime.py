@@ -24,6 +24,7 @@ pytestmark = pytest.mark.qemu
 BOARDS = ["mps2-an386", "nucleo-f746zg", "mps3-an547"]
 INPUTS = [INPUT[:32], INPUT[32:]]
 on_each_core = pytest.mark.parametrize("board", BOARDS)
+by_either_way = pytest.mark.parametrize("has_debug_port", [True, False], ids=["port", "line"])
 
 
 def tiny(
@@ -39,8 +40,10 @@ def tiny(
 
 
 @contextmanager
-def booted(firmware: Firmware, patience: Patience | None = None) -> Iterator[Session]:
-    with QemuDevice().open(firmware) as console:
+def booted(
+    firmware: Firmware, patience: Patience | None = None, *, has_debug_port: bool = True
+) -> Iterator[Session]:
+    with QemuDevice(has_debug_port=has_debug_port).open(firmware) as console:
         session = Session(console, patience=patience)
         session.hello(build_id=firmware.build_id, model_sha256=firmware.model_sha256)
         yield session
@@ -56,9 +59,10 @@ def instructions(firmware: Firmware, samples: Samples) -> list[int | float]:
 
 
 @on_each_core
-def test_a_session_from_hello_to_counters(board: str, tmp_path: Path) -> None:
+@by_either_way
+def test_a_session_from_hello_to_counters(board: str, has_debug_port: bool, tmp_path: Path) -> None:
     firmware = tiny(board, tmp_path)
-    with booted(firmware) as session:
+    with booted(firmware, has_debug_port=has_debug_port) as session:
         session.load(INPUTS)
         runs = [session.run(warmup=1, repeat=70) for _ in range(2)]
         assert session.outputs([64]) == [OUTPUT]
@@ -109,14 +113,15 @@ def test_painting_finds_the_stack_that_an_inference_takes(board: str, tmp_path: 
 
 
 @on_each_core
+@by_either_way
 def test_a_board_without_room_for_inputs_gets_them_again_for_each_inference(
-    board: str, tmp_path: Path
+    board: str, has_debug_port: bool, tmp_path: Path
 ) -> None:
     whole = qemu_target(board)
     taken = tiny(board, tmp_path, stack_bytes=1024).footprint.linked_sram_bytes
     tight = replace(whole, ram=Region(whole.ram.origin, taken + 60))
     firmware = build(tiny_sources(), tight, out_dir=tmp_path, stack_bytes=1024)
-    with booted(firmware) as session:
+    with booted(firmware, has_debug_port=has_debug_port) as session:
         session.load(INPUTS)
         samples = session.run(warmup=1, repeat=3)
         assert session.outputs([64]) == [OUTPUT]
