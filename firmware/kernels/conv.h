@@ -61,8 +61,8 @@ KERNEL void multiply_padding(block_t *block, int32_t padding, const int8_t *w0, 
 KERNEL void multiply_row(const conv2d_t *p, block_t *block, const int8_t *in, int32_t x0,
                          int32_t x1, const int8_t *w0, const int8_t *w1, span_t cells)
 {
-    const int32_t c = p->x.c, dilation = p->window.dilation_w;
-    const int32_t first = cells.first * c, last = cells.last * c, all = p->window.kernel_w * c;
+    const int32_t c = p->x.c, dilation = p->window.dilation.w;
+    const int32_t first = cells.first * c, last = cells.last * c, all = p->window.kernel.w * c;
     /* Without dilation the cells of a row are neighbours, and one run. */
     const int32_t run = dilation == 1 ? last - first : c;
 
@@ -82,10 +82,10 @@ KERNEL void conv2d_pixels(const conv2d_t *p, const rows_t *x, int32_t row, int32
                           span_t cells, int8_t *y)
 {
     const window_t *w = &p->window;
-    const int32_t c = p->x.c, row_taps = w->kernel_w * c, taps = w->kernel_h * row_taps;
-    const int32_t x0 = (i0 * w->stride_w - w->pad_left) * c;
-    const int32_t x1 = (i1 * w->stride_w - w->pad_left) * c;
-    const int32_t top = row * w->stride_h - w->pad_top;
+    const int32_t c = p->x.c, row_taps = w->kernel.w * c, taps = w->kernel.h * row_taps;
+    const int32_t x0 = (i0 * w->stride.w - w->pad.w) * c;
+    const int32_t x1 = (i1 * w->stride.w - w->pad.w) * c;
+    const int32_t top = row * w->stride.h - w->pad.h;
     const span_t inside = kernel_rows(w, row, p->y.h, p->x.h);
 
     for (int32_t c0 = 0; c0 < p->y.c; c0 += 2) {
@@ -94,9 +94,9 @@ KERNEL void conv2d_pixels(const conv2d_t *p, const rows_t *x, int32_t row, int32
         const int8_t *w0 = p->weights + c0 * taps, *w1 = p->weights + c1 * taps;
         block_t block = {bias0, bias1, bias0, bias1};
 
-        for (int32_t k = 0; k < w->kernel_h; k++, w0 += row_taps, w1 += row_taps) {
+        for (int32_t k = 0; k < w->kernel.h; k++, w0 += row_taps, w1 += row_taps) {
             if (is_in(inside, k)) {
-                const int8_t *in = row_at(x, top + k * w->dilation_h);
+                const int8_t *in = row_at(x, top + k * w->dilation.h);
                 multiply_row(p, &block, in, x0, x1, w0, w1, cells);
             } else {
                 multiply_padding(&block, p->padding, w0, w1, row_taps);
@@ -119,7 +119,7 @@ KERNEL void conv2d_pixel(const conv2d_t *p, const rows_t *x, int32_t row, int32_
 KERNEL void conv2d_row(const conv2d_t *p, rows_t x, int32_t row, int8_t *y)
 {
     const span_t inner = columns_inside(&p->window, p->y.w, p->x.w);
-    const span_t all = {0, p->window.kernel_w};
+    const span_t all = {0, p->window.kernel.w};
     int32_t i = 0;
 
     for (; i < inner.first; i++) {

@@ -27,22 +27,22 @@ KERNEL void depthwise_pixel(const depthwise_t *p, const rows_t *x, int32_t row, 
 {
     const window_t *w = &p->window;
     const int32_t in_c = p->x.c, out_c = p->y.c;
-    const int32_t top = row * w->stride_h - w->pad_top;
-    const int32_t left = i * w->stride_w - w->pad_left;
+    const int32_t top = row * w->stride.h - w->pad.h;
+    const int32_t left = i * w->stride.w - w->pad.w;
 
     for (int32_t c = 0; c < out_c; c++) {
         const int8_t *weight = p->weights + c;
         const int32_t in_channel = c / p->depth_multiplier;
         int32_t sum = p->channels.bias[c];
 
-        for (int32_t k = 0; k < w->kernel_h; k++) {
+        for (int32_t k = 0; k < w->kernel.h; k++) {
             const bool is_row = is_in(rows, k);
-            const int8_t *in = is_row ? row_at(x, top + k * w->dilation_h) : x->base;
+            const int8_t *in = is_row ? row_at(x, top + k * w->dilation.h) : x->base;
 #pragma GCC unroll 8
-            for (int32_t j = 0; j < w->kernel_w; j++) {
+            for (int32_t j = 0; j < w->kernel.w; j++) {
                 const bool is_cell = is_row && is_in(columns, j);
-                sum += (is_cell ? in[(left + j * w->dilation_w) * in_c + in_channel] : p->padding) *
-                       weight[(k * w->kernel_w + j) * out_c];
+                sum += (is_cell ? in[(left + j * w->dilation.w) * in_c + in_channel] : p->padding) *
+                       weight[(k * w->kernel.w + j) * out_c];
             }
         }
         y[i * out_c + c] = requantize(&p->channels, sum, c);
@@ -55,8 +55,8 @@ KERNEL void depthwise_row(const depthwise_t *p, rows_t x, int32_t row, int8_t *y
     const window_t *w = &p->window;
     const span_t inner = columns_inside(w, p->y.w, p->x.w);
     const span_t rows = kernel_rows(w, row, p->y.h, p->x.h);
-    const span_t all_rows = {0, w->kernel_h}, all_columns = {0, w->kernel_w};
-    const bool is_inner_row = rows.first == 0 && rows.last == w->kernel_h;
+    const span_t all_rows = {0, w->kernel.h}, all_columns = {0, w->kernel.w};
+    const bool is_inner_row = rows.first == 0 && rows.last == w->kernel.h;
 
     for (int32_t i = 0; i < p->y.w; i++) {
         if (is_inner_row && is_in(inner, i)) {
@@ -82,7 +82,7 @@ KERNEL void depthwise(const depthwise_t *p, const int8_t *x, int8_t *y)
 KERNEL void depthwise_gather(const depthwise_t *p, const int8_t *x, int32_t r, int32_t columns,
                              int8_t *line)
 {
-    const int32_t first = p->window.pad_left, end = first + p->x.w;
+    const int32_t first = p->window.pad.w, end = first + p->x.w;
     const bool is_row = 0 <= r && r < p->x.h;
     const int32_t filled = is_row && first < columns ? first : columns;
     const int32_t last = end < columns ? end : columns;
@@ -109,16 +109,16 @@ KERNEL void depthwise_pair(const depthwise_t *p, const int8_t *lines, int32_t co
     const window_t *window = &p->window;
     int32_t sum0 = p->channels.bias[c], sum1 = sum0, at = slot;
 
-    for (int32_t k = 0; k < window->kernel_h; k++) {
-        const int8_t *line0 = lines + at * columns + i0 * window->stride_w;
-        const int8_t *line1 = lines + at * columns + i1 * window->stride_w;
+    for (int32_t k = 0; k < window->kernel.h; k++) {
+        const int8_t *line0 = lines + at * columns + i0 * window->stride.w;
+        const int8_t *line1 = lines + at * columns + i1 * window->stride.w;
 #pragma GCC unroll 8
-        for (int32_t j = 0; j < window->kernel_w; j++) {
-            const int32_t weight = w[k * window->kernel_w + j];
-            sum0 += line0[j * window->dilation_w] * weight;
-            sum1 += line1[j * window->dilation_w] * weight;
+        for (int32_t j = 0; j < window->kernel.w; j++) {
+            const int32_t weight = w[k * window->kernel.w + j];
+            sum0 += line0[j * window->dilation.w] * weight;
+            sum1 += line1[j * window->dilation.w] * weight;
         }
-        at += window->dilation_h;
+        at += window->dilation.h;
         at -= at >= slots ? slots : 0;
     }
     y[i0 * p->y.c] = requantize(&p->channels, sum0, c);
@@ -143,8 +143,8 @@ KERNEL void depthwise_line(const depthwise_t *p, const int8_t *lines, int32_t co
  * x [H, W, C] begins. Channel by channel, the rows that a window spans are gathered in `scratch`
  * before an output row is written; it is int8 [slots, columns] with
  *
- *     slots   = (KH - 1) * dilation_h + 1
- *     columns = (OW - 1) * stride_w + (KW - 1) * dilation_w + 1
+ *     slots   = (KH - 1) * dilation.h + 1
+ *     columns = (OW - 1) * stride.w + (KW - 1) * dilation.w + 1
  *
  * No output row may reach an input row that later windows still need; whoever calls this has
  * checked it.
@@ -152,17 +152,17 @@ KERNEL void depthwise_line(const depthwise_t *p, const int8_t *lines, int32_t co
 KERNEL void depthwise_inplace(const depthwise_t *p, int8_t *x, int8_t *scratch)
 {
     const window_t *w = &p->window;
-    const int32_t slots = (w->kernel_h - 1) * w->dilation_h + 1;
-    const int32_t columns = (p->y.w - 1) * w->stride_w + (w->kernel_w - 1) * w->dilation_w + 1;
-    const int32_t taps = w->kernel_h * w->kernel_w;
+    const int32_t slots = (w->kernel.h - 1) * w->dilation.h + 1;
+    const int32_t columns = (p->y.w - 1) * w->stride.w + (w->kernel.w - 1) * w->dilation.w + 1;
+    const int32_t taps = w->kernel.h * w->kernel.w;
 
     for (int32_t c = 0; c < p->y.c; c++) {
         int32_t gathered = 0; /* rows so far; the first is input row -pad_top */
         for (int32_t row = 0; row < p->y.h; row++) {
-            const int32_t first = row * w->stride_h;
+            const int32_t first = row * w->stride.h;
             for (; gathered < first + slots; gathered++) {
                 int8_t *line = scratch + gathered % slots * columns;
-                depthwise_gather(p, x + c, gathered - w->pad_top, columns, line);
+                depthwise_gather(p, x + c, gathered - w->pad.h, columns, line);
             }
             depthwise_line(p, scratch, columns, slots, first % slots, p->weights + c * taps, c,
                            x + row * p->y.w * p->y.c + c);

@@ -52,14 +52,14 @@ KERNEL void pool_row(const pool_t *p, int32_t (*result)(const rows_t *, pool_win
                      int32_t row, int8_t *y)
 {
     const window_t *w = &p->window;
-    const int32_t top = row * w->stride_h - w->pad_top;
+    const int32_t top = row * w->stride.h - w->pad.h;
     const span_t rows = kernel_rows(w, row, p->y.h, p->x.h);
     const span_t inner = columns_inside(w, p->y.w, p->x.w);
 
     for (int32_t i = 0; i < p->y.w; i++) {
-        const int32_t left = i * w->stride_w - w->pad_left;
+        const int32_t left = i * w->stride.w - w->pad.w;
         const span_t columns =
-            is_in(inner, i) ? (span_t){0, w->kernel_w} : kernel_columns(w, i, p->x.w);
+            is_in(inner, i) ? (span_t){0, w->kernel.w} : kernel_columns(w, i, p->x.w);
         for (int32_t c = 0; c < p->y.c; c++) {
             const pool_window_t window = {
                 .top = top + rows.first,

@@ -20,19 +20,19 @@ typedef struct {
     int32_t shift;
 } factor_t;
 
-/* x * multiplier / 2^31, halves upwards. The result is above INT32_MIN. */
+/* x * multiplier / 2^31, halves upwards; within +-(2^31 - 2) if x is above INT32_MIN. */
 KERNEL int32_t multiply_high(int32_t x, int32_t multiplier)
 {
     return (int32_t)(((int64_t)x * multiplier + ((int64_t)1 << 30)) >> 31);
 }
 
-/* x / 2^bits, halves away from zero; bits is 1..31, x above INT32_MIN. Nothing overflows. */
+/* x / 2^bits, halves away from zero; bits is 1..31, x within +-(2^31 - 2): nothing overflows. */
 KERNEL int32_t shift_right_rounding(int32_t x, int32_t bits)
 {
     return (((x + (x >> 31)) >> (bits - 1)) + 1) >> 1;
 }
 
-/* x times the factor. A shift to the left drops the bits above 2^31. */
+/* x times the factor; x is above INT32_MIN. A shift to the left drops what leaves 32 bits. */
 KERNEL int32_t rescale(int32_t x, int32_t multiplier, int32_t shift)
 {
     if (shift < 0) {

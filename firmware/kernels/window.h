@@ -10,12 +10,17 @@ typedef struct {
     int32_t h, w, c;
 } shape_t;
 
-/* Output row r begins at input row r * stride_h - pad_top; columns likewise. */
+/* Vertical, horizontal. */
 typedef struct {
-    int32_t kernel_h, kernel_w;
-    int32_t stride_h, stride_w;
-    int32_t dilation_h, dilation_w;
-    int32_t pad_top, pad_left;
+    int32_t h, w;
+} pair_t;
+
+/* Output row r begins at input row r * stride.h - pad.h; columns likewise. */
+typedef struct {
+    pair_t kernel;
+    pair_t stride;
+    pair_t dilation;
+    pair_t pad; /* above, and to the left */
 } window_t;
 
 /*
@@ -79,24 +84,24 @@ KERNEL span_t windows_inside(int32_t count, int32_t kernel, int32_t stride, int3
 
 KERNEL span_t columns_inside(const window_t *w, int32_t out_w, int32_t in_w)
 {
-    return windows_inside(out_w, w->kernel_w, w->stride_w, w->dilation_w, w->pad_left, in_w);
+    return windows_inside(out_w, w->kernel.w, w->stride.w, w->dilation.w, w->pad.w, in_w);
 }
 
 /* The kernel rows of an output row that see the tensor. */
 KERNEL span_t kernel_rows(const window_t *w, int32_t row, int32_t out_h, int32_t in_h)
 {
     const span_t inside =
-        windows_inside(out_h, w->kernel_h, w->stride_h, w->dilation_h, w->pad_top, in_h);
+        windows_inside(out_h, w->kernel.h, w->stride.h, w->dilation.h, w->pad.h, in_h);
     if (is_in(inside, row)) {
-        return (span_t){0, w->kernel_h};
+        return (span_t){0, w->kernel.h};
     }
-    return cells_inside(row * w->stride_h - w->pad_top, w->kernel_h, w->dilation_h, in_h);
+    return cells_inside(row * w->stride.h - w->pad.h, w->kernel.h, w->dilation.h, in_h);
 }
 
 /* The kernel columns of an output column that see the tensor. */
 KERNEL span_t kernel_columns(const window_t *w, int32_t column, int32_t in_w)
 {
-    return cells_inside(column * w->stride_w - w->pad_left, w->kernel_w, w->dilation_w, in_w);
+    return cells_inside(column * w->stride.w - w->pad.w, w->kernel.w, w->dilation.w, in_w);
 }
 
 #endif

@@ -7,6 +7,7 @@ end neither a comment nor a line.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -25,8 +26,7 @@ _STRING_FROM = 256
 
 def comment_text(name: str, limit: int = 60) -> str:
     """Return a name as text that is safe inside a comment, cut to ``limit`` characters."""
-    text = re.sub(r"[^A-Za-z0-9 _.,:;=+\-\[\]()<>/']", "_", name).replace("/*", "/_")
-    text = text.replace("//", "/_")
+    text = re.sub(r"[^A-Za-z0-9 _.,:;=+\-\[\]()<>/]", "_", name)
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
@@ -37,20 +37,25 @@ def identifiers(names: Iterable[str]) -> list[str]:
     is kept, where names differ.
     """
     taken: set[str] = set()
+    copies: Counter[str] = Counter()
     result = []
     for name in names:
-        words = re.findall(r"[a-z0-9]+", name.split(";")[0].lower())
-        while len("_".join(words)) > _IDENTIFIER_LENGTH and len(words) > 1:
-            words = words[1:]
-        stem = "_".join(words)[-_IDENTIFIER_LENGTH:].strip("_") or "tensor"
-        stem = stem if stem[0].isalpha() else f"t_{stem}"
-        unique, count = stem, 1
+        stem = _stem(name)
+        unique = stem
         while unique in taken:
-            count += 1
-            unique = f"{stem}_{count}"
+            copies[stem] += 1
+            unique = f"{stem}_{copies[stem] + 1}"
         taken.add(unique)
         result.append(unique)
     return result
+
+
+def _stem(name: str) -> str:
+    words = re.findall(r"[a-z0-9]+", name.split(";")[0].lower())
+    while len("_".join(words)) > _IDENTIFIER_LENGTH and len(words) > 1:
+        words = words[1:]
+    stem = "_".join(words)[-_IDENTIFIER_LENGTH:] or "tensor"
+    return stem if stem[0].isalpha() else f"t_{stem}"
 
 
 def shape_text(shape: Sequence[int]) -> str:

@@ -14,16 +14,16 @@ _TEMPLATE = """\
 
 #define ARENA_BYTES {arena_bytes}
 
-/* Byte offsets in the arena, and while which ops the bytes are taken. */
+/* Where tensors and scratch begin in the arena, and while which ops their bytes are taken. */
 {offsets}
 #endif
 """
 
 
 def tensor_names(plan: Plan) -> dict[TensorId, str]:
-    """Return a C identifier for each tensor."""
-    names = identifiers(tensor.name for tensor in plan.graph.tensors)
-    return {TensorId(i): name for i, name in enumerate(names)}
+    """Return a C identifier for each tensor that is not constant."""
+    ids = list(dict.fromkeys(plan.graph.activations()))
+    return dict(zip(ids, identifiers(plan.graph.tensor(t).name for t in ids), strict=True))
 
 
 def tensor_macro(name: str) -> str:
@@ -33,30 +33,33 @@ def tensor_macro(name: str) -> str:
 
 def scratch_macro(position: int) -> str:
     """Return the macro that holds the offset of an op's scratch."""
-    return f"AT_SCRATCH_OF_OP_{position}"
+    return f"SCRATCH_OF_OP_{position}"
 
 
 def model_map(plan: Plan, names: Mapping[TensorId, str], banner: str) -> str:
     """Return ``model_map.h``."""
-    rows = []
+    lines: dict[str, str] = {}
     for allocation in plan.allocations:
         lifetime = _lifetime(plan, allocation)
         if allocation.purpose is Purpose.SCRATCH:
+            what = f"{allocation.size_bytes:,} bytes, {lifetime}"
             macro = scratch_macro(plan.segments[allocation.first].ops[0])
-            rows.append((macro, allocation.offset, f"{allocation.size_bytes:,} B, {lifetime}"))
+            lines[macro] = _define(what, macro, allocation.offset)
         for tensor_id in allocation.tensors:
             tensor = plan.graph.tensor(tensor_id)
-            what = f"{tensor.dtype} {shape_text(tensor.shape)}, {tensor.size_bytes:,} B, {lifetime}"
-            rows.append((tensor_macro(names[tensor_id]), allocation.offset, what))
-    first_rows = {macro: (offset, what) for macro, offset, what in reversed(rows)}
-    widest = max(map(len, first_rows), default=0)
-    lines = [
-        f"#define {macro:<{widest}} {offset}u /* {what} */\n"
-        for macro, (offset, what) in reversed(first_rows.items())
-    ]
+            size = f"{tensor.size_bytes:,} bytes"
+            what = f"{tensor.dtype} {shape_text(tensor.shape)}, {size}, {lifetime}"
+            macro = tensor_macro(names[tensor_id])
+            lines.setdefault(macro, _define(what, macro, allocation.offset))
     return _TEMPLATE.format(
-        banner=banner, arena_bytes=max(plan.planned_peak_bytes, 1), offsets="".join(lines)
+        banner=banner,
+        arena_bytes=max(plan.planned_peak_bytes, 1),
+        offsets="".join(lines.values()),
     )
+
+
+def _define(what: str, macro: str, offset: int) -> str:
+    return f"\n/* {what} */\n#define {macro} {offset}u\n"
 
 
 def _lifetime(plan: Plan, allocation: Allocation) -> str:

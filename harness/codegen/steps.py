@@ -78,7 +78,7 @@ class _Writer:
             facts.append(f"{macs:,} MACs")
         if self.operand is not None:
             facts.append(f"over its input {self.operand}")
-        text = f"Op {self.position}: {op.kind} '{comment_text(outputs[0].name)}', "
+        text = f"Op {self.position}: {op.kind} '{comment_text(outputs[0].name.split(';')[0])}', "
         wrapped = textwrap.wrap(text + ", ".join(facts) + ".", WIDTH - 3, break_on_hyphens=False)
         if len(wrapped) == 1 and len(wrapped[0]) <= WIDTH - 6:
             return [f"/* {wrapped[0]} */"]
@@ -92,7 +92,7 @@ class _Writer:
         yield from _wrapped_call(call.function, [f"&{parameters}", *operands])
 
     def _symbol(self, constant: Constant) -> str:
-        return self.weights.add(f"op_{self.position}_{constant.role}", constant.data)
+        return self.weights.add(f"{constant.role}_of_op_{self.position}", constant.data)
 
     def _operand(self, operand: Operand, element: str) -> str:
         if operand.role is Role.SCRATCH:
@@ -102,7 +102,7 @@ class _Writer:
         tensor = self.graph.tensor(tensor_id)
         if tensor.data is None:
             return _at(element, tensor_macro(self.names[tensor_id]), operand.offset)
-        role = f"op_{self.position}_input_{operand.position}"
+        role = f"input_{operand.position}_of_op_{self.position}"
         symbol = self.weights.add(role, tensor.data)
         return f"(const {element} *){symbol}" + (f" + {operand.offset}" if operand.offset else "")
 

@@ -79,14 +79,10 @@ def shape(lengths: tuple[int, ...]) -> Fields:
 def window(w: Window) -> Fields:
     """Return a ``window_t``."""
     return {
-        "kernel_h": w.kernel[0],
-        "kernel_w": w.kernel[1],
-        "stride_h": w.stride[0],
-        "stride_w": w.stride[1],
-        "dilation_h": w.dilation[0],
-        "dilation_w": w.dilation[1],
-        "pad_top": w.padding.top,
-        "pad_left": w.padding.left,
+        "kernel": w.kernel,
+        "stride": w.stride,
+        "dilation": w.dilation,
+        "pad": (w.padding.top, w.padding.left),
     }
 
 

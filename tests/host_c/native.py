@@ -37,7 +37,7 @@ HOST = Target(
 )
 
 CHECKED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-FAST = ("-O2",)
+FAST = ("-O1",)
 
 
 def build(graph: Graph, schedule: str, folder: Path, flags: Sequence[str] = CHECKED) -> Path:
@@ -46,10 +46,15 @@ def build(graph: Graph, schedule: str, folder: Path, flags: Sequence[str] = CHEC
     sources = generate(plan(graph, schedule), target=HOST)
     for name, text in sources.files:
         (folder / name).write_text(text)
-    program = folder / "model"
+    files = [folder / "model.c", folder / "weights.c", HERE / "driver.c"]
+    return compile_c(folder, files, flags)
+
+
+def compile_c(folder: Path, files: Sequence[Path], flags: Sequence[str] = CHECKED) -> Path:
+    """Compile and link C files, warnings being errors; return the program."""
+    program = folder / "program"
     firmware = data_dir("firmware")
     include = [f"-I{d}" for d in (folder, firmware / "include", firmware / "kernels")]
-    files = [folder / "model.c", folder / "weights.c", HERE / "driver.c"]
     command = ["gcc", "-std=c11", *flags, *WARNINGS, *include, *files, "-o", program]
     result = subprocess.run(
         [str(part) for part in command], capture_output=True, text=True, check=False
