@@ -1,7 +1,9 @@
 #include "inputs.h"
 
+#include <stddef.h>
 #include <string.h>
 
+#include "crc32.h"
 #include "sram.h"
 
 static uint8_t *staged; /* the kept upload, or null when it goes straight into the arena */
@@ -36,22 +38,60 @@ uint32_t inputs_held_bytes(void)
     return held_bytes;
 }
 
-/* Copies into the arena what lies at `offset` of the inputs' run of bytes. */
+/* Returns where the inputs' byte at `offset` lies in the arena, and how many follow it there. */
+static uint8_t *arena_at(uint32_t offset, uint32_t *size_bytes)
+{
+    for (uint32_t i = 0; i < model_input_count; i++) {
+        const model_buffer_t *input = &model_inputs[i];
+        if (offset < input->size_bytes) {
+            *size_bytes = input->size_bytes - offset;
+            return &input->data[offset];
+        }
+        offset -= input->size_bytes;
+    }
+    return NULL;
+}
+
+uint8_t *inputs_at(uint32_t offset, uint32_t *size_bytes)
+{
+    if (!inputs_are_staged()) {
+        return arena_at(offset, size_bytes);
+    }
+    if (offset >= needed_bytes) {
+        return NULL;
+    }
+    *size_bytes = needed_bytes - offset;
+    return &staged[offset];
+}
+
+/* Copies bytes to where the inputs lie in the arena. */
 static void write_arena(uint32_t offset, const uint8_t *data, uint32_t size_bytes)
 {
-    for (uint32_t i = 0; i < model_input_count && size_bytes > 0u; i++) {
-        const model_buffer_t *input = &model_inputs[i];
-        if (offset >= input->size_bytes) {
-            offset -= input->size_bytes;
-            continue;
-        }
-        const uint32_t room_bytes = input->size_bytes - offset;
+    while (size_bytes > 0u) {
+        uint32_t room_bytes = 0;
+        uint8_t *place = arena_at(offset, &room_bytes);
         const uint32_t part_bytes = size_bytes < room_bytes ? size_bytes : room_bytes;
-        memcpy(&input->data[offset], data, part_bytes);
+        memcpy(place, data, part_bytes);
+        offset += part_bytes;
         data += part_bytes;
         size_bytes -= part_bytes;
-        offset = 0;
     }
+}
+
+uint32_t inputs_crc32(void)
+{
+    uint32_t crc = 0;
+    uint32_t size_bytes = 0;
+    for (uint32_t offset = 0; offset < needed_bytes; offset += size_bytes) {
+        const uint8_t *data = inputs_at(offset, &size_bytes);
+        crc = crc32_update(crc, data, size_bytes);
+    }
+    return crc;
+}
+
+void inputs_adopt(void)
+{
+    held_bytes = needed_bytes;
 }
 
 int32_t inputs_load(uint32_t offset, const uint8_t *data, uint32_t size_bytes)

@@ -27,6 +27,7 @@ typedef struct {
         tlm_hello_t hello;
         tlm_samples_t samples;
         tlm_paint_t paint;
+        tlm_place_t place;
         tlm_refusal_t refusal;
         uint32_t held_bytes;
     } head;
@@ -171,6 +172,43 @@ static void answer_output(const tlm_frame_t *request)
     refuse(TLM_BAD_RANGE, inputs_total_bytes(model_outputs, model_output_count));
 }
 
+static void answer_place(const tlm_frame_t *request)
+{
+    uint32_t offset;
+    if (request->payload_bytes != sizeof offset) {
+        refuse(TLM_BAD_LENGTH, request->payload_bytes);
+        return;
+    }
+    memcpy(&offset, request->payload, sizeof offset);
+    uint32_t size_bytes = 0;
+    const uint8_t *place = inputs_at(offset, &size_bytes);
+    if (place == NULL) {
+        refuse(TLM_BAD_RANGE, inputs_total_bytes(model_inputs, model_input_count));
+        return;
+    }
+    answer.head.place.address = (uint32_t)(uintptr_t)place;
+    answer.head.place.size_bytes = size_bytes;
+    answer.head_bytes = sizeof answer.head.place;
+}
+
+static void answer_adopt(const tlm_frame_t *request)
+{
+    uint32_t expected_crc;
+    if (request->payload_bytes != sizeof expected_crc) {
+        refuse(TLM_BAD_LENGTH, request->payload_bytes);
+        return;
+    }
+    memcpy(&expected_crc, request->payload, sizeof expected_crc);
+    const uint32_t crc = inputs_crc32();
+    if (crc != expected_crc) {
+        refuse(TLM_OTHER_BYTES, crc);
+        return;
+    }
+    inputs_adopt();
+    answer.head.held_bytes = inputs_held_bytes();
+    answer.head_bytes = sizeof answer.head.held_bytes;
+}
+
 static void do_request(const tlm_frame_t *request)
 {
     answer.request = request->type;
@@ -196,6 +234,12 @@ static void do_request(const tlm_frame_t *request)
         break;
     case TLM_OUTPUT:
         answer_output(request);
+        break;
+    case TLM_PLACE:
+        answer_place(request);
+        break;
+    case TLM_ADOPT:
+        answer_adopt(request);
         break;
     default:
         refuse(TLM_UNKNOWN_REQUEST, request->type);

@@ -33,6 +33,18 @@ uint32_t inputs_held_bytes(void);
  */
 int32_t inputs_load(uint32_t offset, const uint8_t *data, uint32_t size_bytes);
 
+/*
+ * Returns where the bytes from `offset` on are kept, and how many lie there in one piece, for a
+ * debugger to write them; null past the end.
+ */
+uint8_t *inputs_at(uint32_t offset, uint32_t *size_bytes);
+
+/* Returns the CRC-32 of the inputs' bytes where they are kept, uploaded or not. */
+uint32_t inputs_crc32(void);
+
+/* Takes the bytes where they are kept for a whole upload. */
+void inputs_adopt(void);
+
 /* Returns whether an inference can be run. */
 bool inputs_are_ready(void);
 

@@ -23,6 +23,8 @@ typedef enum {
     TLM_PROFILE = 0x04,
     TLM_PAINT = 0x05,
     TLM_OUTPUT = 0x06,
+    TLM_PLACE = 0x07,
+    TLM_ADOPT = 0x08,
     TLM_ANSWER = 0x80,
     TLM_ERROR = 0xC0, /* the answer to a request that cannot be done */
 } tlm_request_t;
@@ -44,6 +46,7 @@ typedef enum {
     TLM_INPUTS_MISSING = 4,  /* detail: input bytes held so far */
     TLM_LOAD_EACH_TIME = 5,  /* no staging: one inference a load; detail: staging bytes */
     TLM_CLOCK_STOPPED = 6,   /* the clock was not seen to count */
+    TLM_OTHER_BYTES = 7,     /* detail: the CRC of what is there */
 } tlm_error_t;
 
 typedef struct {
@@ -105,6 +108,12 @@ typedef struct {
     uint32_t size_bytes;
 } tlm_output_t;
 _Static_assert(sizeof(tlm_output_t) == 8, "PROTOCOL.md: OUTPUT is 8 bytes");
+
+typedef struct {
+    uint32_t address;
+    uint32_t size_bytes;
+} tlm_place_t;
+_Static_assert(sizeof(tlm_place_t) == 8, "PROTOCOL.md: PLACE is 8 bytes");
 
 typedef struct {
     uint32_t code;

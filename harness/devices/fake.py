@@ -7,15 +7,18 @@ a wait of a minute takes none. Its "inference" adds one to every input byte.
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
+from harness.telemetry.console import Memory
 from harness.telemetry.frames import Decoder, Frame, encode
 from harness.telemetry.messages import (
     ANSWER,
     ERROR,
     PROTOCOL_VERSION,
+    Adopt,
     AskHello,
     ClockKind,
     ErrorCode,
@@ -24,6 +27,7 @@ from harness.telemetry.messages import (
     Load,
     Output,
     Paint,
+    Place,
     Profile,
     Run,
 )
@@ -31,6 +35,10 @@ from harness.telemetry.messages import (
 TICKS = 1000
 OVERHEAD_TICKS = 10
 INFERENCE_S = 0.01
+
+
+_RAM_ORIGIN = 0x20000000
+_PIECE_BYTES = 2000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,6 +71,16 @@ class Facts:
     clock_counts: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class _FakeMemory:
+    ram: bytearray
+
+    def write(self, address: int, data: bytes) -> None:
+        """Write into the board's RAM, which grows as needed."""
+        offset = address - _RAM_ORIGIN
+        self.ram[offset : offset + len(data)] = data
+
+
 @dataclass(slots=True)
 class FakeBoard:
     """A console with a board behind it; ``now`` is the virtual time, in seconds."""
@@ -70,12 +88,14 @@ class FakeBoard:
     facts: Facts = field(default_factory=Facts)
     trouble: Trouble = field(default_factory=Trouble)
     seed: int = 0
+    has_debug_port: bool = False
     time_s: float = 0.0
     inferences: int = 0
     _random: Random = field(init=False)
     _decoder: Decoder = field(init=False, default_factory=Decoder)
     _sent: bytearray = field(init=False, default_factory=bytearray)
     _inputs: bytes = field(init=False, default=b"")
+    _ram: bytearray = field(init=False, default_factory=bytearray)
     _outputs: bytes = field(init=False, default=b"")
     _last: tuple[Frame, Frame] | None = field(init=False, default=None)
     _requests: int = field(init=False, default=0)
@@ -88,6 +108,11 @@ class FakeBoard:
     def now(self) -> float:
         """Return the virtual time."""
         return self.time_s
+
+    @property
+    def memory(self) -> Memory | None:
+        """The board's memory, if it has a debug port."""
+        return _FakeMemory(self._ram) if self.has_debug_port else None
 
     def read(self, timeout_s: float) -> bytes:
         """Return what the board has sent; an empty line lets time pass."""
@@ -128,6 +153,8 @@ class FakeBoard:
             Profile.TYPE: self._profile,
             Paint.TYPE: self._paint,
             Output.TYPE: self._output,
+            Place.TYPE: self._place,
+            Adopt.TYPE: self._adopt,
         }
         if request.type not in answers:
             refusal = struct.pack("<II", ErrorCode.UNKNOWN_REQUEST, request.type)
@@ -226,6 +253,18 @@ class FakeBoard:
     def _output(self, payload: bytes) -> bytes:
         offset, size = struct.unpack("<II", payload)
         return self._outputs[offset : offset + min(size, self.facts.chunk_bytes)]
+
+    def _place(self, payload: bytes) -> bytes:
+        (offset,) = struct.unpack("<I", payload)
+        size = min(_PIECE_BYTES, self.facts.input_bytes - offset)
+        return struct.pack("<II", _RAM_ORIGIN + offset, size)
+
+    def _adopt(self, payload: bytes) -> bytes | tuple[ErrorCode, int]:
+        there = bytes(self._ram[: self.facts.input_bytes])
+        if zlib.crc32(there) != struct.unpack("<I", payload)[0]:
+            return ErrorCode.OTHER_BYTES, zlib.crc32(there)
+        self._inputs = there
+        return struct.pack("<I", len(there))
 
     def _send_progress(self, done: int, total: int) -> None:
         self._send_event(EventType.PROGRESS, struct.pack("<IIQ", done, total, TICKS))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from harness.errors import DeviceError, NoAnswerError
+from harness.telemetry.console import Memory
 
 _READ_BYTES = 1 << 16
 _WRITE_TIMEOUT_S = 30.0
@@ -47,8 +48,11 @@ class Child:
 class PipeConsole:
     """The console of a child process; its descriptors are made non-blocking."""
 
-    def __init__(self, child: Child, read_fd: int, write_fd: int) -> None:
+    def __init__(
+        self, child: Child, read_fd: int, write_fd: int, memory: Memory | None = None
+    ) -> None:
         self._child = child
+        self.memory = memory
         self._read_fd = read_fd
         self._write_fd = write_fd
         os.set_blocking(read_fd, False)

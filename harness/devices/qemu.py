@@ -5,13 +5,15 @@ virtual time run as fast as the computer can. At 25 or 32 MHz a tick of the mach
 then less than a sixth of an instruction, so counts come back exactly
 (:mod:`harness.devices.clock`), and two runs are identical.
 
-The console is one end of a socket pair that QEMU inherits: it exists before the guest does, so
-no byte is lost before a reader attaches, nothing listens on a port, and nothing needs a name.
+Console and debug port are ends of socket pairs that QEMU inherits: nothing listens on a port and
+nothing needs a name. The guest stands still until the debug port lets it run, so no byte is lost
+before a reader is there.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import socket
 import subprocess
@@ -19,6 +21,7 @@ from collections.abc import Iterator
 
 from harness.board.schema import DeviceKind
 from harness.devices.clock import Clock, icount_clock
+from harness.devices.gdb import GdbMemory
 from harness.devices.pipe import PipeConsole, running
 from harness.devices.protocol import Capability
 from harness.errors import DeviceNotFoundError
@@ -31,10 +34,16 @@ ICOUNT_SHIFT = 8
 
 
 class QemuDevice:
-    """The QEMU machine that a firmware's target names."""
+    """The QEMU machine that a firmware's target names.
+
+    ``has_debug_port`` is False for tests that want uploads to take the serial line.
+    """
 
     kind = DeviceKind.QEMU
     capabilities = frozenset({Capability.EXACT_COUNT, Capability.STACK})
+
+    def __init__(self, *, has_debug_port: bool = True) -> None:
+        self._has_debug_port = has_debug_port
 
     @property
     def detail(self) -> str:
@@ -42,34 +51,47 @@ class QemuDevice:
         said = subprocess.run(
             [_program(), "--version"], capture_output=True, text=True, timeout=30, check=False
         ).stdout
-        return f"{said.partition(chr(10))[0]}, -icount shift={ICOUNT_SHIFT},sleep=off"
+        version = re.search(r"version (\S+)", said)
+        return f"QEMU {version[1] if version else '?'}, icount shift {ICOUNT_SHIFT}"
 
     @contextlib.contextmanager
     def open(self, firmware: Firmware) -> Iterator[Console]:
         """Boot a firmware on its machine."""
-        ours, theirs = socket.socketpair()
         machine = firmware.target.machine
-        # The loader enters at the ELF's entry point wherever the image lies; -kernel would start
-        # from a vector table at address 0.
-        command = [
-            _program(),
-            *("-machine", machine, "-nodefaults", "-display", "none", "-monitor", "none"),
-            *("-icount", f"shift={ICOUNT_SHIFT},sleep=off"),
-            *("-chardev", f"socket,id=console,fd={theirs.fileno()}", "-serial", "chardev:console"),
-            *("-device", f"loader,file={firmware.elf},cpu-num=0"),
-        ]
-        with (
-            ours,
-            running(
-                f"QEMU ({machine})",
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-            ) as child,
-        ):
-            theirs.close()
-            yield PipeConsole(child, ours.fileno(), ours.fileno())
+        with contextlib.ExitStack() as stack:
+            console, its_console = map(stack.enter_context, socket.socketpair())
+            stub, its_stub = map(stack.enter_context, socket.socketpair())
+            # The loader enters at the ELF's entry point wherever the image lies; -kernel would
+            # start from a vector table at address 0.
+            command = [
+                _program(),
+                *("-machine", machine, "-nodefaults", "-display", "none", "-monitor", "none"),
+                *("-icount", f"shift={ICOUNT_SHIFT},sleep=off"),
+                *("-chardev", f"socket,id=console,fd={its_console.fileno()}"),
+                *("-serial", "chardev:console"),
+                *("-chardev", f"socket,id=stub,fd={its_stub.fileno()}"),
+                *("-S", "-gdb", "chardev:stub"),
+                *("-device", f"loader,file={firmware.elf},cpu-num=0"),
+            ]
+            child = stack.enter_context(
+                running(
+                    f"QEMU ({machine})",
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    pass_fds=[its_console.fileno(), its_stub.fileno()],
+                )
+            )
+            its_console.close()
+            its_stub.close()
+            memory = GdbMemory(stub)
+            memory.resume()
+            yield PipeConsole(
+                child,
+                console.fileno(),
+                console.fileno(),
+                memory if self._has_debug_port else None,
+            )
 
     def clock(self, hello: Hello) -> Clock:
         """Return the clock that counts instructions."""

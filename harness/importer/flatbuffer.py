@@ -212,7 +212,9 @@ class _Reader:
         if field:
             length = tensor._tab.VectorLen(field)
             self._spend(self._length("bytes of name", length, limits.MAX_NAME_BYTES))
-        return (tensor.Name() or b"").decode("utf-8", errors="replace")
+        name = (tensor.Name() or b"").decode("utf-8", errors="replace")
+        # Names go to terminals and reports: no escape sequence or line break may hide in them.
+        return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
 
     def _quantization(self, table: Any) -> RawQuantization | None:
         if table is None:

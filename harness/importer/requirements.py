@@ -89,7 +89,7 @@ def _faults(op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Iter
                 yield f"fused activation {op.activation} on a concatenation is not offered"
             for tensor in inputs:
                 if tensor.dtype is not DType.FLOAT32 and tensor.quantization != y.quantization:
-                    yield f"'{tensor.name}' and the output have different scales or zero points"
+                    yield f"'{tensor.label}' and the output have different scales or zero points"
         case ir.StridedSlice() if len(x.shape) > 4:
             yield f"slices {len(x.shape)} axes; at most 4 are offered"
         case ir.Pad() | ir.Transpose() if len(x.shape) > 5:

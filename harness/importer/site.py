@@ -40,7 +40,7 @@ class Site:
         """Return a tensor that the op touches; refuse if it is of a kind not offered."""
         tensor = self.tensors[tensor_id]
         if not isinstance(tensor, Tensor):
-            raise Refusal(f"tensor '{tensor.name}' {tensor.reason}")
+            raise Refusal(f"tensor '{tensor.label}' {tensor.reason}")
         return tensor
 
     def input(self, position: int, rank: int | None = None) -> Tensor:
@@ -48,7 +48,7 @@ class Site:
         tensor = self.tensor(self.raw.inputs[position])
         if rank is not None and len(tensor.shape) != rank:
             raise self.malformed(
-                f"input {position} '{tensor.name}' has shape {list(tensor.shape)}; "
+                f"input {position} '{tensor.label}' has shape {list(tensor.shape)}; "
                 f"{rank} axes are needed"
             )
         return tensor
@@ -61,7 +61,7 @@ class Site:
         """Return the elements of an input that must be a constant of integers."""
         tensor = self.input(position)
         if tensor.data is None:
-            raise Refusal(f"its {what} ('{tensor.name}') are computed; only constants are offered")
+            raise Refusal(f"its {what} ('{tensor.label}') are computed; only constants are offered")
         if tensor.dtype not in (DType.INT32, DType.INT64):
             raise self.malformed(f"its {what} are {tensor.dtype}; int32 is needed")
         if tensor.elements > 64:

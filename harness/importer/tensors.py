@@ -15,6 +15,7 @@ from harness.errors import MalformedModelError
 from harness.importer import limits
 from harness.importer.flatbuffer import RawModel, RawQuantization, RawTensor
 from harness.ir import DType, Quantization, Tensor
+from harness.ir.tensor import short_name
 
 _DTYPES = {dtype.name: dtype for dtype in DType}
 
@@ -25,7 +26,7 @@ _QUANTIZED = (DType.INT8, DType.UINT8, DType.INT16, DType.INT32)
 class UnusableTensor:
     """A sound tensor of a kind that no op here takes."""
 
-    name: str
+    label: str
     reason: str
 
 
@@ -47,7 +48,7 @@ def convert_tensors(raw: RawModel, *, name: str) -> tuple[ImportedTensor, ...]:
     total = 0
     converted: list[ImportedTensor] = []
     for index, tensor in enumerate(raw.tensors):
-        where = f"{name}: tensor {index} '{tensor.name}'"
+        where = f"{name}: tensor {index} '{short_name(tensor.name)}'"
         result = _convert(tensor, where) if index in touched else _UNTOUCHED
         if isinstance(result, Tensor):
             total += result.size_bytes
@@ -63,15 +64,17 @@ def convert_tensors(raw: RawModel, *, name: str) -> tuple[ImportedTensor, ...]:
 def _convert(raw: RawTensor, where: str) -> ImportedTensor:
     dtype = _DTYPES.get(raw.type_name)
     if dtype is None:
-        return UnusableTensor(raw.name, f"has element type {raw.type_name.lower()}")
+        return UnusableTensor(short_name(raw.name), f"has element type {raw.type_name.lower()}")
     if raw.is_sparse:
-        return UnusableTensor(raw.name, "is sparse")
+        return UnusableTensor(short_name(raw.name), "is sparse")
     if raw.is_variable:
-        return UnusableTensor(raw.name, "is a variable: it keeps its value between inferences")
+        return UnusableTensor(
+            short_name(raw.name), "is a variable: it keeps its value between inferences"
+        )
     if raw.quantization is not None and raw.quantization.is_custom:
-        return UnusableTensor(raw.name, "has custom quantization")
+        return UnusableTensor(short_name(raw.name), "has custom quantization")
     if -1 in raw.shape:
-        return UnusableTensor(raw.name, f"has the unknown shape {list(raw.shape)}")
+        return UnusableTensor(short_name(raw.name), f"has the unknown shape {list(raw.shape)}")
     if fault := limits.shape_fault(raw.shape, dtype.itemsize):
         raise MalformedModelError(f"{where}: {fault}")
     data = None

@@ -60,7 +60,7 @@ def read_tflite(data: bytes, *, name: str) -> Graph:
                 refusals.append(f"  {label}: {'; '.join(reasons)}")
             ops.append(op)
     refusals += [
-        f"  model {'input' if t in raw.inputs else 'output'} '{tensor.name}': {tensor.reason}"
+        f"  model {'input' if t in raw.inputs else 'output'} '{tensor.label}': {tensor.reason}"
         for t in dict.fromkeys((*raw.inputs, *raw.outputs))
         if isinstance(tensor := tensors[t], UnusableTensor)
     ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.ir.ops import Op
-from harness.ir.tensor import Tensor, TensorId, short_name
+from harness.ir.tensor import Tensor, TensorId
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,5 +49,5 @@ class Graph:
     def label(self, position: int) -> str:
         """Return how an op is named in messages: ``op 7 (CONV_2D 'block_3/project')``."""
         op = self.ops[position]
-        name = short_name(self.tensor(op.outputs[0]).name) if op.outputs else "?"
+        name = self.tensor(op.outputs[0]).label if op.outputs else "?"
         return f"op {op.index if op.index >= 0 else position} ({op.kind} '{name}')"

@@ -59,6 +59,11 @@ class Tensor:
             self.data.setflags(write=False)
 
     @property
+    def label(self) -> str:
+        """The name, short enough for a message."""
+        return short_name(self.name)
+
+    @property
     def is_constant(self) -> bool:
         """Whether the data is known before the model runs."""
         return self.data is not None
@@ -87,8 +92,12 @@ class Tensor:
 
 
 def short_name(name: str) -> str:
-    """Return the first of the names that a converter joined with semicolons when it fused ops."""
-    return name.split(";", 1)[0]
+    """Return at most 80 characters of a tensor's name, for messages.
+
+    Converters that fuse ops join their names with semicolons; the first one says enough.
+    """
+    first = name.split(";", 1)[0]
+    return first if len(first) <= 80 else first[:79] + "…"
 
 
 def constant(name: str, data: Array, quantization: Quantization | None = None) -> Tensor:

@@ -14,7 +14,7 @@ from harness.ir import ops as ir
 from harness.ir.dtype import DType
 from harness.ir.graph import Graph
 from harness.ir.ops import Op
-from harness.ir.tensor import Tensor, short_name
+from harness.ir.tensor import Tensor
 
 MOVABLE = (DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.FLOAT32)
 """Element types that ops without arithmetic take."""
@@ -61,7 +61,7 @@ def _faults(op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Iter
         case ir.Add() | ir.Sub() | ir.Mul() if is_plain(inputs):
             for tensor in (*inputs, y):
                 if tensor.dtype is not DType.INT32 or tensor.quantization is not None:
-                    yield f"'{short_name(tensor.name)}' is not a plain int32 as its first input is"
+                    yield f"'{tensor.label}' is not a plain int32 as its first input is"
         case (
             ir.Add()
             | ir.Sub()
@@ -88,7 +88,7 @@ def _faults(op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Iter
             yield from _moves((x,), outputs)
             for shape in inputs[1:]:
                 if shape.dtype not in (DType.INT32, DType.INT64):
-                    yield f"its shape '{short_name(shape.name)}' is {shape.dtype}; int32 is needed"
+                    yield f"its shape '{shape.label}' is {shape.dtype}; int32 is needed"
         case (
             ir.Pad()
             | ir.Concatenation()
@@ -125,14 +125,14 @@ def _weighted(inputs: Sequence[Tensor], y: Tensor, *, axis: int) -> Iterator[str
     yield from _int8(y)
     for tensor in (weights, *biases):
         if not tensor.is_constant:
-            yield f"'{short_name(tensor.name)}' is computed; only constants are offered"
+            yield f"'{tensor.label}' is computed; only constants are offered"
     for bias in biases:
         if bias.dtype is not DType.INT32:
-            yield f"its bias '{short_name(bias.name)}' is {bias.dtype}; int32 is needed"
+            yield f"its bias '{bias.label}' is {bias.dtype}; int32 is needed"
     if weights.dtype is not DType.INT8:
-        yield f"its weights '{short_name(weights.name)}' are {weights.dtype}; int8 is needed"
+        yield f"its weights '{weights.label}' are {weights.dtype}; int8 is needed"
     elif (quantization := weights.quantization) is None:
-        yield f"its weights '{short_name(weights.name)}' have no scale"
+        yield f"its weights '{weights.label}' have no scale"
     else:
         if quantization.axis not in (None, axis):
             yield f"its weights are quantized along axis {quantization.axis}; {axis} is needed"
@@ -142,7 +142,7 @@ def _weighted(inputs: Sequence[Tensor], y: Tensor, *, axis: int) -> Iterator[str
 
 def _int8(tensor: Tensor) -> Iterator[str]:
     if tensor.dtype is not DType.INT8:
-        yield f"'{short_name(tensor.name)}' is {tensor.dtype}; int8 is needed"
+        yield f"'{tensor.label}' is {tensor.dtype}; int8 is needed"
     else:
         yield from _per_tensor(tensor)
 
@@ -150,17 +150,17 @@ def _int8(tensor: Tensor) -> Iterator[str]:
 def _per_tensor(tensor: Tensor) -> Iterator[str]:
     quantization = tensor.quantization
     if quantization is None:
-        yield f"'{short_name(tensor.name)}' has no scale"
+        yield f"'{tensor.label}' has no scale"
     elif len(quantization.scales) != 1:
-        yield f"'{short_name(tensor.name)}' has {len(quantization.scales)} scales; one is needed"
+        yield f"'{tensor.label}' has {len(quantization.scales)} scales; one is needed"
     elif quantization.scale <= 0:
-        yield f"'{short_name(tensor.name)}' has scale {quantization.scale}; above 0 is needed"
+        yield f"'{tensor.label}' has scale {quantization.scale}; above 0 is needed"
 
 
 def _moves(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Iterator[str]:
     first = inputs[0].dtype
     for tensor in (*inputs, *outputs):
         if tensor.dtype != first:
-            yield f"moves {first} to {tensor.dtype} ('{short_name(tensor.name)}')"
+            yield f"moves {first} to {tensor.dtype} ('{tensor.label}')"
     if first not in MOVABLE:
         yield f"moves elements of type {first}; {', '.join(MOVABLE)} are offered"

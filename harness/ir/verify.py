@@ -64,7 +64,7 @@ def _order_faults(graph: Graph) -> Iterator[str]:
     written = {t for t in graph.inputs if 0 <= t < count}
     for t in sorted(written):
         if graph.tensor(t).is_constant:
-            yield f"model input '{graph.tensor(t).name}' is constant"
+            yield f"model input '{graph.tensor(t).label}' is constant"
     for position, op in enumerate(graph.ops):
         label = graph.label(position)
         arity = _ARITY.get(type(op), _ONE)
@@ -72,21 +72,21 @@ def _order_faults(graph: Graph) -> Iterator[str]:
             yield f"{label}: {len(op.inputs)} inputs and {len(op.outputs)} outputs"
         for t in op.inputs:
             if t not in written and not graph.tensor(t).is_constant:
-                yield f"{label}: reads '{graph.tensor(t).name}' before any op has written it"
+                yield f"{label}: reads '{graph.tensor(t).label}' before any op has written it"
         for t in op.outputs:
             if t in written:
-                yield f"{label}: writes '{graph.tensor(t).name}' a second time"
+                yield f"{label}: writes '{graph.tensor(t).label}' a second time"
             if graph.tensor(t).is_constant:
-                yield f"{label}: writes the constant '{graph.tensor(t).name}'"
+                yield f"{label}: writes the constant '{graph.tensor(t).label}'"
             written.add(t)
     for t in graph.outputs:
         if 0 <= t < count and t not in written:
-            yield f"model output '{graph.tensor(t).name}' is written by no op"
+            yield f"model output '{graph.tensor(t).label}' is written by no op"
 
 
 def _tensor_faults(graph: Graph) -> Iterator[str]:
     for t, tensor in enumerate(graph.tensors):
-        where = f"tensor {t} '{tensor.name}'"
+        where = f"tensor {t} '{tensor.label}'"
         if any(size <= 0 for size in tensor.shape):
             yield f"{where}: shape {list(tensor.shape)}"
         elif (fault := _quantization_fault(tensor)) is not None:

@@ -51,12 +51,11 @@ def _headline(record: Record) -> Text:
     assert record.device is not None
     text = Text()
     text.append(record.model.name, style="bold")
-    text.append(f" on {record.board.name} ({record.board.mcu}, {record.board.core}), ")
-    text.append(record.device.kind, style="bold")
-    if record.device.detail:
-        text.append(f" {record.device.detail}")
-    if record.device.stand_in:
-        text.append(", a stand-in for the board")
+    text.append(" on ")
+    text.append(record.board.name, style="bold")
+    text.append(f" ({record.board.mcu}, {record.board.core})\ndevice: {record.device.kind}")
+    text.append(f" ({record.device.detail})")
+    text.append(", a stand-in for the board" if record.device.stand_in else "")
     text.append(f"\nweights: {record.model.weights}")
     if record.model.weights == "synthetic":
         text.append(" (seeded; figures hold for the architecture, answers mean nothing)")

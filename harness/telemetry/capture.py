@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.errors import CorruptStreamError
-from harness.telemetry.console import Console
+from harness.telemetry.console import Console, Memory
 
 _TITLE = "bench-capture 1"
 
@@ -84,6 +84,11 @@ class Recorder:
     def capture(self) -> Capture:
         """What went through so far."""
         return Capture(tuple(self._traffic))
+
+    @property
+    def memory(self) -> Memory | None:
+        """The board's memory; what is written there is not noted, ADOPT's CRC vouches for it."""
+        return self._console.memory
 
     def read(self, timeout_s: float) -> bytes:
         """Return what has arrived."""

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from harness.errors import CorruptStreamError, DeviceError, FirmwareFaultError, NoAnswerError
 from harness.telemetry.capture import Capture, Recorder
-from harness.telemetry.console import Console
+from harness.telemetry.console import Console, Memory
 from harness.telemetry.fault import Fault
 from harness.telemetry.frames import Decoder, Frame, encode
 from harness.telemetry.messages import ANSWER, ERROR, EventType, Progress, Refusal, Request
@@ -65,6 +65,11 @@ class Link:
     def capture(self) -> Capture:
         """All traffic so far."""
         return self._recorder.capture
+
+    @property
+    def memory(self) -> Memory | None:
+        """The board's memory, where a debug port reaches it."""
+        return self._recorder.memory
 
     def ask(
         self,

@@ -44,6 +44,7 @@ class ErrorCode(IntEnum):
     INPUTS_MISSING = 4
     LOAD_EACH_TIME = 5
     CLOCK_STOPPED = 6
+    OTHER_BYTES = 7
 
 
 _REFUSALS = {
@@ -54,6 +55,8 @@ _REFUSALS = {
     ErrorCode.LOAD_EACH_TIME: "needs its inputs again before each inference: only {detail} B of "
     "RAM are left to keep them",
     ErrorCode.CLOCK_STOPPED: "has a clock that stands still",
+    ErrorCode.OTHER_BYTES: "has other bytes in memory than the debug port wrote: "
+    "their CRC is 0x{detail:08x}",
 }
 
 AnswerT_co = TypeVar("AnswerT_co", covariant=True)
@@ -252,6 +255,52 @@ class Output:
         if not 0 < len(payload) <= self.size:
             raise CorruptStreamError(f"OUTPUT: asked for {self.size} B, got {len(payload)} B")
         return payload
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A run of addresses on the board."""
+
+    address: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where do the inputs' bytes from ``offset`` on belong?"""
+
+    TYPE: ClassVar[int] = 0x07
+
+    offset: int
+
+    def payload(self) -> bytes:
+        """Return the offset."""
+        return struct.pack("<I", self.offset)
+
+    def parse(self, payload: bytes) -> Region:
+        """Return where, and how many lie there in one piece."""
+        region = Region(*_unpack(struct.Struct("<II"), payload, "PLACE"))
+        if not region.size:
+            raise CorruptStreamError("PLACE: a region of no size")
+        return region
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """The inputs are in place, and ``crc`` is theirs; the answer is how many bytes are held."""
+
+    TYPE: ClassVar[int] = 0x08
+
+    crc: int
+
+    def payload(self) -> bytes:
+        """Return the CRC."""
+        return struct.pack("<I", self.crc)
+
+    def parse(self, payload: bytes) -> int:
+        """Return the bytes held."""
+        (held,) = _unpack(struct.Struct("<I"), payload, "ADOPT")
+        return int(held)
 
 
 @dataclass(frozen=True, slots=True)

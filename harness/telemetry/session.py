@@ -8,19 +8,22 @@ board has no room to keep them.
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.errors import CorruptStreamError, WrongFirmwareError
 from harness.telemetry.capture import Capture
-from harness.telemetry.console import Console
+from harness.telemetry.console import Console, Memory
 from harness.telemetry.link import Link, OnProgress, Patience
 from harness.telemetry.messages import (
+    Adopt,
     AskHello,
     Hello,
     Load,
     Output,
     Paint,
+    Place,
     Profile,
     Progress,
     Run,
@@ -181,10 +184,23 @@ class Session:
             raise self._corrupt(
                 f"the board takes {self._board.input_bytes} B of inputs, the model has {total} B"
             )
+        if (memory := self._link.memory) is not None:
+            self._write(memory)
+            return
         for offset in range(0, total, chunk):
             held = self._link.ask(Load(offset, self._inputs[offset : offset + chunk]))
             if on_progress is not None:
                 on_progress(held, total)
+
+    def _write(self, memory: Memory) -> None:
+        """Upload through the debug port."""
+        offset = 0
+        while offset < len(self._inputs):
+            region = self._link.ask(Place(offset))
+            with self._link.keeping_capture():
+                memory.write(region.address, self._inputs[offset : offset + region.size])
+            offset += region.size
+        self._link.ask(Adopt(zlib.crc32(self._inputs)))
 
     def _corrupt(self, message: str) -> CorruptStreamError:
         return CorruptStreamError(message, capture=self.capture.encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from harness.board.schema import DeviceKind
 from harness.devices import pipe, qemu
 from harness.devices.clock import Clock, Unit, cycle_clock, icount_clock
 from harness.devices.fake import TICKS, Facts, FakeBoard, Trouble
+from harness.devices.gdb import GdbMemory
 from harness.devices.host import HostDevice
 from harness.devices.pipe import PipeConsole, running
 from harness.devices.registry import open_device
@@ -109,6 +111,13 @@ def test_a_capture_of_a_failure_fails_again() -> None:
     with pytest.raises(FirmwareFaultError) as second:
         talk(ReplayConsole(Capture.decode(first.value.capture)))
     assert second.value.message == first.value.message
+
+
+def test_a_capture_of_an_upload_by_debug_port_replays_too() -> None:
+    session, samples = talk(FakeBoard(has_debug_port=True), b"\7" * 3000)
+    assert talk(ReplayConsole(session.capture), b"\7" * 3000)[1] == samples
+    with pytest.raises(DeviceError, match="of another run"):
+        talk(ReplayConsole(session.capture), b"\1" * 3000)
 
 
 def test_a_capture_of_another_run_is_refused() -> None:
@@ -221,6 +230,31 @@ def _is_gone(pid: int) -> bool:
             return True
         time.sleep(0.02)
     return False
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        (b"$T05thread:01;#07+$OK#9a", None),
+        (b"$T05thread:01;#07+$E14#a6", "cannot write 4 B at 0x20000000: E14"),
+        (b"$E01#a6", "asked to halt, answered b'E01'"),
+        (b"", "closed by the other end"),
+    ],
+    ids=["good", "refused", "not halted", "gone"],
+)
+def test_a_debug_port(answers: bytes, message: str | None) -> None:
+    ours, stub = socket.socketpair()
+    with ours, stub:
+        stub.sendall(answers)
+        stub.shutdown(socket.SHUT_WR)
+        memory = GdbMemory(ours)
+        if message is not None:
+            with pytest.raises(DeviceError) as caught:
+                memory.write(0x20000000, b"abcd")
+            assert message in caught.value.message
+        else:
+            memory.write(0x20000000, b"abcd")
+            assert stub.recv(100) == b"\x03+$M20000000,4:61626364#0b+$c#63"
 
 
 def test_a_missing_qemu_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,6 +115,14 @@ def test_op_code_in_either_field_alone(slot: int, form: str) -> None:
     assert [op.kind for op in read_tflite(bytes(data), name="one field").ops] == ["CONV_2D"]
 
 
+def test_names_cannot_carry_escape_sequences_or_lines() -> None:
+    graph = conv_graph()
+    hostile = edited(graph, graph.outputs[0], name="a\x1b[2J\nb\u202e" + "c" * 200)
+    read = read_tflite(write_tflite(hostile), name="names")
+    assert read.tensor(read.outputs[0]).name.startswith("a\ufffd[2J\ufffdb\ufffdcc")
+    assert len(read.label(0)) < 110
+
+
 def test_tensors_that_no_op_touches_may_be_of_any_kind() -> None:
     graph = conv_graph()
     stray = Tensor("stray", (0,), DType.INT64)

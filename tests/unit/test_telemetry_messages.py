@@ -10,15 +10,18 @@ import pytest
 from harness.errors import CorruptStreamError
 from harness.telemetry.fault import Fault
 from harness.telemetry.messages import (
+    Adopt,
     AskHello,
     Hello,
     Load,
     Output,
     Paint,
     Painting,
+    Place,
     Profile,
     Progress,
     Refusal,
+    Region,
     Request,
     Run,
     Samples,
@@ -55,9 +58,11 @@ def test_a_hello_that_cannot_be(at: int, byte: int, message: str) -> None:
         (Run(1, 2), b"\1\0\0\0\2\0\0\0", struct.pack("<IIQQ", 3, 2, 50, 60), Samples((50, 60), 3)),
         (Profile(4), b"\4\0\0\0", struct.pack("<IIQ", 3, 1, 1 << 40), Samples((1 << 40,), 3)),
         (Paint(0xA5), b"\xa5", struct.pack("<5I", 1, 2, 3, 4, 5), Painting(1, 2, 3, 4, 5)),
+        (Place(9), b"\x09\0\0\0", struct.pack("<II", 0x20000009, 5), Region(0x20000009, 5)),
+        (Adopt(0xFF), b"\xff\0\0\0", b"\7\0\0\0", 7),
         (Output(8, 4), b"\x08\0\0\0\4\0\0\0", b"xyz", b"xyz"),
     ],
-    ids=["LOAD", "RUN", "PROFILE", "PAINT", "OUTPUT"],
+    ids=["LOAD", "RUN", "PROFILE", "PAINT", "PLACE", "ADOPT", "OUTPUT"],
 )
 def test_requests(request_: Request[Any], sent: bytes, answer: bytes, meaning: object) -> None:
     assert request_.payload() == sent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 
 import pytest
@@ -17,7 +18,7 @@ from harness.telemetry.capture import Capture, Direction
 from harness.telemetry.fault import Fault
 from harness.telemetry.frames import Decoder, Frame, encode
 from harness.telemetry.link import Patience
-from harness.telemetry.messages import AskHello, EventType, Load, Progress, Run
+from harness.telemetry.messages import Adopt, AskHello, EventType, Load, Progress, Run
 from harness.telemetry.session import Session
 
 BUILD, MODEL = "01" * 8, "02" * 32
@@ -32,6 +33,8 @@ def board(trouble: Trouble | None = None, facts: Facts | None = None) -> FakeBoa
 
 class Parrot:
     """A console that says one frame, whatever it hears."""
+
+    memory = None
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
@@ -88,6 +91,26 @@ def test_inputs_go_up_again_before_each_inference_where_the_board_cannot_keep_th
     ]
     assert len(uploads) == 1 + 4 + 2
     assert session.outputs([3000]) == [OUTPUT]
+
+
+@pytest.mark.parametrize("staging_bytes", [4096, 100])
+def test_inputs_go_through_the_debug_port_where_there_is_one(staging_bytes: int) -> None:
+    fake = FakeBoard(facts=replace(FACTS, staging_bytes=staging_bytes), has_debug_port=True)
+    session = greeted(fake)
+    session.load([INPUT])
+    session.run(warmup=1, repeat=2)
+    assert session.outputs([3000]) == [OUTPUT]
+    types = [request.type for request in requests(session.capture)]
+    assert Load.TYPE not in types
+    assert types.count(Adopt.TYPE) == (1 if staging_bytes == 4096 else 4)
+
+
+def test_a_debug_port_that_writes_something_else_is_found_out() -> None:
+    fake = FakeBoard(facts=FACTS, has_debug_port=True)
+    fake._ram[:] = b"\1" * 3000
+    session = greeted(fake)
+    with pytest.raises(FirmwareFaultError, match="ADOPT: the board has other bytes in memory"):
+        session._link.ask(Adopt(zlib.crc32(INPUT)))
 
 
 def test_painting_tells_bytes_that_only_look_untouched() -> None:
