@@ -74,12 +74,31 @@ def peak(plan: Plan) -> Peak:
     return max(moments, key=lambda moment: moment.live_bytes)
 
 
-def what_holds_the_peak(plan: Plan) -> str:
-    """Return in words which op needs most and which tensors it is that fill the arena."""
+def holders(plan: Plan, columns: int = _NAME_COLUMNS) -> tuple[tuple[str, int], ...]:
+    """Return what fills the arena at the peak, in words, with its bytes; largest first.
+
+    Names are cut to ``columns``.
+    """
     top = peak(plan)
     lives = tensor_lives(plan.graph, plan.segments)
     alive = {t for t, (first, last) in lives.items() if first <= top.segment <= last}
-    held = ", ".join(f"{_held(plan.graph, a, alive)} {a.size_bytes:,} B" for a in top.live)
+    return tuple((_held(plan.graph, a, alive, columns), a.size_bytes) for a in top.live)
+
+
+def where_the_peak_is(plan: Plan) -> str:
+    """Return in few words which op or segment needs most: ``ops 0-4 (stream)``."""
+    position = peak(plan).segment
+    if not 0 <= position < len(plan.segments):
+        return _moment(plan, position)
+    segment = plan.segments[position]
+    noun = "op" if len(segment.ops) == 1 else "ops"
+    return f"{noun} {_numbers(plan.graph, segment)} ({_kind(plan.graph, segment)})"
+
+
+def what_holds_the_peak(plan: Plan) -> str:
+    """Return in words which op needs most and which tensors it is that fill the arena."""
+    top = peak(plan)
+    held = ", ".join(f"{name} {size:,} B" for name, size in holders(plan))
     shared = sum(a.size_bytes for a in top.live) - top.live_bytes
     lost = plan.planned_peak_bytes - top.live_bytes
     parts = [
@@ -266,11 +285,11 @@ def _moment(plan: Plan, position: int) -> str:
     return f"ops {_numbers(graph, segment)} ({_kind(graph, segment)} to '{name}')"
 
 
-def _held(graph: Graph, allocation: Allocation, alive: set[TensorId]) -> str:
+def _held(graph: Graph, allocation: Allocation, alive: set[TensorId], columns: int) -> str:
     if allocation.purpose is not Purpose.TENSOR:
         return allocation.purpose.value
     names = (_short(graph, (t,)) for t in allocation.tensors if t in alive)
-    return " and ".join(f"'{_fitted(name, _NAME_COLUMNS)}'" for name in names)
+    return " and ".join(f"'{_fitted(name, columns)}'" for name in names)
 
 
 def _short(graph: Graph, tensors: Iterable[TensorId]) -> str:
