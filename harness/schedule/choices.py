@@ -7,17 +7,18 @@ own, and the peak of a plan is the largest of its segments' peaks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from harness.ir import Graph
+from harness.ir import Graph, TensorId
 from harness.kernels.library import is_alias
 from harness.schedule.fusion import Fusion
 from harness.schedule.inplace import free_operands, own_bytes
 from harness.schedule.needs import Needs
-from harness.schedule.packing import joint_bytes
+from harness.schedule.packing import Overlap, least_bytes
 from harness.schedule.plan import AliasSegment, InplaceSegment, LayerSegment, Segment, align
-from harness.schedule.stream import Streams, workspace_bytes
+from harness.schedule.reach import most_shared, output_below_operand
+from harness.schedule.stream import Streams
 from harness.schedule.sweep import INPUT
 from harness.schedule.work import Work
 
@@ -66,41 +67,54 @@ class Choices:
 
     def streams_to(self, end: int, stripes: int = 1) -> Iterator[Choice]:
         """Yield the streams that end with op ``end - 1``, the shortest first, not packed yet."""
-        for first, workspace in self.streams.least_workspaces(end, stripes).items():
-            by_rows = first == INPUT
-            if by_rows != (self.input_by_rows and max(first, 0) == 0):
-                continue
-            first = max(first, 0)
-            peak = self._cut(first) + workspace + self._own_output(first, end, stripes)
-            work = self.work.stream(range(first, end), stripes)
-            yield Choice(first, end, peak, work, None, stripes, by_rows)
+        for start, workspace in self.streams.least_workspaces(end, stripes).items():
+            first, by_rows = max(start, 0), start == INPUT
+            if by_rows == (self.input_by_rows and first == 0):
+                peak = self._cut(first) + workspace + self._least_output(first, end, stripes)
+                work = self.work.stream(range(first, end), stripes)
+                yield Choice(first, end, peak, work, None, stripes, by_rows)
 
     def packed(self, choice: Choice) -> Choice:
         """Return a choice with its segment, and with the peak that it really has."""
         if choice.segment is not None:
             return choice
+        dying = self._dying(choice.first, choice.end) if choice.stripes == 1 else ()
         segment = self.streams.segment(
-            choice.first, choice.end, stripes=choice.stripes, input_by_rows=choice.input_by_rows
+            choice.first,
+            choice.end,
+            stripes=choice.stripes,
+            input_by_rows=choice.input_by_rows,
+            dying=dying,
         )
-        peak = self._cut(choice.first) + workspace_bytes(self.graph, segment)
-        peak += self._own_output(choice.first, choice.end, choice.stripes)
-        return replace(choice, segment=segment, peak_bytes=peak)
+        peak = self._cut(choice.first) + self.streams.joint_bytes(segment, dying)
+        return replace(choice, segment=segment, peak_bytes=peak - self._bytes(dying))
 
     def _cut(self, position: int) -> int:
         """Return the bytes needed before an op, other than an input that is never whole."""
         is_fetched = self.input_by_rows and position == 0
         return self.needs.at_cuts[position] - (self._whole_input if is_fetched else 0)
 
-    def _own_output(self, first: int, end: int, stripes: int) -> int:
-        """Return the bytes that a fused segment's output adds, where it overlaps inputs or not."""
+    def _least_output(self, first: int, end: int, stripes: int) -> int:
+        """Return the fewest bytes that a stream's output can add."""
         graph = self.graph
         output = align(graph.tensor(graph.ops[end - 1].outputs[0]).size_bytes)
         if stripes > 1:
             return output
-        sweep = self.streams.sweep(end)
-        dying = [
-            (align(graph.tensor(t).size_bytes), align(sweep.distance(first, t)))
-            for t in self.fusion.outside_operands(first, end)
-            if self.needs.is_dead_after(t, end - 1) and not (self.input_by_rows and first == 0)
+        sweep, dying = self.streams.sweep(end), self._dying(first, end)
+        sizes = [output, *(align(graph.tensor(t).size_bytes) for t in dying)]
+        overlaps = [
+            Overlap(0, above, max(0, output_below_operand(sweep, first, t)))
+            for above, t in enumerate(dying, start=1)
         ]
-        return joint_bytes(output, dying) - sum(size for size, _ in dying)
+        shared = most_shared(sweep, first, dying)
+        return least_bytes(sizes, overlaps) - self._bytes(dying) - shared
+
+    def _dying(self, first: int, end: int) -> tuple[TensorId, ...]:
+        """Return the operands of a run that nobody needs afterwards."""
+        if self.input_by_rows and first == 0:
+            return ()
+        operands = self.fusion.outside_operands(first, end)
+        return tuple(t for t in operands if self.needs.is_dead_after(t, end - 1))
+
+    def _bytes(self, tensors: Iterable[TensorId]) -> int:
+        return sum(align(self.graph.tensor(t).size_bytes) for t in tensors)

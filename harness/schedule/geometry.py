@@ -49,6 +49,11 @@ def length(graph: Graph, tensor_id: int, axis: Axis) -> int:
     return shape[axis.value] if len(shape) == 4 else 1
 
 
+def row_bytes(graph: Graph, tensor_id: TensorId) -> int:
+    """Return the bytes of one whole row of a tensor."""
+    return graph.tensor(tensor_id).size_bytes // length(graph, tensor_id, Axis.ROWS)
+
+
 def sums_all_rows(graph: Graph, op: Op) -> bool:
     """Whether an op's one output row is a sum over all rows and columns of its input.
 

@@ -134,19 +134,24 @@ def segment_writes(graph: Graph, segment: Segment) -> Iterator[TensorId]:
 def overlaps(
     streams: Streams, segments: Sequence[Segment], needed: Sequence[Block]
 ) -> tuple[Overlap, ...]:
-    """Return which blocks may overlap: outputs of streams, and inputs that die in them."""
-    found = []
+    """Return which blocks may overlap: those of streams, and the operands that die in them."""
     graph = streams.fusion.graph
+    found: list[Overlap] = []
     for position, segment in enumerate(segments):
-        if not isinstance(segment, StreamSegment) or segment.stripes > 1:
+        if not isinstance(segment, StreamSegment):
             continue
         output = _holding(needed, graph.ops[segment.last_op].outputs[0], position)
-        sweep = streams.sweep(segment.last_op + 1)
-        for tensor_id in segment_reads(graph, segment):
-            operand = _holding(needed, tensor_id, position)
-            if needed[operand].last == position:
-                distance = sweep.distance(segment.first_op, tensor_id)
-                found.append(Overlap(output, operand, align(distance)))
+        reads = {t: _holding(needed, t, position) for t in segment_reads(graph, segment)}
+        dying = {t: block for t, block in reads.items() if needed[block].last == position}
+        workspace = next(
+            (
+                i
+                for i, block in enumerate(needed)
+                if block.purpose is Purpose.WORKSPACE and block.first == position
+            ),
+            None,
+        )
+        found.extend(streams.overlaps(segment, output, workspace, dying))
     return tuple(found)
 
 

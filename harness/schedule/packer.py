@@ -4,13 +4,13 @@ This is two-dimensional packing with one coordinate given, NP-hard in general. C
 first, the best packing is kept, and the search stops as soon as the lower bound is met: the largest
 number of bytes alive at once, which no arena can beat.
 
-1. *both ends*: in order of time, blocks go to the two ends of an arena of exactly that many bytes
-   in turn. On a chain of ops two tensors are alive at a time and scratch fits between them, so
-   this meets the bound (a chain with a strided op in place may not have such a packing at all).
+1. *chain* (``chain``): in order of time, blocks go to either end of the gaps in an arena of exactly
+   that many bytes, with backtracking.
 2. *first fit*: each block at the lowest offset free, in several orders, by size foremost, as
    Pisarchyk and Lee found good (arXiv:2001.03288).
 3. *bumping*: blocks that stick out highest are placed earlier in the next round.
 4. *branch and bound* (``exact``), which proves a small packing the best.
+5. *chain* again, with a capacity between the bound and what was found.
 
 Blocks that may overlap (``packing.Overlap``) are no special case: how far one block must be above
 another is a number for each pair and direction, which is then less than the other's size.
@@ -22,10 +22,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from harness.schedule.chain import fit
 from harness.schedule.exact import search
-from harness.schedule.packing import Packing
+from harness.schedule.packing import Packing, lowest_free
+from harness.schedule.plan import ALIGNMENT
 
-_BUMPED_BLOCKS = 40_000
+_CHAIN_STEPS = 5_000
+"""How many blocks one chain search may place."""
+
+_BUMPED_BLOCKS = 10_000
 """How many blocks all rounds of bumping together may place."""
 
 _EXACT_STEPS = 5_000
@@ -35,29 +40,39 @@ _EXACT_BLOCKS = 200
 
 def pack(problem: Packing) -> tuple[int, ...]:
     """Return the offset of each block of a problem, in bytes."""
-    best: Sequence[int] = ()
-    bound, peak = problem.bound, sum(problem.sizes) + 1
     if not problem.sizes:
         return ()
-    for offsets in _candidates(problem):
-        if problem.peak(offsets) < peak:
-            best, peak = offsets, problem.peak(offsets)
-        if peak == bound:
-            return tuple(best)
-    if len(problem.sizes) <= _EXACT_BLOCKS:
-        best = search(problem, peak=peak, steps=_EXACT_STEPS) or best
-    return tuple(best)
+    bound = problem.bound
+    best = fit(problem, bound, _CHAIN_STEPS)
+    if best is not None:
+        return best
+    best = min(_candidates(problem), key=problem.peak)
+    if problem.peak(best) > bound and len(problem.sizes) <= _EXACT_BLOCKS:
+        best = search(problem, peak=problem.peak(best), steps=_EXACT_STEPS) or best
+    return _squeezed(problem, best)
 
 
-def _candidates(problem: Packing) -> Iterator[Sequence[int]]:
-    """Yield packings, the most promising first."""
-    for start_high in (False, True):
-        yield _both_ends(problem, start_high=start_high)
+def _squeezed(problem: Packing, best: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the best packing that bisection of the capacity finds."""
+    low, high = problem.bound, problem.peak(best)
+    while low + ALIGNMENT < high:
+        capacity = (low + high) // 2 // ALIGNMENT * ALIGNMENT
+        found = fit(problem, capacity, _CHAIN_STEPS)
+        if found is None:
+            low = capacity
+        else:
+            best, high = found, problem.peak(found)
+    return best
+
+
+def _candidates(problem: Packing) -> Iterator[tuple[int, ...]]:
+    """Yield packings until one meets the bound, the most promising first."""
     orders = [sorted(problem.order, key=key) for key in _orders(problem)]
-    packings = [_first_fit(problem, order) for order in orders]
+    packings = [first_fit(problem, order) for order in orders]
     yield from packings
     least = min(range(len(packings)), key=lambda i: problem.peak(packings[i]))
-    yield from _bumped(problem, orders[least])
+    if problem.peak(packings[least]) > problem.bound:
+        yield from _bumped(problem, orders[least])
 
 
 def _orders(problem: Packing) -> tuple[Callable[[int], tuple[int, ...]], ...]:
@@ -71,56 +86,23 @@ def _orders(problem: Packing) -> tuple[Callable[[int], tuple[int, ...]], ...]:
     )
 
 
-def _both_ends(problem: Packing, *, start_high: bool) -> list[int]:
-    """Return a packing whose blocks touch the bottom if it is free, else hang from the top."""
-    offsets = [-1] * len(problem.sizes)
-    for i in problem.order:
-        low, high = _lowest_and_highest(problem, i, problem.bound, offsets)
-        is_first = i == problem.order[0]
-        offsets[i] = low if high is None or (low == 0 and not (is_first and start_high)) else high
-    return offsets
-
-
-def _first_fit(problem: Packing, order: Sequence[int]) -> list[int]:
+def first_fit(problem: Packing, order: Sequence[int]) -> tuple[int, ...]:
     """Return a packing that puts each block at its lowest free offset, in the given order."""
     offsets = [-1] * len(problem.sizes)
     for i in order:
-        low, _ = _lowest_and_highest(problem, i, 0, offsets)
-        offsets[i] = low
-    return offsets
+        offsets[i] = lowest_free(problem.neighbours[i], offsets)
+    return tuple(offsets)
 
 
-def _lowest_and_highest(
-    problem: Packing, block: int, capacity: int, offsets: Sequence[int]
-) -> tuple[int, int | None]:
-    """Return the lowest free offset, and the highest with which the block ends by ``capacity``."""
-    taken = sorted(
-        (offsets[other] - own, offsets[other] + its)
-        for other, own, its in problem.neighbours[block]
-        if offsets[other] >= 0
-    )
-    highest = capacity - problem.sizes[block]
-    low: int | None = None
-    high: int | None = None
-    free_from = 0
-    for taken_from, taken_to in taken:
-        if free_from <= taken_from:
-            low = free_from if low is None else low
-            if free_from <= highest:
-                high = min(taken_from, highest)
-        free_from = max(free_from, taken_to)
-    if free_from <= highest:
-        high = highest
-    return free_from if low is None else low, high
-
-
-def _bumped(problem: Packing, order: Sequence[int]) -> Iterator[Sequence[int]]:
+def _bumped(problem: Packing, order: Sequence[int]) -> Iterator[tuple[int, ...]]:
     """Yield first-fit packings in which the blocks that stuck out highest come ever earlier."""
     order = list(order)
     for _ in range(_BUMPED_BLOCKS // len(problem.sizes)):
-        offsets = _first_fit(problem, order)
+        offsets = first_fit(problem, order)
         yield offsets
         peak = problem.peak(offsets)
+        if peak == problem.bound:
+            return
         highest = {i for i in order if offsets[i] + problem.sizes[i] == peak}
         order = _moved_forward(order, highest)
 

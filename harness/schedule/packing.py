@@ -6,15 +6,18 @@ written row by row into what the second no longer needs (:class:`Overlap`)::
 
     output   |########|                 begins ``distance`` bytes below the operand,
     operand     |-----------|           and takes over its rows as they die
+
+All blocks that overlap in one moment belong to one segment, a stream.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations, permutations
 
-_TRIED_IN_ALL_ORDERS = 4
+_TRIED_IN_ALL_ORDERS = 5
 
 Neighbours = list[list[tuple[int, int, int]]]
 """For each block, those alive together with it: (other, how far above, how far below)."""
@@ -22,10 +25,13 @@ Neighbours = list[list[tuple[int, int, int]]]
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """Block ``output`` may reach into block ``operand``, ``distance`` bytes or more below it."""
+    """Block ``below`` may reach into block ``above``, which begins ``distance`` bytes higher.
 
-    output: int
-    operand: int
+    Or higher than that; a negative distance lets it begin that much lower, never more.
+    """
+
+    below: int
+    above: int
     distance: int
 
 
@@ -54,14 +60,17 @@ class Packing:
         moments: Iterable[Sequence[tuple[int, int]]],
         order: Sequence[int],
         overlaps: Sequence[Overlap] = (),
+        *,
+        is_bounded: bool = True,
     ) -> None:
         self.sizes, self.order, self.overlaps = tuple(sizes), tuple(order), tuple(overlaps)
         self.moments = tuple(
-            Moment(tuple(alive), _saved(dict(alive), overlaps)) for alive in moments
+            Moment(tuple(alive), _saved(dict(alive), overlaps) if is_bounded else 0)
+            for alive in moments
         )
         self.neighbours = self._neighbours()
 
-    @property
+    @cached_property
     def bound(self) -> int:
         """The fewest bytes that any packing can have."""
         return max((moment.least for moment in self.moments), default=0)
@@ -86,36 +95,50 @@ class Packing:
                 apart[a][b] = max(apart[a].get(b, 0), a_bytes)
                 apart[b][a] = max(apart[b].get(a, 0), b_bytes)
         for overlap in self.overlaps:
-            below = apart[overlap.output]
-            if overlap.operand in below:
-                below[overlap.operand] = min(below[overlap.operand], overlap.distance)
+            below = apart[overlap.below]
+            if overlap.above in below:
+                below[overlap.above] = min(below[overlap.above], overlap.distance)
         return [
             [(other, own, apart[other][block]) for other, own in others.items()]
             for block, others in enumerate(apart)
         ]
 
 
-def joint_bytes(output_bytes: int, operands: Sequence[tuple[int, int]]) -> int:
-    """Return the fewest bytes for an output and operands (bytes, distance) that it may overlap."""
-    if len(operands) > _TRIED_IN_ALL_ORDERS:
-        orders: Iterable[Sequence[tuple[int, int]]] = [sorted(operands, key=lambda o: o[1])]
-    else:
-        orders = permutations(operands)
-    least = output_bytes + sum(size for size, _ in operands)
+def least_bytes(sizes: Sequence[int], overlaps: Sequence[Overlap]) -> int:
+    """Return the fewest bytes for a few blocks that are all alive together."""
+    neighbours = Packing(sizes, [list(enumerate(sizes))], (), overlaps, is_bounded=False).neighbours
+    blocks = range(len(sizes))
+    few = len(sizes) <= _TRIED_IN_ALL_ORDERS
+    orders: Iterable[Sequence[int]] = permutations(blocks) if few else [blocks]
+    least = sum(sizes)
     for order in orders:
-        end = 0
-        for size, distance in order:
-            end = max(end, min(distance, output_bytes)) + size
-        least = min(least, max(end, output_bytes))
+        offsets = [-1] * len(sizes)
+        for block in order:
+            offsets[block] = lowest_free(neighbours[block], offsets)
+        least = min(least, max(o + size for o, size in zip(offsets, sizes, strict=True)))
     return least
+
+
+def lowest_free(neighbours: Iterable[tuple[int, int, int]], offsets: Sequence[int]) -> int:
+    """Return the lowest offset at which a block keeps away from those placed already."""
+    taken = sorted(
+        (offsets[other] - above, offsets[other] + below)
+        for other, above, below in neighbours
+        if offsets[other] >= 0
+    )
+    free_from = 0
+    for taken_from, taken_to in taken:
+        if free_from <= taken_from:
+            break
+        free_from = max(free_from, taken_to)
+    return free_from
 
 
 def _saved(sizes: Mapping[int, int], overlaps: Sequence[Overlap]) -> int:
     """Return by how much overlapping makes blocks alive together need less than their sum."""
-    saved = 0
-    alive = [o for o in overlaps if o.output in sizes and o.operand in sizes]
-    for output in dict.fromkeys(overlap.output for overlap in alive):
-        operands = [(sizes[o.operand], o.distance) for o in alive if o.output == output]
-        apart = sizes[output] + sum(size for size, _ in operands)
-        saved += apart - joint_bytes(sizes[output], operands)
-    return saved
+    alive = [o for o in overlaps if o.below in sizes and o.above in sizes]
+    if not alive:
+        return 0
+    blocks = list(dict.fromkeys(block for o in alive for block in (o.below, o.above)))
+    renamed = [Overlap(blocks.index(o.below), blocks.index(o.above), o.distance) for o in alive]
+    return sum(sizes[b] for b in blocks) - least_bytes([sizes[b] for b in blocks], renamed)

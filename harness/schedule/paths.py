@@ -20,12 +20,12 @@ def least_peak(choices: Sequence[Choice], end: int) -> int | None:
 
 
 def cheapest(choices: Iterable[Choice], end: int, limit: float) -> tuple[Choice, ...] | None:
-    """Return the path of least work whose peak is at most ``limit``; of equals the least peak."""
+    """Return the path of least work whose peak is at most ``limit``; of equals the least bytes."""
     allowed = [choice for choice in choices if choice.peak_bytes <= limit]
     return _best(
         allowed,
         end,
-        lambda key, c: (key[0] + c.instructions, max(key[1], c.peak_bytes)),
+        lambda key, c: (key[0] + c.instructions, key[1] + c.peak_bytes),
         (0.0, 0.0),
     )
 

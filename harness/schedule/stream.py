@@ -10,15 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
 from harness.ir import Graph, TensorId
 from harness.schedule.fusion import Fusion
 from harness.schedule.geometry import Axis, cut, length, sums_bytes, tile
-from harness.schedule.packer import pack
-from harness.schedule.packing import Packing
+from harness.schedule.packer import first_fit, pack
+from harness.schedule.packing import Overlap, Packing, least_bytes
 from harness.schedule.plan import FusedSegment, Rows, StreamSegment, align
+from harness.schedule.reach import (
+    output_below_operand,
+    output_below_workspace,
+    workspace_below_operand,
+)
 from harness.schedule.sweep import INPUT, Sweep
 
 
@@ -39,19 +45,65 @@ class Streams:
         return self._sweeps[end]
 
     def segment(
-        self, first: int, end: int, *, stripes: int = 1, input_by_rows: bool = False
+        self,
+        first: int,
+        end: int,
+        *,
+        stripes: int = 1,
+        input_by_rows: bool = False,
+        dying: Sequence[TensorId] = (),
     ) -> StreamSegment:
-        """Return ops ``first..end-1`` as one segment, its workspace packed."""
+        """Return ops ``first..end-1`` as one segment, its workspace packed.
+
+        Of several packings that one is taken with which output, workspace and the operands that die
+        here need the fewest bytes together.
+        """
         rings = self._rings(first, end, stripes, input_by_rows)
         groups, problem = self._problem(end, stripes, rings)
-        offsets = pack(problem)
-        places = {
-            tensor: offset
-            for group, offset in zip(groups, offsets, strict=True)
-            for tensor in group
-        }
-        rows = (Rows(tensor, *ring.size, places[tensor]) for tensor, ring in rings.items())
-        return StreamSegment(first, end - 1, tuple(rows), stripes, input_by_rows)
+        packings = [pack(problem)]
+        if stripes == 1:
+            packings.append(first_fit(problem, problem.order))
+        made = []
+        for offsets in packings:
+            places = {
+                tensor: offset
+                for group, offset in zip(groups, offsets, strict=True)
+                for tensor in group
+            }
+            rows = (Rows(tensor, *ring.size, places[tensor]) for tensor, ring in rings.items())
+            made.append(StreamSegment(first, end - 1, tuple(rows), stripes, input_by_rows))
+        return min(made, key=lambda segment: self.joint_bytes(segment, dying))
+
+    def joint_bytes(self, segment: StreamSegment, dying: Sequence[TensorId]) -> int:
+        """Return the fewest bytes for a stream's output, workspace, and operands that die in it."""
+        graph = self.fusion.graph
+        output = align(graph.tensor(graph.ops[segment.last_op].outputs[0]).size_bytes)
+        operands = [align(graph.tensor(t).size_bytes) for t in dying]
+        sizes = [output, workspace_bytes(graph, segment), *operands]
+        return least_bytes(sizes, self.overlaps(segment, 0, 1, dict(zip(dying, count(2)))))
+
+    def overlaps(
+        self,
+        segment: StreamSegment,
+        output: int,
+        workspace: int | None,
+        dying: Mapping[TensorId, int],
+    ) -> tuple[Overlap, ...]:
+        """Return which blocks of a stream may overlap; the blocks' numbers are given."""
+        if segment.stripes > 1:
+            return ()
+        sweep, size = self.sweep(segment.last_op + 1), workspace_bytes(self.fusion.graph, segment)
+        found = []
+        for tensor, operand in dying.items():
+            distance = output_below_operand(sweep, segment.first_op, tensor)
+            found.append(Overlap(output, operand, distance))
+            if workspace is not None:
+                distance = workspace_below_operand(sweep, segment, size, tensor)
+                found.append(Overlap(workspace, operand, distance))
+        if workspace is not None:
+            distance = output_below_workspace(sweep, segment, size)
+            found.append(Overlap(output, workspace, distance))
+        return tuple(found)
 
     def least_workspaces(self, end: int, stripes: int = 1) -> dict[int, int]:
         """Return, for each first op of a run that ends before ``end``, its workspace in bytes.

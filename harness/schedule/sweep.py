@@ -2,8 +2,8 @@
 
 The order is found by doing it: rows of the last op are asked for one by one, and each op first asks
 for what it reads. Everything that a stream needs to know is then read off: how many rows of a
-tensor are alive at once, which rows are never alive together, and how far the output may reach into
-an input. So residuals, dilation, uneven padding and ends of images need no formula of their own.
+tensor are alive at once, which rows are never alive together, and (``reach``) how far the output may reach
+into an input. So residuals, dilation, uneven padding and ends of images need no formula of their own.
 
 One sweep serves all runs that end at the same op: leaving out the first ops of a run leaves the
 order of the others as it is.
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from harness.ir import TensorId
 from harness.schedule.fusion import Fusion
-from harness.schedule.geometry import Span, is_elementwise, sums_all_rows
+from harness.schedule.geometry import Span, is_elementwise, row_bytes, sums_all_rows
 
 INPUT = -1
 """Stands for the op that makes the model's input: it delivers a row."""
@@ -93,34 +93,20 @@ class Sweep:
                     break
         return found
 
-    def distance(self, first: int, tensor: TensorId) -> int:
-        """Return how far below an outside operand the output of ops ``first..`` must begin.
+    def made(self, tensor: TensorId) -> Times:
+        """Return the moment in which each row of an inner tensor is made."""
+        return self.written[self._makers[tensor]]
 
-        The unit is bytes; it is 0 if writing never catches up with reading.
-        """
-        fusion, graph = self.fusion, self.fusion.graph
-        position = self.end - 1
-        output = graph.ops[position].outputs[0]
-        rows = fusion.output_rows(position)
-        out_row = graph.tensor(output).size_bytes // rows
-        moments = self.written[position]
-        ends = np.arange(1, rows + 1) * out_row
-        distance = 0
+    def death(self, tensor: TensorId) -> int:
+        """Return the last moment in which any row of an inner tensor is needed."""
+        return int(self.last_read[tensor].max(initial=-1))
+
+    def reads_of(self, first: int, tensor: TensorId) -> Iterator[tuple[int, Times, Times]]:
+        """Yield each op from ``first`` on that reads a tensor, when, and the first row then."""
         for reader in range(first, self.end):
-            for operand in fusion.operands[reader]:
-                if operand.tensor != tensor:
-                    continue
-                in_row = graph.tensor(tensor).size_bytes // _rows_of(fusion, tensor)
-                times, firsts = self._reads(reader, operand.rows)
-                # The first read at or after each write; reads go down the image, never up.
-                nexts = np.searchsorted(times, moments, side="left")
-                is_read = nexts < len(times)
-                oldest = firsts[np.minimum(nexts, len(times) - 1)] if len(times) else nexts
-                if reader == position and is_elementwise(graph.ops[position]):
-                    oldest = oldest + 1
-                gaps = (ends - oldest * in_row)[is_read]
-                distance = max(distance, int(gaps.max(initial=0)))
-        return distance
+            for operand in self.fusion.operands[reader]:
+                if operand.tensor == tensor:
+                    yield reader, *self._reads(reader, operand.rows)
 
     def _pulled_by(self, position: int) -> tuple[tuple[int, tuple[int, ...]], ...]:
         """Return the ops that one op pulls, in order, and up to which row for each of its own."""
@@ -186,12 +172,12 @@ class Sweep:
 
     def _gives_way(self, operand: TensorId, output: TensorId) -> bool:
         written = self.written[self._makers[output]]
-        last = self.last_read[operand]
+        last, graph = self.last_read[operand], self.fusion.graph
         return (
             self.ring_rows[operand] == 1
             and len(last) == len(written)
             and bool((last == written).all())
-            and _row_bytes(self.fusion, operand) == _row_bytes(self.fusion, output)
+            and row_bytes(graph, operand) == row_bytes(graph, output)
             and bool((self.last_read[output][:-1] < self.written[self._makers[operand]][1:]).all())
         )
 
@@ -205,12 +191,3 @@ def _merged(first: Times, last: Times) -> list[tuple[int, int]]:
         else:
             merged.append((begin, end))
     return merged
-
-
-def _rows_of(fusion: Fusion, tensor: TensorId) -> int:
-    shape = fusion.graph.tensor(tensor).shape
-    return shape[1] if len(shape) == 4 else 1
-
-
-def _row_bytes(fusion: Fusion, tensor: TensorId) -> int:
-    return fusion.graph.tensor(tensor).size_bytes // _rows_of(fusion, tensor)

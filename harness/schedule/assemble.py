@@ -1,0 +1,27 @@
+"""From segments to a plan: their bytes, placed in one arena."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.ir import Graph
+from harness.schedule.arena import place
+from harness.schedule.fusion import Fusion
+from harness.schedule.lifetime import blocks, overlaps
+from harness.schedule.plan import Allocation, Plan, Segment
+from harness.schedule.stream import Streams
+
+
+def assemble(
+    graph: Graph, schedule: str, segments: Sequence[Segment], streams: Streams | None = None
+) -> Plan:
+    """Return the plan of given segments; ``streams`` is what is known of the graph already."""
+    needed = blocks(graph, segments)
+    shared = overlaps(streams or Streams(Fusion(graph)), segments, needed)
+    allocations = [
+        Allocation(block.purpose, piece.tensors, offset, piece.size_bytes, piece.first, piece.last)
+        for block, offset in zip(needed, place(needed, shared), strict=True)
+        for piece in block.pieces
+    ]
+    allocations.sort(key=lambda a: (a.first, a.offset))
+    return Plan(graph, schedule, tuple(segments), tuple(allocations))
