@@ -7,17 +7,19 @@ out are set aside and the next best path is tried, a few times.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from harness.schedule.assemble import assemble
 from harness.schedule.choices import Choice, Choices
-from harness.schedule.paths import cheapest, least_peak
+from harness.schedule.paths import cheapest, least_peak, smallest
 from harness.schedule.plan import Plan
 
 _ROUNDS = 8
 """How many paths are tried for one limit when their blocks cannot be laid out."""
 
 Path = tuple[Choice, ...]
+Search = Callable[[list[Choice]], Path | None]
+Way = Callable[[list[Choice], int, float], Path | None]
 
 
 class Offer:
@@ -29,26 +31,31 @@ class Offer:
         self._count = len(choices.graph.ops)
 
     def least(self, schedule: str) -> Plan:
-        """Return the plan of least peak, and of those the cheapest found."""
-        plans = list(self._plans(schedule, self._least_path))
-        return min(plans, key=lambda plan: plan.planned_peak_bytes)
+        """Return the plan of least peak that was found, and of those the cheapest."""
+        best: Plan | None = None
+        for way in (cheapest, smallest):
+            for plan, alive in self._plans(schedule, self._least_path(way)):
+                if best is None or plan.planned_peak_bytes < best.planned_peak_bytes:
+                    best = plan
+                if plan.planned_peak_bytes <= alive:
+                    return best
+                if way is cheapest:
+                    break
+        assert best is not None, "each op is a segment by itself"
+        return best
 
     def within(self, schedule: str, limit: int) -> Plan | None:
         """Return the cheapest plan found whose peak is at most ``limit``, None if none was."""
-
-        def path(offered: list[Choice]) -> Path | None:
-            return cheapest(offered, self._count, limit)
-
-        plans = self._plans(schedule, path, limit)
-        return next((plan for plan in plans if plan.planned_peak_bytes <= limit), None)
+        for way in (cheapest, smallest):
+            for plan, _ in self._plans(schedule, self._path_within(way, limit), limit):
+                if plan.planned_peak_bytes <= limit:
+                    return plan
+        return None
 
     def _plans(
-        self,
-        schedule: str,
-        search: Callable[[list[Choice]], Path | None],
-        limit: int | None = None,
-    ) -> Iterable[Plan]:
-        """Yield plans, the best first, until one lies in as few bytes as are alive in it."""
+        self, schedule: str, search: Search, limit: int | None = None
+    ) -> Iterator[tuple[Plan, int]]:
+        """Yield plans, the best first, each with the bytes that are alive in it at once."""
         graph, aside = self._choices.graph, set[Choice]()
         for _ in range(_ROUNDS):
             path = self._path(search, aside)
@@ -56,15 +63,11 @@ class Offer:
                 return
             segments = [choice.segment for choice in path if choice.segment is not None]
             plan = assemble(graph, schedule, segments, self._choices.streams)
-            yield plan
-            bound = limit or max((choice.peak_bytes for choice in path), default=0)
-            if plan.planned_peak_bytes <= bound:
-                return
-            aside |= _sticking_out(plan, path, bound)
+            alive = max((choice.peak_bytes for choice in path), default=0)
+            yield plan, alive
+            aside |= _sticking_out(plan, path, limit or alive)
 
-    def _path(
-        self, search: Callable[[list[Choice]], Path | None], aside: set[Choice]
-    ) -> Path | None:
+    def _path(self, search: Search, aside: set[Choice]) -> Path | None:
         """Return the best path whose choices are all packed and not set aside."""
         while True:
             path = search([c for key, c in self._packed.items() if c not in aside])
@@ -74,9 +77,15 @@ class Offer:
                 if choice.segment is None:
                     self._packed[choice] = self._choices.packed(choice)
 
-    def _least_path(self, offered: list[Choice]) -> Path | None:
-        limit = least_peak(offered, self._count)
-        return None if limit is None else cheapest(offered, self._count, limit)
+    def _least_path(self, way: Way) -> Search:
+        def search(offered: list[Choice]) -> Path | None:
+            limit = least_peak(offered, self._count)
+            return None if limit is None else way(offered, self._count, limit)
+
+        return search
+
+    def _path_within(self, way: Way, limit: int) -> Search:
+        return lambda offered: way(offered, self._count, limit)
 
 
 def _sticking_out(plan: Plan, path: Path, limit: int) -> set[Choice]:

@@ -30,6 +30,17 @@ def cheapest(choices: Iterable[Choice], end: int, limit: float) -> tuple[Choice,
     )
 
 
+def smallest(choices: Iterable[Choice], end: int, limit: float) -> tuple[Choice, ...] | None:
+    """Return the path within ``limit`` that uses the fewest bytes op by op, whatever its work."""
+    allowed = [choice for choice in choices if choice.peak_bytes <= limit]
+    return _best(
+        allowed,
+        end,
+        lambda key, c: (key[0] + c.peak_bytes * (c.end - c.first), key[1] + c.instructions),
+        (0.0, 0.0),
+    )
+
+
 def _best(
     choices: Sequence[Choice], end: int, extend: Callable[[Key, Choice], Key], start: Key
 ) -> tuple[Choice, ...] | None:

@@ -2,8 +2,9 @@
 
 The order is found by doing it: rows of the last op are asked for one by one, and each op first asks
 for what it reads. Everything that a stream needs to know is then read off: how many rows of a
-tensor are alive at once, which rows are never alive together, and (``reach``) how far the output may reach
-into an input. So residuals, dilation, uneven padding and ends of images need no formula of their own.
+tensor are alive at once, which rows are never alive together, and (``reach``) how far the output
+may reach into an input. So residuals, dilation, uneven padding and ends of images need no formula
+of their own.
 
 One sweep serves all runs that end at the same op: leaving out the first ops of a run leaves the
 order of the others as it is.
@@ -11,6 +12,7 @@ order of the others as it is.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
