@@ -13,7 +13,8 @@ class PlanPoint(BaseModel):
     """One plan; bytes and MACs are exact.
 
     ``input_resident`` says that ``planned_peak_bytes`` includes the input tensor.
-    ``recompute_ratio`` is MACs executed over MACs of the network.
+    ``recompute_ratio`` is MACs executed over MACs of the network. ``estimated_instructions`` is of
+    one inference, from a model of what kernels cost, never measured.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -26,6 +27,7 @@ class PlanPoint(BaseModel):
     input_resident: bool
     macs: Count
     recompute_ratio: float
+    estimated_instructions: Count | None = None
     segments: tuple[SegmentPart, ...]
 
 
@@ -40,9 +42,7 @@ def plan_point(plan: Plan) -> PlanPoint:
         planned_peak_bytes=plan.planned_peak_bytes,
         arena_bytes=plan.arena_bytes,
         scratch_bytes=plan.scratch_bytes,
-        input_resident=all(
-            plan.allocation(t).size_bytes >= graph.tensor(t).size_bytes for t in graph.inputs
-        ),
+        input_resident=all(any(t in a.tensors for a in plan.allocations) for t in graph.inputs),
         macs=macs,
         recompute_ratio=executed / macs if macs else 1.0,
         segments=tuple(
