@@ -41,7 +41,11 @@ static bool clock_counts;
 static void refuse(tlm_error_t code, uint32_t detail)
 {
     answer.type = TLM_ERROR;
-    answer.head.refusal = (tlm_refusal_t){.code = code, .detail = detail};
+    answer.head.refusal = (tlm_refusal_t){
+        .code = (uint16_t)code,
+        .request = answer.request,
+        .detail = detail,
+    };
     answer.head_bytes = sizeof answer.head.refusal;
     answer.body_bytes = 0;
 }

@@ -322,12 +322,13 @@ class Refusal:
     """A request that the board cannot do."""
 
     code: int
+    request: int
     detail: int
 
     @classmethod
     def parse(cls, payload: bytes) -> Refusal:
         """Return the refusal that a payload holds."""
-        return cls(*_unpack(struct.Struct("<II"), payload, "ERROR"))
+        return cls(*_unpack(struct.Struct("<HHI"), payload, "ERROR"))
 
     def text(self) -> str:
         """Return what the board has to say, as the rest of a sentence."""
