@@ -11,12 +11,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
 import pytest
 
 from harness.board.schema import DeviceKind
-from harness.devices import pipe, qemu
+from harness.devices import pipe, qemu, registry
 from harness.devices.clock import Clock, Unit, cycle_clock, icount_clock
 from harness.devices.fake import TICKS, Facts, FakeBoard, Trouble
 from harness.devices.gdb import GdbMemory
@@ -57,6 +58,14 @@ def test_the_registry() -> None:
     assert open_device(DeviceKind.REPLAY, capture=Path("x")).detail == "capture x"
     with pytest.raises(DeviceNotFoundError, match="no device of kind 'renode'"):
         open_device(DeviceKind.RENODE)
+
+
+def test_another_package_can_add_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = EntryPoint("renode", "harness.devices.host:HostDevice", registry.GROUP)
+    monkeypatch.setattr(
+        registry, "entry_points", lambda **asked: EntryPoints([entry]).select(**asked)
+    )
+    assert isinstance(open_device(DeviceKind.RENODE), HostDevice)
 
 
 @pytest.mark.parametrize("tick_hz", [25_000_000, 32_000_000])
