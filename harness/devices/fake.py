@@ -16,12 +16,10 @@ from harness.telemetry.console import Memory
 from harness.telemetry.frames import Decoder, Frame, encode
 from harness.telemetry.messages import (
     ANSWER,
-    ERROR,
     PROTOCOL_VERSION,
     Adopt,
     AskHello,
     ClockKind,
-    ErrorCode,
     EventType,
     Hello,
     Load,
@@ -31,6 +29,7 @@ from harness.telemetry.messages import (
     Profile,
     Run,
 )
+from harness.telemetry.refusal import ERROR, ErrorCode
 
 TICKS = 1000
 OVERHEAD_TICKS = 10

@@ -17,7 +17,8 @@ from harness.telemetry.capture import Capture, Recorder
 from harness.telemetry.console import Console, Memory
 from harness.telemetry.fault import Fault
 from harness.telemetry.frames import Decoder, Frame, encode
-from harness.telemetry.messages import ANSWER, ERROR, EventType, Progress, Refusal, Request
+from harness.telemetry.messages import ANSWER, EventType, Progress, Request
+from harness.telemetry.refusal import ERROR, Refusal
 
 AnswerT = TypeVar("AnswerT")
 OnProgress = Callable[[Progress], None]

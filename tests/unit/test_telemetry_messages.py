@@ -20,12 +20,12 @@ from harness.telemetry.messages import (
     Place,
     Profile,
     Progress,
-    Refusal,
     Region,
     Request,
     Run,
     Samples,
 )
+from harness.telemetry.refusal import Refusal
 
 HELLO = Hello.LAYOUT.pack(
     1, 2, 1, 25_000_000, b"\x12" * 8, b"\x34" * 32, 1024, 64, 100, 10, 7, 5000, 99

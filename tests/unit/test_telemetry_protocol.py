@@ -7,7 +7,8 @@ from pathlib import Path
 
 from harness.data import data_dir
 from harness.telemetry import messages
-from harness.telemetry.messages import ErrorCode, EventType
+from harness.telemetry.messages import EventType
+from harness.telemetry.refusal import ERROR, ErrorCode
 
 ROOT = Path(__file__).parents[2]
 REQUESTS = ("AskHello", "Load", "Run", "Profile", "Paint", "Output", "Place", "Adopt")
@@ -16,7 +17,7 @@ REQUESTS = ("AskHello", "Load", "Run", "Profile", "Paint", "Output", "Place", "A
 def host() -> dict[str, int]:
     types = {name.upper(): getattr(messages, name).TYPE for name in REQUESTS}
     types["HELLO"] = types.pop("ASKHELLO")
-    types |= {"ANSWER": messages.ANSWER, "ERROR": messages.ERROR}
+    types |= {"ANSWER": messages.ANSWER, "ERROR": ERROR}
     return types | {event.name: event.value for event in EventType}
 
 
