@@ -33,7 +33,7 @@ GRAPHS = {
 
 
 @pytest.mark.parametrize("graphs", GRAPHS.values(), ids=GRAPHS)
-@settings(max_examples=100)
+@settings(max_examples=200)
 @given(data=st.data(), seed=strategies.seeds)
 def test_every_tensor_equals_tflite_micro(
     graphs: st.SearchStrategy[Graph], data: st.DataObject, seed: int
