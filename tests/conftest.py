@@ -1,8 +1,8 @@
 """What a test may need beyond Python, and what happens when it is not there.
 
-A test says what it needs by a marker (``qemu``, ``host_c``, ``renode``) or by asking for a fixture
-below (``models``). When that is missing the test is skipped and says what is missing. Where it
-must be there, ``BENCH_REQUIRE=qemu,models`` turns such skips into failures.
+A test says what it needs by a marker (``qemu``, ``host_c``, ``renode``, ``tflm``) or by asking for
+a fixture below (``models``). When that is missing the test is skipped and says what is missing.
+Where it must be there, ``BENCH_REQUIRE=qemu,models`` turns such skips into failures.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Generator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ _TOOLS = {
     "host_c": ("gcc",),
     "renode": ("renode",),
 }
-_GROUPS = (*_TOOLS, "models", "hil")
+_GROUPS = (*_TOOLS, "models", "tflm", "hil")
 _MODEL_FIXTURES = {"models_dir", "golden_dir", "model_path"}
 
 
@@ -40,6 +41,8 @@ def _missing(group: str) -> str:
     """Return what this machine lacks for a group of tests, or nothing."""
     if group == "models":
         return "" if _directory("BENCH_MODELS") else "BENCH_MODELS names no directory of models"
+    if group == "tflm":
+        return "" if find_spec("tflite_micro") else "not installed: tflite-micro (Linux x86_64)"
     tools = [tool for tool in _TOOLS.get(group, ()) if not shutil.which(tool)]
     return f"not on PATH: {', '.join(tools)}" if tools else ""
 

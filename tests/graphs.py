@@ -32,6 +32,7 @@ from harness.ir.ops import (
     Quantize,
     Reshape,
     ResizeNearestNeighbor,
+    Shape,
     Softmax,
     Split,
     StridedSlice,
@@ -240,6 +241,19 @@ class GraphBuilder:
         op = kind(inputs=(a, b), outputs=self.next_ids(), activation=activation)
         return self.emit(op, self.output(kind.__name__.lower(), shape, quantized or (scale, 5)))
 
+    def plain_binary(
+        self,
+        kind: type[BinaryOp],
+        a: TensorId,
+        b: TensorId,
+        *,
+        activation: Activation = Activation.NONE,
+    ) -> TensorId:
+        """Add, subtract or multiply int32 that stand for themselves, with broadcasting."""
+        shape = np.broadcast_shapes(self.shape(a), self.shape(b))
+        op = kind(inputs=(a, b), outputs=self.next_ids(), activation=activation)
+        return self.emit(op, self.output(kind.__name__.lower(), shape, None, DType.INT32))
+
     def pool(
         self,
         kind: type[AveragePool2D] | type[MaxPool2D],
@@ -274,24 +288,25 @@ class GraphBuilder:
         return self.emit(op, self.output("mean", shape, quantized or self.quantized(x)))
 
     def pad(self, x: TensorId, *paddings: tuple[int, int]) -> TensorId:
-        """Pad with the zero point."""
+        """Pad with the zero point, or with 0 where there is none."""
         shape = tuple(
             before + length + after
             for (before, after), length in zip(paddings, self.shape(x), strict=True)
         )
-        op = Pad(
-            inputs=(x,),
-            outputs=self.next_ids(),
-            paddings=paddings,
-            value=self.tensors[x].zero_point,
-        )
-        return self.emit(op, self.output("pad", shape, self.quantized(x)))
+        value = self.tensors[x].zero_point if self.tensors[x].quantization else 0
+        op = Pad(inputs=(x,), outputs=self.next_ids(), paddings=paddings, value=value)
+        return self.emit(op, self._like(x, "pad", shape))
 
     def reshape(self, x: TensorId, *shape: int) -> TensorId:
         """Reshape; -1 is what is left over."""
         full = np.empty(self.shape(x), np.bool_).reshape(shape).shape
         op = Reshape(inputs=(x,), outputs=self.next_ids())
         return self.emit(op, self._like(x, "reshape", full))
+
+    def shape_of(self, x: TensorId) -> TensorId:
+        """Give the shape as a tensor."""
+        op = Shape(inputs=(x,), outputs=self.next_ids())
+        return self.emit(op, self.output("shape", (len(self.shape(x)),), None, DType.INT32))
 
     def softmax(self, x: TensorId, beta: float = 1.0) -> TensorId:
         """Softmax over the last axis."""

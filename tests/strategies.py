@@ -7,7 +7,7 @@ import math
 import numpy as np
 from hypothesis import strategies as st
 
-from harness.ir import Graph, TensorId
+from harness.ir import DType, Graph, TensorId
 from harness.ir.ops import (
     Activation,
     Add,
@@ -19,7 +19,8 @@ from harness.ir.ops import (
     Sub,
     Window,
 )
-from tests.graphs import GraphBuilder, float32, pad_same
+from harness.ir.types import REQUANTIZATIONS
+from tests.graphs import GraphBuilder, Quantized, float32, pad_same
 
 PoolOp = AveragePool2D | MaxPool2D
 
@@ -194,11 +195,46 @@ def pointwise_graphs(draw: st.DrawFn) -> Graph:
 
 
 @st.composite
-def move_graphs(draw: st.DrawFn) -> Graph:
+def end_graphs(draw: st.DrawFn) -> Graph:
+    """Draw a graph of one QUANTIZE or DEQUANTIZE, as models begin and end with, of any types."""
+
+    def quantized(dtype: DType) -> Quantized:
+        low, high = dtype.limits
+        return draw(scales), draw(st.sampled_from([low, 0, high]) | st.integers(low, high))
+
+    source = draw(st.sampled_from(list(REQUANTIZATIONS)))
+    shape = draw(st.integers(1, 3)), draw(st.integers(1, 40))
+    build = GraphBuilder("end", draw(seeds))
+    x = build.input(shape, source, None if source is DType.FLOAT32 else quantized(source))
+    if source is not DType.FLOAT32 and draw(st.booleans()):
+        build.dequantize(x)
+    else:
+        target = draw(st.sampled_from(REQUANTIZATIONS[source]))
+        build.quantize(x, quantized(target), target)
+    return build.graph()
+
+
+@st.composite
+def shape_graphs(draw: st.DrawFn) -> Graph:
+    """Draw a graph that computes with the shape of its input, within 32 bits."""
+    shape = tuple(draw(st.lists(sizes, min_size=1, max_size=4)))
+    build = GraphBuilder("shape", draw(seeds))
+    y = build.shape_of(build.input(shape))
+    for _ in range(draw(st.integers(1, 3))):
+        length = draw(st.sampled_from([1, len(shape)]))
+        other = build.constant(build.rng.integers(-500, 500, length, np.int32))
+        a, b = draw(st.permutations([y, other]))
+        y = build.plain_binary(draw(binary_kinds), a, b, activation=draw(activations))
+    return build.graph()
+
+
+@st.composite
+def move_graphs(draw: st.DrawFn, dtype: DType = DType.INT8) -> Graph:
     """Draw a graph of one op that only moves elements."""
     shape = (1, *(draw(st.integers(1, 5)) for _ in range(3)))
     build = GraphBuilder("move", draw(seeds))
-    x = build.input(shape, quantized=draw(quantizations))
+    quantized = draw(quantizations) if dtype is DType.INT8 else None
+    x = build.input(shape, dtype, quantized)
     match draw(st.integers(0, 7)):
         case 0:
             build.pad(
@@ -207,7 +243,7 @@ def move_graphs(draw: st.DrawFn) -> Graph:
         case 1:
             build.reshape(x, 1, -1)
         case 2:
-            y = build.input(shape, quantized=build.quantized(x))
+            y = build.input(shape, dtype, quantized)
             build.concatenation([x, y, x], draw(st.integers(1, 3)))
         case 3:
             axis = draw(st.integers(1, 3))

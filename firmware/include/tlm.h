@@ -116,7 +116,8 @@ typedef struct {
 _Static_assert(sizeof(tlm_place_t) == 8, "PROTOCOL.md: PLACE is 8 bytes");
 
 typedef struct {
-    uint32_t code;
+    uint16_t code;
+    uint16_t request;
     uint32_t detail;
 } tlm_refusal_t;
 _Static_assert(sizeof(tlm_refusal_t) == 8, "PROTOCOL.md: ERROR is 8 bytes");

@@ -16,12 +16,10 @@ from harness.telemetry.console import Memory
 from harness.telemetry.frames import Decoder, Frame, encode
 from harness.telemetry.messages import (
     ANSWER,
-    ERROR,
     PROTOCOL_VERSION,
     Adopt,
     AskHello,
     ClockKind,
-    ErrorCode,
     EventType,
     Hello,
     Load,
@@ -31,6 +29,7 @@ from harness.telemetry.messages import (
     Profile,
     Run,
 )
+from harness.telemetry.refusal import ERROR, ErrorCode
 
 TICKS = 1000
 OVERHEAD_TICKS = 10
@@ -157,13 +156,12 @@ class FakeBoard:
             Adopt.TYPE: self._adopt,
         }
         if request.type not in answers:
-            refusal = struct.pack("<II", ErrorCode.UNKNOWN_REQUEST, request.type)
-            return Frame(ERROR, request.sequence, refusal)
+            return _refusal(request, ErrorCode.UNKNOWN_REQUEST, request.type)
         match answers[request.type](request.payload):
             case bytes(payload):
                 return Frame(request.type | ANSWER, request.sequence, payload)
             case (code, detail):
-                return Frame(ERROR, request.sequence, struct.pack("<II", code, detail))
+                return _refusal(request, code, detail)
             case None:
                 return None
 
@@ -201,7 +199,7 @@ class FakeBoard:
         self._inputs = self._inputs[:offset] + data + self._inputs[offset + len(data) :]
         return struct.pack("<I", len(self._inputs))
 
-    def _refusal(self, inferences: int) -> tuple[ErrorCode, int] | None:
+    def _why_not(self, inferences: int) -> tuple[ErrorCode, int] | None:
         if not self.facts.clock_counts:
             return ErrorCode.CLOCK_STOPPED, 0
         if len(self._inputs) != self.facts.input_bytes:
@@ -220,7 +218,7 @@ class FakeBoard:
     def _run(self, payload: bytes) -> bytes | tuple[ErrorCode, int] | None:
         warmup, repeat = struct.unpack("<II", payload)
         total = warmup + repeat
-        if (refusal := self._refusal(total)) is not None:
+        if (refusal := self._why_not(total)) is not None:
             return refusal
         self._send_progress(0, total)
         for done in range(1, total + 1):
@@ -232,7 +230,7 @@ class FakeBoard:
         return _samples([TICKS] * repeat)
 
     def _profile(self, payload: bytes) -> bytes | tuple[ErrorCode, int]:
-        if (refusal := self._refusal(1)) is not None:
+        if (refusal := self._why_not(1)) is not None:
             return refusal
         (first,) = struct.unpack("<I", payload)
         self._infer()
@@ -240,7 +238,7 @@ class FakeBoard:
         return _samples([TICKS + step for step in steps])
 
     def _paint(self, payload: bytes) -> bytes | tuple[ErrorCode, int]:
-        if (refusal := self._refusal(1)) is not None:
+        if (refusal := self._why_not(1)) is not None:
             return refusal
         self._infer()
         # The last 100 bytes of the arena stay untouched.
@@ -286,6 +284,10 @@ class FakeBoard:
             else byte
             for byte in kept
         )
+
+
+def _refusal(request: Frame, code: ErrorCode, detail: int) -> Frame:
+    return Frame(ERROR, request.sequence, struct.pack("<HHI", code, request.type, detail))
 
 
 def _samples(ticks: list[int]) -> bytes:

@@ -24,7 +24,7 @@ from harness.devices.clock import Clock, icount_clock
 from harness.devices.gdb import GdbMemory
 from harness.devices.pipe import PipeConsole, running
 from harness.devices.protocol import Capability
-from harness.errors import DeviceNotFoundError
+from harness.errors import DeviceError, DeviceNotFoundError
 from harness.telemetry.console import Console
 from harness.telemetry.messages import Hello
 from harness.toolchain.firmware import Firmware
@@ -85,7 +85,10 @@ class QemuDevice:
             its_console.close()
             its_stub.close()
             memory = GdbMemory(stub)
-            memory.resume()
+            try:
+                memory.resume()
+            except DeviceError:
+                raise DeviceError(child.obituary()) from None
             yield PipeConsole(
                 child,
                 console.fileno(),

@@ -38,8 +38,15 @@ def _multiply(graph: Graph, op: Mul, a: Raw, b: Raw) -> Array:
 
 
 def _plain(graph: Graph, op: BinaryOp, a: Array, b: Array) -> Array:
-    """Integers without quantization (shape arithmetic); the result wraps, then is clamped."""
+    """Integers without quantization (shape arithmetic): results wrap, then are clamped.
+
+    ADD alone does not clamp: TensorFlow Lite Micro passes over its fused activation
+    (micro/kernels/add.cc, EvalAdd).
+    """
     function = {Add: np.add, Sub: np.subtract, Mul: np.multiply}[type(op)]
     output = graph.tensor(op.outputs[0])
     assert output.quantization is None, output.name
-    return np.clip(function(a, b, dtype=output.dtype.numpy), *output_range(op.activation, output))
+    result: Array = function(a, b, dtype=output.dtype.numpy)
+    if isinstance(op, Add):
+        return result
+    return np.clip(result, *output_range(op.activation, output))

@@ -17,7 +17,8 @@ from harness.telemetry.capture import Capture, Recorder
 from harness.telemetry.console import Console, Memory
 from harness.telemetry.fault import Fault
 from harness.telemetry.frames import Decoder, Frame, encode
-from harness.telemetry.messages import ANSWER, ERROR, EventType, Progress, Refusal, Request
+from harness.telemetry.messages import ANSWER, EventType, Progress, Request
+from harness.telemetry.refusal import ERROR, Refusal
 
 AnswerT = TypeVar("AnswerT")
 OnProgress = Callable[[Progress], None]
@@ -121,7 +122,7 @@ class Link:
                         wait.deadline = self._now() + silence_s
                         if on_progress is not None:
                             on_progress(progress)
-                elif received.sequence == self._sequence:
+                elif received.sequence == self._sequence and _is_about(received, request):
                     return _read_answer(received, request)
             if wait.useless_bytes > self._patience.useless_bytes_max:
                 break
@@ -158,14 +159,18 @@ class Link:
         return None
 
 
-def _read_answer(frame: Frame, request: Request[AnswerT]) -> AnswerT:
-    if frame.type == ERROR:
-        raise FirmwareFaultError(
-            f"{_name(request)}: the board {Refusal.parse(frame.payload).text()}"
-        )
-    if frame.type != request.TYPE | ANSWER:
-        raise CorruptStreamError(f"{_name(request)}: answered with type 0x{frame.type:02x}")
-    return request.parse(frame.payload)
+def _is_about(answer: Frame, request: Request[AnswerT]) -> bool:
+    """Return whether an answer is to a request of this type, not left over from another session."""
+    if answer.type == ERROR:
+        return Refusal.parse(answer.payload).request == request.TYPE
+    return answer.type == request.TYPE | ANSWER
+
+
+def _read_answer(answer: Frame, request: Request[AnswerT]) -> AnswerT:
+    if answer.type == ERROR:
+        refusal = Refusal.parse(answer.payload)
+        raise FirmwareFaultError(f"{_name(request)}: the board {refusal.text()}")
+    return request.parse(answer.payload)
 
 
 def _name(request: Request[AnswerT]) -> str:

@@ -15,7 +15,6 @@ from harness.errors import CorruptStreamError
 
 PROTOCOL_VERSION = 1
 ANSWER = 0x80
-ERROR = 0xC0
 
 
 class EventType(IntEnum):
@@ -34,30 +33,6 @@ class ClockKind(IntEnum):
     TIMER = 2
     HOST = 3
 
-
-class ErrorCode(IntEnum):
-    """Why the board refused a request."""
-
-    UNKNOWN_REQUEST = 1
-    BAD_LENGTH = 2
-    BAD_RANGE = 3
-    INPUTS_MISSING = 4
-    LOAD_EACH_TIME = 5
-    CLOCK_STOPPED = 6
-    OTHER_BYTES = 7
-
-
-_REFUSALS = {
-    ErrorCode.UNKNOWN_REQUEST: "does not know request {detail}",
-    ErrorCode.BAD_LENGTH: "got a payload of {detail} B, which is not the request's length",
-    ErrorCode.BAD_RANGE: "was asked for more than it allows, which is {detail}",
-    ErrorCode.INPUTS_MISSING: "has only {detail} B of its inputs",
-    ErrorCode.LOAD_EACH_TIME: "needs its inputs again before each inference: only {detail} B of "
-    "RAM are left to keep them",
-    ErrorCode.CLOCK_STOPPED: "has a clock that stands still",
-    ErrorCode.OTHER_BYTES: "has other bytes in memory than the debug port wrote: "
-    "their CRC is 0x{detail:08x}",
-}
 
 AnswerT_co = TypeVar("AnswerT_co", covariant=True)
 
@@ -315,25 +290,6 @@ class Progress:
     def parse(cls, payload: bytes) -> Progress:
         """Return the progress that a payload holds."""
         return cls(*_unpack(struct.Struct("<IIQ"), payload, "PROGRESS"))
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A request that the board cannot do."""
-
-    code: int
-    detail: int
-
-    @classmethod
-    def parse(cls, payload: bytes) -> Refusal:
-        """Return the refusal that a payload holds."""
-        return cls(*_unpack(struct.Struct("<II"), payload, "ERROR"))
-
-    def text(self) -> str:
-        """Return what the board has to say, as the rest of a sentence."""
-        if self.code in set(ErrorCode):
-            return _REFUSALS[ErrorCode(self.code)].format(detail=self.detail)
-        return f"answered with unknown error {self.code} (detail {self.detail})"
 
 
 def _parse_samples(payload: bytes, what: str) -> Samples:

@@ -7,13 +7,14 @@ only links, and a stale object cannot be taken.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from pathlib import Path
 from harness.errors import ToolchainError
 
 COMPILE_TIMEOUT_S = 600.0
+CACHE_BYTES_MAX = 1 << 29
 _ERROR_LINES = 12
 _TELLING = ("error", "undefined", "overflowed")
 _INSTALL = {
@@ -117,6 +119,7 @@ def compile_units(compiler: Compiler, units: Sequence[Unit], *, cache: Path) -> 
         ToolchainError: the compiler refused one.
     """
     cache.mkdir(parents=True, exist_ok=True)
+    _prune(cache)
     headers = {folder: _headers(folder) for unit in units for folder in unit.include}
 
     def compile_one(unit: Unit) -> Path:
@@ -130,7 +133,9 @@ def compile_units(compiler: Compiler, units: Sequence[Unit], *, cache: Path) -> 
         )
         # The name is part of the path so that the linker's messages speak of files, not digests.
         found = cache / key[:2] / key / f"{unit.source.name}.o"
-        if not found.is_file():
+        try:
+            os.utime(found)  # the cache drops what was not used for longest
+        except FileNotFoundError:
             found.parent.mkdir(parents=True, exist_ok=True)
             includes = [f"-I{folder}" for folder in unit.include]
             with tempfile.TemporaryDirectory(dir=cache) as scratch:
@@ -145,6 +150,24 @@ def compile_units(compiler: Compiler, units: Sequence[Unit], *, cache: Path) -> 
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         objects = dict(zip(order, pool.map(compile_one, order), strict=True))
     return [objects[unit] for unit in units]
+
+
+def _prune(cache: Path) -> None:
+    """Delete the objects that were not used for longest while there are too many bytes of them."""
+    objects = sorted(
+        ((status.st_mtime, status.st_size, path) for path, status in _statuses(cache)), reverse=True
+    )
+    total = 0
+    for _, size, path in objects:
+        total += size
+        if total > CACHE_BYTES_MAX:
+            path.unlink(missing_ok=True)
+
+
+def _statuses(cache: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for path in cache.rglob("*.o"):
+        with contextlib.suppress(FileNotFoundError):  # another build may be pruning
+            yield path, path.stat()
 
 
 def _headers(folder: Path) -> str:

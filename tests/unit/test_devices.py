@@ -11,12 +11,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
 import pytest
 
 from harness.board.schema import DeviceKind
-from harness.devices import pipe, qemu
+from harness.devices import pipe, qemu, registry
 from harness.devices.clock import Clock, Unit, cycle_clock, icount_clock
 from harness.devices.fake import TICKS, Facts, FakeBoard, Trouble
 from harness.devices.gdb import GdbMemory
@@ -36,6 +37,7 @@ from harness.telemetry.console import Console
 from harness.telemetry.frames import Frame, encode
 from harness.telemetry.messages import Hello, Output, Samples
 from harness.telemetry.session import Session
+from harness.toolchain.firmware import Firmware, Footprint
 from harness.toolchain.gcc import build
 from tests.tiny_model import INPUT, OUTPUT, host_target, tiny_sources
 
@@ -57,6 +59,14 @@ def test_the_registry() -> None:
     assert open_device(DeviceKind.REPLAY, capture=Path("x")).detail == "capture x"
     with pytest.raises(DeviceNotFoundError, match="no device of kind 'renode'"):
         open_device(DeviceKind.RENODE)
+
+
+def test_another_package_can_add_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = EntryPoint("renode", "harness.devices.host:HostDevice", registry.GROUP)
+    monkeypatch.setattr(
+        registry, "entry_points", lambda **asked: EntryPoints([entry]).select(**asked)
+    )
+    assert isinstance(open_device(DeviceKind.RENODE), HostDevice)
 
 
 @pytest.mark.parametrize("tick_hz", [25_000_000, 32_000_000])
@@ -269,6 +279,32 @@ def test_a_stale_answer_is_not_taken_for_a_new_one() -> None:
     fake.read(0)
     fake.write(encode(Frame(Output.TYPE, 77, bytes(8))))  # asked by a session that is gone
     assert talk(fake)[1].ticks == (TICKS,) * 3
+
+
+@pytest.mark.parametrize("pause", ["", "sleep 0.2; "], ids=["at once", "a little later"])
+def test_a_qemu_that_ends_at_once_is_quoted(
+    pause: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "qemu-system-arm"
+    program.write_text(f"#!/bin/sh\n{pause}echo 'qemu: unsupported machine type' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda name: str(program) if "qemu" in name else None)
+    firmware = Firmware(
+        elf=tmp_path,
+        elf_sha256="",
+        build_id="",
+        model_sha256="",
+        target=host_target(),
+        compiler="",
+        version="",
+        flags=(),
+        footprint=Footprint(0, 0, 0, 0, 0, 0),
+    )
+    with (
+        pytest.raises(DeviceError, match="ended with exit code 1: qemu: unsupported machine type"),
+        qemu.QemuDevice().open(firmware) as console,
+    ):
+        talk(console)
 
 
 @pytest.mark.host_c

@@ -9,7 +9,17 @@ import pytest
 
 from harness.errors import TensorInputError
 from harness.ir import DType, Graph, Tensor, TensorId
-from harness.ir.ops import Add, AveragePool2D, MaxPool2D, Padding, Shape
+from harness.ir.ops import (
+    Activation,
+    Add,
+    AveragePool2D,
+    BinaryOp,
+    MaxPool2D,
+    Mul,
+    Padding,
+    Shape,
+    Sub,
+)
 from harness.ir.tensor import Array
 from harness.reference.interpreter import run
 from tests.graphs import GraphBuilder, conv_graph
@@ -113,6 +123,16 @@ def test_shape_arithmetic_is_plain_and_wraps() -> None:
     build.emit(op, Tensor("sum", (2,), DType.INT32))
     (output,) = run(build.graph(), [np.zeros((2, 3), np.int8)])
     assert output.tolist() == [3, -(2**31) + 2]
+
+
+@pytest.mark.parametrize(("kind", "expected"), [(Add, [12, -8]), (Sub, [0, 6]), (Mul, [6, 0])])
+def test_shape_arithmetic_is_clamped_but_for_add(kind: type[BinaryOp], expected: list[int]) -> None:
+    build = GraphBuilder()
+    shape = build.shape_of(build.input((2, 2)))
+    other = build.constant(np.array([10, -10], np.int32))
+    build.plain_binary(kind, shape, other, activation=Activation.RELU6)
+    (output,) = run(build.graph(), [np.zeros((2, 2), np.int8)])
+    assert output.tolist() == expected
 
 
 def faulty(graph: Graph, *inputs: Array) -> str:

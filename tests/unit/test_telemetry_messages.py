@@ -20,12 +20,12 @@ from harness.telemetry.messages import (
     Place,
     Profile,
     Progress,
-    Refusal,
     Region,
     Request,
     Run,
     Samples,
 )
+from harness.telemetry.refusal import Refusal
 
 HELLO = Hello.LAYOUT.pack(
     1, 2, 1, 25_000_000, b"\x12" * 8, b"\x34" * 32, 1024, 64, 100, 10, 7, 5000, 99
@@ -86,8 +86,8 @@ def test_events() -> None:
 
 
 def test_refusals_are_sentences() -> None:
-    assert Refusal(4, 12).text() == "has only 12 B of its inputs"
-    assert Refusal(99, 1).text() == "answered with unknown error 99 (detail 1)"
+    assert Refusal(4, 3, 12).text() == "has only 12 B of its inputs"
+    assert Refusal(99, 3, 1).text() == "answered with unknown error 99 (detail 1)"
 
 
 def test_faults_say_what_is_known() -> None:

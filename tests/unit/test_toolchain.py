@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,7 +108,7 @@ def test_refused_code_is_shown(tmp_path: Path) -> None:
 @pytest.mark.host_c
 def test_an_object_is_compiled_once_for_all_models_that_share_it(tmp_path: Path) -> None:
     def objects() -> dict[Path, int]:
-        return {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.o")}
+        return {path: path.stat().st_ino for path in (tmp_path / "cache").rglob("*.o")}
 
     def make(folder: str, invoke: str = INVOKE) -> None:
         sources = tiny_sources(invoke)
@@ -118,6 +120,22 @@ def test_an_object_is_compiled_once_for_all_models_that_share_it(tmp_path: Path)
     assert objects() == before
     make("c", "void model_invoke(void)\n{\n    invert();\n    add();\n}")
     assert {path.name for path in objects().keys() - before.keys()} == {"model.c.o", "identity.c.o"}
+
+
+@pytest.mark.host_c
+def test_the_cache_drops_what_was_not_used_for_longest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    old, new = cache / "00" / "old.o", cache / "01" / "new.o"
+    for age_s, path in ((1000, old), (100, new)):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(bytes(600))
+        os.utime(path, (time.time() - age_s,) * 2)
+    monkeypatch.setattr(compiler, "CACHE_BYTES_MAX", 1000)
+    build(tiny_sources(), host_target(), out_dir=tmp_path / "a", cache=cache)
+    assert new.exists()
+    assert not old.exists()
 
 
 @pytest.mark.qemu
