@@ -145,6 +145,9 @@ class FusedReplay:
         for i in range(segment.stripes):
             stripe = i * width // segment.stripes, (i + 1) * width // segment.stripes
             self._columns = self._tile(COLUMNS, stripe)
+            if segment.stripes == 1:
+                # Rows are made whole, even where the output does not depend on all of them.
+                self._columns = {t: (0, extents(self._graph, t)[1]) for t in self._columns}
             self._check_columns()
             self._made = dict.fromkeys(self._made_inside(), 0)
             for row in range(height):
