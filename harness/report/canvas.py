@@ -17,7 +17,7 @@ from harness.errors import UsageError, near_names
 from harness.report.page import page
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 BLUE, SKY, GREEN = "#0072B2", "#56B4E9", "#009E73"
@@ -93,9 +93,11 @@ def _svg(drawn: Figure, title: str) -> str:
     return buffer.getvalue()
 
 
-def kilobytes(axes: Axes, *, vertical: bool) -> None:
+def kilobytes(axis: Axis, *, log: bool = False) -> None:
     """Label an axis of bytes in kB of 1000 bytes."""
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axis = axes.yaxis if vertical else axes.xaxis
+    if log:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+        axis.set_minor_formatter(NullFormatter())
     axis.set_major_formatter(FuncFormatter(lambda size, _: f"{size / 1000:,.10g}"))

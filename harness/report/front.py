@@ -2,47 +2,67 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
-from itertools import groupby
 
+from pydantic import TypeAdapter
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
 from harness.results.plan_point import PlanPoint
 from harness.results.record import SegmentPart
 
 
-def front_table(points: Sequence[PlanPoint]) -> Table:
-    """Return the front, least memory first, a row a plan."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+def front_table(points: Sequence[PlanPoint], *, weights: str, limit: int | None = None) -> Table:
+    """Return the front, least memory first, a row a plan; what is above the limit is dim."""
+    title = f"{points[0].model}: {points[0].macs:,} MACs, weights: {weights}"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("peak", "MACs", "instructions"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("segments")
     for point in points:
         estimate = point.estimated_instructions
+        fits = limit is None or point.planned_peak_bytes <= limit
         table.add_row(
             f"{point.planned_peak_bytes:,} B",
             f"x {point.recompute_ratio:.3f}",
             "" if estimate is None else f"~{estimate:,}",
-            summary(point.segments),
+            summary(point.segments) + ("" if fits else " (above the limit)"),
+            style="" if fits else "dim",
         )
     return table
 
 
+def front_text(points: Sequence[PlanPoint], *, weights: str, limit: int | None, width: int) -> str:
+    """Return the table as plain text."""
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    with console.capture() as captured:
+        console.print(front_table(points, weights=weights, limit=limit))
+    return captured.get()
+
+
+def front_json(points: Sequence[PlanPoint]) -> str:
+    """Return the front as a JSON array."""
+    return TypeAdapter(list[PlanPoint]).dump_json(list(points), indent=1).decode()
+
+
 def summary(segments: Sequence[SegmentPart]) -> str:
-    """Return segments in few words: ``stream 0-12, 9 ops, patch 13-20``."""
+    """Return segments in few words: ``1 patch stage of 12 ops, 3 streams of 10 ops, 9 ops alone``.
+
+    An op alone that goes row by row, so that its output reaches into its input, counts as alone.
+    """
     told = []
-    for is_fused, run in groupby(segments, key=lambda s: s.kind in ("stream", "patch")):
-        members = list(run)
-        if is_fused:
-            told += [f"{s.kind} {_range(s)}" for s in members]
-        else:
-            count = sum(s.last_op + 1 - s.first_op for s in members)
-            told.append("1 op" if count == 1 else f"{count} ops")
+    for kind, noun in (("patch", "patch stage"), ("stream", "stream")):
+        counts = [count for s in segments if s.kind == kind and (count := _ops(s)) > 1]
+        if counts:
+            plural = "" if len(counts) == 1 else "s"
+            told.append(f"{len(counts)} {noun}{plural} of {sum(counts)} ops")
+    alone = sum(_ops(s) == 1 for s in segments)
+    if alone:
+        told.append("1 op alone" if alone == 1 else f"{alone} ops alone")
     return ", ".join(told)
 
 
-def _range(segment: SegmentPart) -> str:
-    if segment.first_op == segment.last_op:
-        return str(segment.first_op)
-    return f"{segment.first_op}-{segment.last_op}"
+def _ops(segment: SegmentPart) -> int:
+    return segment.last_op + 1 - segment.first_op

@@ -28,7 +28,7 @@ from harness.results.plan_point import PlanPoint
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_WIDTH, _HEIGHT = 9.0, 4.6
+_WIDTH, _LONE_WIDTH, _HEIGHT = 9.5, 6.0, 4.6
 _MARKS = {
     "layer": ("s", ORANGE),
     "inplace": ("D", PURPLE),
@@ -48,7 +48,7 @@ def draw_front(
     """Write a picture of a front and of other plans of the same model; ``text`` as for plans."""
     title = f"{front[0].model}: what less memory costs"
     has_estimates = all(point.estimated_instructions is not None for point in (*front, *others))
-    with figure(_WIDTH if has_estimates else _WIDTH / 2, _HEIGHT) as drawn:
+    with figure(_WIDTH if has_estimates else _LONE_WIDTH, _HEIGHT) as drawn:
         panels = drawn.subplots(1, 2 if has_estimates else 1, squeeze=False)[0]
         _draw(panels[0], front, others, [p.recompute_ratio for p in (*front, *others)])
         panels[0].set_ylabel("MACs executed / MACs of the network")
@@ -62,7 +62,12 @@ def draw_front(
         drawn.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
         handles, labels = panels[0].get_legend_handles_labels()
         drawn.legend(
-            handles, labels, loc="outside lower left", ncols=len(labels), frameon=False, fontsize=8
+            handles,
+            labels,
+            loc="outside lower left",
+            ncols=5 if has_estimates else 3,
+            frameon=False,
+            fontsize=8,
         )
         save(drawn, path, title=title, text=text)
 
@@ -85,7 +90,10 @@ def _draw(
         textcoords="offset points", fontsize=7.5, color=INK,
     )  # fmt: skip
     axes.set_xscale("log")
-    kilobytes(axes, vertical=False)
+    kilobytes(axes.xaxis, log=True)
+    low, high = min(work), max(work)
+    room = max(0.08 * (high - low), 0.01 * high)
+    axes.set_ylim(low - room, high + 2 * room)
     axes.set_xlabel("peak, kB (1 kB = 1000 bytes)")
     axes.grid(color=FAINT, linewidth=0.6)
     axes.tick_params(colors=GREY)

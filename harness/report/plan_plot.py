@@ -29,6 +29,7 @@ from harness.schedule.plan import Plan
 from harness.schedule.timeline import holders, peak, where_the_peak_is
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -65,7 +66,7 @@ def draw_plans(plans: Sequence[Plan], path: Path, *, text: str, limit: int | Non
                 _mark_limit(axes, limit)
             _label(axes, plan, _LONE_NAME_COLUMNS if is_lone else _NAME_COLUMNS)
             axes.set_ylim(0, 1.12 * top)
-        kilobytes(panels[0], vertical=True)
+        kilobytes(panels[0].yaxis)
         panels[0].set_ylabel("bytes alive, kB (1 kB = 1000 bytes)")
         drawn.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
         _add_legend(drawn, plans)
@@ -135,10 +136,19 @@ def _label(axes: Axes, plan: Plan, columns: int) -> None:
 
 
 def _add_legend(drawn: Figure, plans: Sequence[Plan]) -> None:
+    from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     used = {shape.role for plan in plans for shape in shapes(plan)}
-    patches = [Patch(color=_COLOURS[role], label=role.value) for role in Role if role in used]
+    entries: list[Artist] = [
+        Patch(color=_COLOURS[role], label=role.value) for role in Role if role in used
+    ]
+    if any(place.end - place.first > 1 for plan in plans for place in stretches(plan)):
+        entries.append(Line2D([], [], color=GREEN, linewidth=2.5, label="ops that run together"))
     drawn.legend(
-        handles=patches, loc="outside lower left", ncols=len(patches), frameon=False, fontsize=8
+        handles=entries,
+        loc="outside lower left",
+        ncols=len(entries) if drawn.get_figwidth() > _LONE_WIDTH else 4,
+        frameon=False,
+        fontsize=8,
     )

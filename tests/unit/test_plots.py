@@ -107,9 +107,9 @@ def test_front_becomes_a_picture(tmp_path: Path) -> None:
 
 def test_front_is_a_table_of_what_less_memory_costs() -> None:
     point = plan_point(streamed()).model_copy(update={"estimated_instructions": 1234})
-    table = front_table([point])
+    table = front_table([point], weights="synthetic")
     cells = [list(column.cells) for column in table.columns]
-    assert cells == [["4,096 B"], ["x 1.000"], ["~1,234"], ["1 op, stream 1-3, 1 op"]]
+    assert cells == [["4,096 B"], ["x 1.000"], ["~1,234"], ["1 stream of 3 ops, 2 ops alone"]]
 
 
 def test_summary_counts_what_runs_alone() -> None:
@@ -119,7 +119,7 @@ def test_summary_counts_what_runs_alone() -> None:
         SegmentPart(kind="inplace", first_op=5, last_op=5),
         SegmentPart(kind="stream", first_op=6, last_op=6),
     ]
-    assert summary(parts) == "patch 0-3, 2 ops, stream 6"
+    assert summary(parts) == "1 patch stage of 4 ops, 3 ops alone"
 
 
 def test_other_suffixes_are_refused(tmp_path: Path) -> None:
