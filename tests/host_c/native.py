@@ -18,6 +18,7 @@ from harness.codegen.model_c import generate
 from harness.data import data_dir
 from harness.ir import Graph, Op, Tensor, TensorId
 from harness.ir.tensor import Array
+from harness.schedule.plan import Plan
 from harness.schedule.search import plan
 from harness.toolchain.flags import WARNINGS
 
@@ -41,9 +42,14 @@ FAST = ("-O1",)
 
 
 def build(graph: Graph, schedule: str, folder: Path, flags: Sequence[str] = CHECKED) -> Path:
-    """Generate, compile and link a graph; return the program."""
+    """Plan, generate, compile and link a graph; return the program."""
+    return build_plan(plan(graph, schedule), folder, flags)
+
+
+def build_plan(made: Plan, folder: Path, flags: Sequence[str] = CHECKED) -> Path:
+    """Generate, compile and link a plan; return the program."""
     folder.mkdir(parents=True, exist_ok=True)
-    sources = generate(plan(graph, schedule), target=HOST)
+    sources = generate(made, target=HOST)
     for name, text in sources.files:
         (folder / name).write_text(text)
     files = [folder / "model.c", folder / "weights.c", HERE / "driver.c"]

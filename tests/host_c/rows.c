@@ -72,7 +72,8 @@ int main(void)
     };
     static int8_t ring[SLOTS * W * C], y[W * C], conv_y[H * W * C], depthwise_y[H * W * C];
     static int8_t average_y[H * W * C], max_y[H * W * C];
-    const rows_t rows = {.base = ring, .row_bytes = W * C, .slots = SLOTS};
+    const rows_t rows = {.base = ring, .row_bytes = W * C, .pixel_bytes = C, .slots = SLOTS};
+    const span_t columns = {0, W};
     int wrong = 0;
 
     for (size_t i = 0; i < sizeof input; i++) {
@@ -87,13 +88,13 @@ int main(void)
     max_pool(&pool_op, input, max_y);
     for (int32_t row = 0; row < H; row++) {
         receive_rows(ring, row);
-        conv2d_row(&geometry, rows, row, y);
+        conv2d_row(&geometry, rows, row, columns, y);
         wrong += differs("conv2d", row, conv_y, y);
-        depthwise_row(&depthwise_op, rows, row, y);
+        depthwise_row(&depthwise_op, rows, row, columns, y);
         wrong += differs("depthwise", row, depthwise_y, y);
-        average_pool_row(&pool_op, rows, row, y);
+        average_pool_row(&pool_op, rows, row, columns, y);
         wrong += differs("average_pool", row, average_y, y);
-        max_pool_row(&pool_op, rows, row, y);
+        max_pool_row(&pool_op, rows, row, columns, y);
         wrong += differs("max_pool", row, max_y, y);
     }
     return wrong != 0;

@@ -1,0 +1,98 @@
+"""Generated C of fused segments equals the reference bit for bit, with sanitizers on."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from harness.ir import Graph
+from harness.reference.interpreter import run
+from harness.schedule.plan import Plan, StreamSegment
+from harness.schedule.search import plan as make_plan
+from harness.schedule.verify import verify_plan
+from tests.fused import fused_plan
+from tests.graphs import GraphBuilder, chain_graph, random_inputs, residual_graph
+from tests.host_c import native, plans
+
+pytestmark = pytest.mark.host_c
+
+NETWORKS = 8
+"""In one program."""
+
+FUSIONS = {"stream": plans.stream, "stripes": plans.stripes, "patches": plans.patches}
+
+
+class Drawn:
+    """A plan; hypothesis would print all weights."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    def __repr__(self) -> str:
+        return repr(self.plan.segments)
+
+
+@st.composite
+def drawn_plans(draw: st.DrawFn, fusion: str) -> Drawn:
+    """Draw a plan of several networks, so that they are compiled at once."""
+    graphs = draw(st.lists(plans.networks(), min_size=NETWORKS, max_size=NETWORKS))
+    return Drawn(draw(plans.plans(native.union(graphs), FUSIONS[fusion])))
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_segments_equal_the_reference(fusion: str) -> None:
+    @given(drawn_plans(fusion))
+    @settings(
+        max_examples=3,
+        phases=[Phase.generate],
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+    def check(drawn: Drawn) -> None:
+        verify_plan(drawn.plan)
+        assert_equals_reference(drawn.plan)
+
+    check()
+
+
+@given(st.lists(plans.networks(), min_size=4, max_size=4))
+@settings(
+    max_examples=2,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+def test_the_least_plan_equals_the_reference(graphs: list[Graph]) -> None:
+    assert_equals_reference(make_plan(native.union(graphs), "stream"))
+
+
+@pytest.mark.parametrize("graph", [chain_graph(), residual_graph()], ids=["chain", "residual"])
+def test_an_input_that_arrives_by_rows(graph: Graph) -> None:
+    assert_equals_reference(make_plan(graph, "stream", input_by_rows=True))
+
+
+def test_a_kernel_with_more_rows_than_are_looked_up_at_once() -> None:
+    build = GraphBuilder()
+    x = build.depthwise(build.input((1, 23, 4, 3)), (19, 3))
+    build.depthwise(x, (17, 1), stride=(2, 1))
+    graph = build.graph()
+    assert_equals_reference(make_plan(graph, "layer"))
+    assert_equals_reference(fused_plan(graph, StreamSegment(0, 1)))
+
+
+def assert_equals_reference(plan: Plan) -> None:
+    graph = plan.graph
+    samples = [random_inputs(graph, seed) for seed in range(2)]
+    with tempfile.TemporaryDirectory() as folder:
+        program = native.build_plan(plan, Path(folder))
+        results = native.run(program, graph, *samples)
+    producers = graph.producers()
+    for inputs, outputs in zip(samples, results, strict=True):
+        expected = run(graph, inputs)
+        for tensor_id, got, wanted in zip(graph.outputs, outputs, expected, strict=True):
+            made_by = next(s for s in plan.segments if producers[tensor_id] in s.ops)
+            ops = [graph.ops[i] for i in made_by.ops]
+            np.testing.assert_array_equal(got, wanted, err_msg=f"{made_by}\n{ops}")
