@@ -16,14 +16,15 @@ from harness.schedule.fusion import Fusion
 from harness.schedule.inplace import free_operands, own_bytes
 from harness.schedule.needs import Needs
 from harness.schedule.packing import Overlap, least_bytes
+from harness.schedule.patches import Patches
 from harness.schedule.plan import AliasSegment, InplaceSegment, LayerSegment, Segment, align
 from harness.schedule.reach import most_shared, output_below_operand
-from harness.schedule.stream import Streams
+from harness.schedule.stream import Streams, workspace_bytes
 from harness.schedule.sweep import INPUT
 from harness.schedule.work import Work
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Choice:
     """Ops ``first..end-1`` as one segment: the bytes alive while it runs, and its work.
 
@@ -38,6 +39,7 @@ class Choice:
     segment: Segment | None
     stripes: int = 1
     input_by_rows: bool = False
+    grid: tuple[int, int] | None = None
 
 
 class Choices:
@@ -45,8 +47,9 @@ class Choices:
 
     def __init__(self, graph: Graph, *, input_by_rows: bool = False) -> None:
         self.graph, self.input_by_rows = graph, input_by_rows
-        self.fusion, self.needs, self.work = Fusion(graph), Needs(graph), Work(graph)
-        self.streams = Streams(self.fusion)
+        self.fusion, self.needs = Fusion(graph), Needs(graph)
+        self.work = Work(self.fusion)
+        self.streams, self.patches = Streams(self.fusion), Patches(self.fusion)
         self._whole_input = sum(align(graph.tensor(t).size_bytes) for t in graph.inputs)
 
     def singles(self, position: int) -> Iterator[Choice]:
@@ -63,7 +66,7 @@ class Choices:
                 LayerSegment(position) if operand is None else InplaceSegment(position, operand)
             )
             peak = self._cut(position) + own_bytes(graph, op, operand)
-            yield Choice(position, position + 1, peak, self.work.whole(op, operand), segment)
+            yield Choice(position, position + 1, peak, self.work.whole(position, operand), segment)
 
     def streams_to(self, end: int, stripes: int = 1) -> Iterator[Choice]:
         """Yield the streams that end with op ``end - 1``, the shortest first, not packed yet."""
@@ -71,13 +74,26 @@ class Choices:
             first, by_rows = max(start, 0), start == INPUT
             if by_rows == (self.input_by_rows and first == 0):
                 peak = self._cut(first) + workspace + self._least_output(first, end, stripes)
-                work = self.work.stream(range(first, end), stripes)
+                shares = self.work.stream_shares(range(first, end), stripes)
+                work = self.work.of_shares(shares)
                 yield Choice(first, end, peak, work, None, stripes, by_rows)
+
+    def patched(self, first: int, end: int, grid: tuple[int, int]) -> Choice:
+        """Return a patch stage, not packed yet; it must be possible (``Patches.refusal``)."""
+        workspace = self.patches.least_workspace(first, end, grid)
+        work = self.work.of_shares(self.work.patch_shares(range(first, end), grid))
+        peak = self._cut(first) + workspace + self._output(end)
+        return Choice(first, end, peak, work, None, grid=grid)
 
     def packed(self, choice: Choice) -> Choice:
         """Return a choice with its segment, and with the peak that it really has."""
         if choice.segment is not None:
             return choice
+        if choice.grid is not None:
+            stage = self.patches.segment(choice.first, choice.end, choice.grid)
+            peak = self._cut(choice.first) + self._output(choice.end)
+            peak += workspace_bytes(self.graph, stage)
+            return replace(choice, segment=stage, peak_bytes=peak)
         dying = self._dying(choice.first, choice.end) if choice.stripes == 1 else ()
         segment = self.streams.segment(
             choice.first,
@@ -96,8 +112,7 @@ class Choices:
 
     def _least_output(self, first: int, end: int, stripes: int) -> int:
         """Return the fewest bytes that a stream's output can add."""
-        graph = self.graph
-        output = align(graph.tensor(graph.ops[end - 1].outputs[0]).size_bytes)
+        graph, output = self.graph, self._output(end)
         if stripes > 1:
             return output
         sweep, dying = self.streams.sweep(end), self._dying(first, end)
@@ -108,6 +123,9 @@ class Choices:
         ]
         shared = most_shared(sweep, first, dying)
         return least_bytes(sizes, overlaps) - self._bytes(dying) - shared
+
+    def _output(self, end: int) -> int:
+        return align(self.graph.tensor(self.graph.ops[end - 1].outputs[0]).size_bytes)
 
     def _dying(self, first: int, end: int) -> tuple[TensorId, ...]:
         """Return the operands of a run that nobody needs afterwards."""

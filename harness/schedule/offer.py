@@ -1,23 +1,29 @@
 """Offer: all choices of a graph, and the best plans that can be put together from them.
 
 A path of choices says how many bytes are alive at each moment; whether blocks can be laid out in so
-few is known only when an arena is packed. Where that fails, the choices at the moments that stick
-out are set aside and the next best path is tried, a few times.
+few is known only when an arena is packed. Where that fails, the path that is smallest op by op is
+tried, then the choices at the moments that stick out are set aside, a few times.
+
+The peaks of fused choices are lower bounds until their workspace is packed, which is done when they
+are first on a best path; so a path that holds no open choice is best among all (as in A*).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 
 from harness.schedule.assemble import assemble
 from harness.schedule.choices import Choice, Choices
-from harness.schedule.paths import cheapest, least_peak, smallest
+from harness.schedule.paths import Path, cheapest, least_peak, smallest
 from harness.schedule.plan import Plan
 
-_ROUNDS = 8
+_ROUNDS = 6
 """How many paths are tried for one limit when their blocks cannot be laid out."""
 
-Path = tuple[Choice, ...]
+_FRONT_POINTS = 20
+"""About how many plans a whole front has."""
+
 Search = Callable[[list[Choice]], Path | None]
 Way = Callable[[list[Choice], int, float], Path | None]
 
@@ -27,55 +33,86 @@ class Offer:
 
     def __init__(self, choices: Choices, offered: Iterable[Choice]) -> None:
         self._choices = choices
-        self._packed = {choice: choice for choice in offered}
+        self._offered = sorted(offered, key=lambda c: (c.first, c.end))
+        self._positions = {choice: i for i, choice in enumerate(self._offered)}
         self._count = len(choices.graph.ops)
 
     def least(self, schedule: str) -> Plan:
         """Return the plan of least peak that was found, and of those the cheapest."""
         best: Plan | None = None
-        for way in (cheapest, smallest):
-            for plan, alive in self._plans(schedule, self._least_path(way)):
+        for way, rounds in ((cheapest, 1), (smallest, _ROUNDS)):
+            for plan, alive in self._plans(schedule, self._least_path(way), rounds):
                 if best is None or plan.planned_peak_bytes < best.planned_peak_bytes:
                     best = plan
                 if plan.planned_peak_bytes <= alive:
                     return best
-                if way is cheapest:
-                    break
         assert best is not None, "each op is a segment by itself"
         return best
 
-    def within(self, schedule: str, limit: int) -> Plan | None:
+    def cheapest(self, schedule: str) -> Plan:
+        """Return the plan of least work, and of those the one with the fewest bytes found."""
+        path = self._path(self._path_within(cheapest, math.inf), set())
+        assert path is not None, "each op is a segment by itself"
+        return self._assembled(schedule, path)
+
+    def within(self, schedule: str, limit: float) -> Plan | None:
         """Return the cheapest plan found whose peak is at most ``limit``, None if none was."""
-        for way in (cheapest, smallest):
-            for plan, _ in self._plans(schedule, self._path_within(way, limit), limit):
+        for way, rounds in ((cheapest, 2), (smallest, 2)):
+            search = self._path_within(way, limit)
+            for plan, _ in self._plans(schedule, search, rounds, limit):
                 if plan.planned_peak_bytes <= limit:
                     return plan
         return None
 
+    def front(self, schedule: str) -> Iterator[Plan]:
+        """Yield plans of ever lower peak, each the cheapest found below the one before."""
+        plan: Plan | None = self.cheapest(schedule)
+        least = self.least(schedule)
+        assert plan is not None
+        ratio = (max(least.planned_peak_bytes, 1) / max(plan.planned_peak_bytes, 1)) ** (
+            1 / _FRONT_POINTS
+        )
+        limit = float(plan.planned_peak_bytes)
+        while limit > least.planned_peak_bytes:
+            if plan is not None and plan.planned_peak_bytes > least.planned_peak_bytes:
+                yield plan
+                limit = min(limit, plan.planned_peak_bytes)
+            limit = max(limit * ratio, least.planned_peak_bytes)
+            plan = self.within(schedule, limit)
+        yield plan or least
+
     def _plans(
-        self, schedule: str, search: Search, limit: int | None = None
+        self, schedule: str, search: Search, rounds: int, limit: float | None = None
     ) -> Iterator[tuple[Plan, int]]:
         """Yield plans, the best first, each with the bytes that are alive in it at once."""
-        graph, aside = self._choices.graph, set[Choice]()
-        for _ in range(_ROUNDS):
+        aside: set[Choice] = set()
+        for _ in range(rounds):
             path = self._path(search, aside)
             if path is None:
                 return
-            segments = [choice.segment for choice in path if choice.segment is not None]
-            plan = assemble(graph, schedule, segments, self._choices.streams)
+            plan = self._assembled(schedule, path)
             alive = max((choice.peak_bytes for choice in path), default=0)
             yield plan, alive
             aside |= _sticking_out(plan, path, limit or alive)
 
+    def _assembled(self, schedule: str, path: Path) -> Plan:
+        segments = [choice.segment for choice in path if choice.segment is not None]
+        return assemble(self._choices.graph, schedule, segments, self._choices.streams)
+
     def _path(self, search: Search, aside: set[Choice]) -> Path | None:
         """Return the best path whose choices are all packed and not set aside."""
         while True:
-            path = search([c for key, c in self._packed.items() if c not in aside])
+            path = search([c for c in self._offered if c not in aside] if aside else self._offered)
             if path is None or all(choice.segment is not None for choice in path):
                 return path
             for choice in path:
                 if choice.segment is None:
-                    self._packed[choice] = self._choices.packed(choice)
+                    self._pack(choice)
+
+    def _pack(self, choice: Choice) -> None:
+        packed, position = self._choices.packed(choice), self._positions.pop(choice)
+        self._offered[position] = packed
+        self._positions[packed] = position
 
     def _least_path(self, way: Way) -> Search:
         def search(offered: list[Choice]) -> Path | None:
@@ -84,11 +121,11 @@ class Offer:
 
         return search
 
-    def _path_within(self, way: Way, limit: int) -> Search:
+    def _path_within(self, way: Way, limit: float) -> Search:
         return lambda offered: way(offered, self._count, limit)
 
 
-def _sticking_out(plan: Plan, path: Path, limit: int) -> set[Choice]:
+def _sticking_out(plan: Plan, path: Path, limit: float) -> set[Choice]:
     """Return the choices during which bytes above the limit are alive."""
     high = [a for a in plan.allocations if a.end > limit]
     return {c for i, c in enumerate(path) if any(a.first <= i <= a.last for a in high)}

@@ -2,14 +2,16 @@
 
 Cuts between ops are nodes, choices are edges; a plan is a path. Its peak is the largest peak of an
 edge (``choices``), its work is the sum of theirs, so shortest-path algorithms are exact here.
+Choices are given in order of their first op.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from harness.schedule.choices import Choice
 
+Path = tuple[Choice, ...]
 Key = tuple[float, ...]
 
 
@@ -19,7 +21,7 @@ def least_peak(choices: Sequence[Choice], end: int) -> int | None:
     return None if path is None else max((c.peak_bytes for c in path), default=0)
 
 
-def cheapest(choices: Iterable[Choice], end: int, limit: float) -> tuple[Choice, ...] | None:
+def cheapest(choices: Sequence[Choice], end: int, limit: float) -> Path | None:
     """Return the path of least work whose peak is at most ``limit``; of equals the least bytes."""
     allowed = [choice for choice in choices if choice.peak_bytes <= limit]
     return _best(
@@ -30,27 +32,45 @@ def cheapest(choices: Iterable[Choice], end: int, limit: float) -> tuple[Choice,
     )
 
 
-def smallest(choices: Iterable[Choice], end: int, limit: float) -> tuple[Choice, ...] | None:
-    """Return the path within ``limit`` that uses the fewest bytes op by op, whatever its work."""
-    allowed = [choice for choice in choices if choice.peak_bytes <= limit]
+def smallest(choices: Sequence[Choice], end: int, limit: float) -> Path | None:
+    """Return a path within ``limit`` that trades a little work for fewer bytes op by op.
+
+    Halving the bytes everywhere is worth 5 % of the work: blocks that are smaller than they need to
+    be leave room to lay out the others.
+    """
+    plain = cheapest(choices, end, limit)
+    if not plain:
+        return plain
+    work = sum(c.instructions for c in plain)
+    price = 0.1 * work / max(sum(c.peak_bytes * (c.end - c.first) for c in plain), 1)
     return _best(
-        allowed,
+        [choice for choice in choices if choice.peak_bytes <= limit],
         end,
-        lambda key, c: (key[0] + c.peak_bytes * (c.end - c.first), key[1] + c.instructions),
-        (0.0, 0.0),
+        lambda key, c: (key[0] + c.instructions + price * c.peak_bytes * (c.end - c.first),),
+        (0.0,),
     )
 
 
 def _best(
     choices: Sequence[Choice], end: int, extend: Callable[[Key, Choice], Key], start: Key
-) -> tuple[Choice, ...] | None:
+) -> Path | None:
     """Return the path with the least key."""
-    best: dict[int, tuple[Key, tuple[Choice, ...]]] = {0: (start, ())}
-    for choice in sorted(choices, key=lambda c: (c.first, c.end)):
-        if choice.first not in best:
+    best: list[Key | None] = [None] * (end + 1)
+    came_by: list[Choice | None] = [None] * (end + 1)
+    best[0] = start
+    for choice in choices:
+        key = best[choice.first]
+        if key is None:
             continue
-        key, path = best[choice.first]
-        longer = extend(key, choice)
-        if choice.end not in best or longer < best[choice.end][0]:
-            best[choice.end] = (longer, (*path, choice))
-    return best[end][1] if end in best else None
+        longer, known = extend(key, choice), best[choice.end]
+        if known is None or longer < known:
+            best[choice.end], came_by[choice.end] = longer, choice
+    if best[end] is None:
+        return None
+    path: list[Choice] = []
+    while end:
+        choice_there = came_by[end]
+        assert choice_there is not None, "a cut that is reached was come to by a choice"
+        path.append(choice_there)
+        end = choice_there.first
+    return tuple(reversed(path))

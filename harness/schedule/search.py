@@ -2,53 +2,154 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from types import MappingProxyType
+from collections.abc import Iterator
 
 from harness.errors import InputError, UsageError, near_names
 from harness.ir import Graph
 from harness.schedule.assemble import assemble
 from harness.schedule.choices import Choice, Choices
+from harness.schedule.geometry import Axis, length
 from harness.schedule.inplace import inplace_segments, layer_segments
+from harness.schedule.limits import does_not_fit
 from harness.schedule.offer import Offer
-from harness.schedule.plan import Plan, Segment
+from harness.schedule.patching import first_op, patch_plan, stages
+from harness.schedule.plan import Plan
 from harness.schedule.verify import verify_plan
 
-_SEGMENTS: MappingProxyType[str, Callable[[Graph], tuple[Segment, ...]]] = MappingProxyType(
-    {"layer": layer_segments, "inplace": inplace_segments}
-)
-
-SCHEDULES: tuple[str, ...] = (*_SEGMENTS, "stream")
+SCHEDULES: tuple[str, ...] = ("layer", "inplace", "patch", "stream", "auto")
 """Names of the schedules, in the order in which they get better."""
 
+_STRIPES = (2, 3, 4, 5, 6, 8)
+"""Into how many stripes ``auto`` may cut a stream."""
 
-def plan(graph: Graph, schedule: str = "inplace", *, input_by_rows: bool = False) -> Plan:
+_PATCHES = (2, 3, 4, 6)
+"""Into how many patches down and across ``auto`` may cut the first ops."""
+
+
+def plan(
+    graph: Graph,
+    schedule: str = "inplace",
+    *,
+    limit: int | None = None,
+    input_by_rows: bool = False,
+    patch: tuple[int, tuple[int, int]] | None = None,
+) -> Plan:
     """Return the plan of a graph, replayed and found sound.
 
-    Raises UsageError when there is no such schedule, InputError when the graph does not allow it.
+    ``limit`` is in bytes: of the plans that fit, ``patch`` and ``auto`` take the one of least work.
+    Without it ``patch`` takes the least peak, ``auto`` the least work; ``stream`` always takes the
+    least peak. ``input_by_rows`` delivers the model's input row by row, so that it is never whole.
+    ``patch`` sets the split by hand: the number of ops, and patches (down, across).
+
+    Raises:
+        UsageError: there is no such schedule, or it does not know such an option.
+        InputError: the graph does not allow what is asked for.
+        DoesNotFitError: no plan of this schedule fits into ``limit``.
     """
     if schedule not in SCHEDULES:
         raise UsageError(
             f"no schedule is called '{schedule}'", hint=near_names(schedule, SCHEDULES)
         )
-    if schedule == "stream":
-        made = _stream(graph, input_by_rows)
-    else:
-        made = assemble(graph, schedule, _SEGMENTS[schedule](graph))
+    if patch is not None and schedule != "patch":
+        raise UsageError(
+            f"schedule {schedule} has no patches to be set by hand", hint="take schedule patch"
+        )
+    if input_by_rows and schedule not in ("stream", "auto"):
+        raise UsageError(
+            f"schedule {schedule} needs the whole input", hint="take schedule stream or auto"
+        )
+    made = _plan(graph, schedule, limit, input_by_rows, patch)
     verify_plan(made)
     return made
 
 
-def _stream(graph: Graph, input_by_rows: bool) -> Plan:
-    """Return the plan of least peak in which nothing is computed twice, the cheapest of those."""
+def pareto(graph: Graph, *, input_by_rows: bool = False) -> tuple[Plan, ...]:
+    """Return the plans of which none has both less peak and less work, by falling peak."""
+    choices = _choices(graph, input_by_rows)
+    offer = Offer(choices, _offered(choices))
+    plans = tuple(offer.front("auto"))
+    for made in plans:
+        verify_plan(made)
+    return plans
+
+
+def _plan(
+    graph: Graph,
+    schedule: str,
+    limit: int | None,
+    input_by_rows: bool,
+    patch: tuple[int, tuple[int, int]] | None,
+) -> Plan:
+    match schedule:
+        case "layer":
+            made = assemble(graph, schedule, layer_segments(graph))
+        case "inplace":
+            made = assemble(graph, schedule, inplace_segments(graph))
+        case "patch":
+            return patch_plan(Choices(graph), limit, patch)
+        case "stream":
+            choices = _choices(graph, input_by_rows)
+            made = Offer(choices, _kept(choices)).least(schedule)
+        case _:
+            choices = _choices(graph, input_by_rows)
+            return _auto(Offer(choices, _offered(choices)), limit)
+    if limit is not None and made.planned_peak_bytes > limit:
+        raise does_not_fit(made, limit)
+    return made
+
+
+def _auto(offer: Offer, limit: int | None) -> Plan:
+    if limit is None:
+        return offer.cheapest("auto")
+    made = offer.within("auto", limit)
+    if made is None:
+        raise does_not_fit(offer.least("auto"), limit)
+    return made
+
+
+def _choices(graph: Graph, input_by_rows: bool) -> Choices:
     choices = Choices(graph, input_by_rows=input_by_rows)
     if input_by_rows and choices.fusion.input_by_rows is None:
-        raise InputError(f"{graph.name}: the input cannot be delivered by rows")
-    return Offer(choices, _offered(choices)).least("stream")
+        first = f"{graph.label(0)} cannot be done row by row" if graph.ops else "nothing reads it"
+        reason = first if len(graph.inputs) == 1 else f"it has {len(graph.inputs)} inputs"
+        raise InputError(
+            f"{graph.name}: the input cannot be delivered by rows: {reason}",
+            hint="leave the input resident",
+        )
+    return choices
 
 
-def _offered(choices: Choices) -> Iterator[Choice]:
+def _kept(choices: Choices) -> Iterator[Choice]:
+    """Yield the choices that compute nothing twice."""
     for end in range(1, len(choices.graph.ops) + 1):
         yield from choices.singles(end - 1)
         if choices.fusion.starts[end] < end:
             yield from choices.streams_to(end)
+
+
+def _offered(choices: Choices) -> Iterator[Choice]:
+    """Yield all choices that can be part of a good plan.
+
+    A fused choice is left out when its ops one by one need neither more bytes nor more work.
+    """
+    yield from _kept(choices)
+    count = len(choices.graph.ops)
+    singles = [min(choices.singles(i), key=_by_peak, default=None) for i in range(count)]
+
+    def is_of_use(choice: Choice) -> bool:
+        alone = singles[choice.first : choice.end]
+        return any(one is None or one.peak_bytes > choice.peak_bytes for one in alone)
+
+    for end in range(1, count + 1):
+        if choices.fusion.starts[end] < end:
+            width = length(choices.graph, choices.graph.ops[end - 1].outputs[0], Axis.COLUMNS)
+            for stripes in _STRIPES:
+                if stripes <= width:
+                    yield from filter(is_of_use, choices.streams_to(end, stripes))
+    if not choices.input_by_rows:
+        ends = choices.patches.ends(first_op(choices))
+        yield from filter(is_of_use, stages(choices, [(p, p) for p in _PATCHES], ends))
+
+
+def _by_peak(choice: Choice) -> tuple[float, float]:
+    return choice.peak_bytes, choice.instructions

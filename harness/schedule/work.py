@@ -1,36 +1,121 @@
-"""Work: what executing an op costs."""
+"""Work: what executing a segment costs, in instructions (``kernels.cost``) and in MACs."""
 
 from __future__ import annotations
 
-from harness.ir import Graph, Op
+from dataclasses import dataclass
+
 from harness.ir.macs import op_macs
+from harness.kernels.cost import by_rows, instructions
+from harness.schedule.fusion import Fusion
 from harness.schedule.geometry import Axis, cut, length, tile
+from harness.schedule.plan import (
+    AliasSegment,
+    FusedSegment,
+    InplaceSegment,
+    LayerSegment,
+    PatchSegment,
+    Plan,
+    Segment,
+    StreamSegment,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How much of an op's output a segment makes (1 is all, once), in how many calls of a row."""
+
+    made: float
+    rows: int
 
 
 class Work:
     """The work of the ops of a graph."""
 
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-        self._ratios: dict[tuple[int, int], dict[int, float]] = {}
+    def __init__(self, fusion: Fusion) -> None:
+        self._fusion, self._graph = fusion, fusion.graph
+        self._whole: dict[tuple[int, int | None], float] = {}
+        self._sums: dict[tuple[int, Axis, int], dict[int, int]] = {}
 
-    def whole(self, op: Op, operand: int | None) -> float:
-        """Return the work of an op on whole tensors."""
-        return float(op_macs(self._graph, op) + self._graph.tensor(op.outputs[0]).elements)
+    def whole(self, position: int, operand: int | None) -> float:
+        """Return the instructions of an op on whole tensors."""
+        key = position, operand
+        if key not in self._whole:
+            self._whole[key] = instructions(self._graph, self._graph.ops[position], operand)
+        return self._whole[key]
 
-    def stream(self, ops: range, stripes: int) -> float:
-        """Return the work of ops executed row by row."""
-        graph = self._graph
-        ratios = _recompute(graph, ops, stripes) if stripes > 1 else {}
-        return sum(ratios.get(i, 1.0) * self.whole(graph.ops[i], None) * 1.01 + 100 for i in ops)
+    def instructions(self, segment: Segment) -> float:
+        """Return the instructions of a segment."""
+        match segment:
+            case AliasSegment():
+                return 0.0
+            case LayerSegment(op):
+                return self.whole(op, None)
+            case InplaceSegment(op, operand):
+                return self.whole(op, operand)
+            case StreamSegment() | PatchSegment():
+                return self.of_shares(self.shares(segment))
 
+    def of_shares(self, shares: dict[int, Share]) -> float:
+        """Return the instructions of ops that are done by rows."""
+        return sum(
+            by_rows(self.whole(i, None), share.made, share.rows) for i, share in shares.items()
+        )
 
-def _recompute(graph: Graph, ops: range, stripes: int) -> dict[int, float]:
-    """Return, for each op, the columns that are made over the columns that there are."""
-    output = graph.ops[ops[-1]].outputs[0]
-    made = dict.fromkeys(ops, 0)
-    for stripe in cut(length(graph, output, Axis.COLUMNS), stripes):
-        touched = tile(graph, ops, Axis.COLUMNS, stripe)
+    def executed_macs(self, segment: Segment) -> float:
+        """Return the multiply-accumulates that a segment executes, recomputed ones included."""
+        shares = self.shares(segment) if isinstance(segment, FusedSegment) else {}
+        return sum(
+            op_macs(self._graph, self._graph.ops[i]) * (shares[i].made if i in shares else 1.0)
+            for i in segment.ops
+        )
+
+    def shares(self, segment: FusedSegment) -> dict[int, Share]:
+        """Return what a fused segment makes of each op."""
+        if isinstance(segment, PatchSegment):
+            return self.patch_shares(segment.ops, segment.grid)
+        return self.stream_shares(segment.ops, segment.stripes)
+
+    def stream_shares(self, ops: range, stripes: int) -> dict[int, Share]:
+        """Return what a stream makes: all rows of each op, in each stripe."""
+        columns, shares = self._made(ops, Axis.COLUMNS, stripes), {}
         for i in ops:
-            made[i] += touched[graph.ops[i].outputs[0]].length
-    return {i: made[i] / length(graph, graph.ops[i].outputs[0], Axis.COLUMNS) for i in ops}
+            made = columns[i] / self._length(i, Axis.COLUMNS)
+            shares[i] = Share(made, self._length(i, Axis.ROWS) * stripes)
+        return shares
+
+    def patch_shares(self, ops: range, grid: tuple[int, int]) -> dict[int, Share]:
+        """Return what a patch stage makes: of each op the tiles of all patches."""
+        down, across = grid
+        rows, columns = self._made(ops, Axis.ROWS, down), self._made(ops, Axis.COLUMNS, across)
+        pixels = {i: self._length(i, Axis.ROWS) * self._length(i, Axis.COLUMNS) for i in ops}
+        return {i: Share(rows[i] * columns[i] / pixels[i], rows[i] * across) for i in ops}
+
+    def _made(self, ops: range, axis: Axis, parts: int) -> dict[int, int]:
+        """Return, for each op up to the last one, the rows or columns made for all parts."""
+        last = ops[-1]
+        if parts == 1:
+            return {i: self._length(i, axis) for i in ops}
+        if (last, axis, parts) not in self._sums:
+            run = range(self._fusion.starts[last + 1], last + 1)
+            sums = dict.fromkeys(run, 0)
+            for part in cut(self._length(last, axis), parts):
+                touched = tile(self._graph, run, axis, part)
+                for i in run:
+                    sums[i] += touched[self._graph.ops[i].outputs[0]].length
+            self._sums[last, axis, parts] = sums
+        return self._sums[last, axis, parts]
+
+    def _length(self, position: int, axis: Axis) -> int:
+        return length(self._graph, self._graph.ops[position].outputs[0], axis)
+
+
+def executed_macs(plan: Plan) -> int:
+    """Return the multiply-accumulates of one inference, recomputed ones included."""
+    work = Work(Fusion(plan.graph))
+    return round(sum(work.executed_macs(segment) for segment in plan.segments))
+
+
+def estimated_instructions(plan: Plan) -> float:
+    """Return what the cost model says of one inference."""
+    work = Work(Fusion(plan.graph))
+    return sum(work.instructions(segment) for segment in plan.segments)

@@ -34,7 +34,7 @@ def test_depthwise_and_add_run_in_place() -> None:
 
 
 def test_peak_is_what_the_widest_op_needs() -> None:
-    layer, inplace = (plan(residual_graph(), name) for name in SCHEDULES)
+    layer, inplace = (plan(residual_graph(), name) for name in ("layer", "inplace"))
     block_input, expanded, ring = 8 * 8 * 4, 8 * 8 * 24, 3 * 10
     assert layer.planned_peak_bytes == block_input + 2 * expanded
     # The ring of one channel fits beside the input; the peak is the projection's.

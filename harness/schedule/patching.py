@@ -1,0 +1,150 @@
+"""Schedule ``patch``: the first ops by patches, the rest in place (MCUNetV2, arXiv:2110.15352).
+
+The stage begins with the first op that can be done for a part of its output, so that a model whose
+input is first quantized or reshaped can be split too. How many ops it has and into how many patches
+it is cut is searched: square grids with every number of ops, then oblong grids with the best of
+those. No stage at all is among what is searched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from harness.errors import InputError
+from harness.schedule.assemble import assemble
+from harness.schedule.choices import Choice, Choices
+from harness.schedule.geometry import Axis, length
+from harness.schedule.inplace import inplace_segments
+from harness.schedule.limits import does_not_fit
+from harness.schedule.plan import Plan, Segment
+
+Grid = tuple[int, int]
+
+MOST_PARTS = 8
+"""Into how many parts the search cuts either axis at most."""
+
+_TRIED = 12
+"""How many splits are laid out when the best ones do not lie in the bytes that are alive."""
+
+_OBLONG_ENDS = 4
+"""For how many ends of the stage oblong grids are searched."""
+
+
+def patch_plan(choices: Choices, limit: int | None, split: tuple[int, Grid] | None) -> Plan:
+    """Return the plan of least work that fits ``limit``, without one the plan of least peak.
+
+    Raises:
+        InputError: ``split`` cannot be done exactly, with the reason.
+        DoesNotFitError: no split fits.
+    """
+    rest = _Rest(choices)
+    if split is not None:
+        made = rest.plan(_by_hand(choices, *split))
+        if limit is not None and made.planned_peak_bytes > limit:
+            raise does_not_fit(made, limit)
+        return made
+    found: list[Choice | None] = [None, *_searched(choices, rest)]
+    least = min((rest.plan(c) for c in sorted(found, key=rest.by_peak)[:2]), key=_planned_peak)
+    if limit is None:
+        return least
+    fitting = [c for c in found if rest.peak(c) <= limit]
+    for choice in sorted(fitting, key=rest.by_work)[:_TRIED]:
+        made = rest.plan(choice)
+        if made.planned_peak_bytes <= limit:
+            return made
+    if least.planned_peak_bytes <= limit:
+        return least
+    raise does_not_fit(least, limit)
+
+
+def first_op(choices: Choices) -> int:
+    """Return the first op that can be done by patches, or the number of ops."""
+    fusible = choices.fusion.is_fusible
+    return next((i for i, can in enumerate(fusible) if can), len(fusible))
+
+
+def stages(choices: Choices, grids: Sequence[Grid], ends: Sequence[int]) -> Iterator[Choice]:
+    """Yield the patch stages that are possible with these grids and ends, not packed yet."""
+    graph, first = choices.graph, first_op(choices)
+    for end in ends:
+        if choices.fusion.starts[end] > first:
+            continue
+        output = graph.ops[end - 1].outputs[0]
+        height, width = (length(graph, output, axis) for axis in Axis)
+        for down, across in grids:
+            if down <= height and across <= width:
+                yield choices.patched(first, end, (down, across))
+
+
+def _searched(choices: Choices, rest: _Rest) -> Iterator[Choice]:
+    parts = range(2, MOST_PARTS + 1)
+    square = list(stages(choices, [(p, p) for p in parts], choices.patches.ends(first_op(choices))))
+    yield from square
+    ends = list(dict.fromkeys(c.end for c in sorted(square, key=rest.by_peak)))[:_OBLONG_ENDS]
+    sides = range(1, MOST_PARTS + 1)
+    oblong = [(down, across) for down in sides for across in sides if down != across]
+    yield from stages(choices, oblong, ends)
+
+
+def _by_hand(choices: Choices, count: int, grid: Grid) -> Choice:
+    graph, first = choices.graph, first_op(choices)
+    down, across = grid
+    if not first < count <= len(graph.ops):
+        raise InputError(
+            f"{graph.name}: a patch stage of {count} ops is not possible: it has at least "
+            f"{first + 1} and at most {len(graph.ops)}"
+        )
+    reason = choices.patches.refusal(first, count, grid)
+    if reason:
+        raise InputError(
+            f"{graph.name}: {count} ops cannot run in {down} x {across} patches: {reason}",
+            hint="choose another number of ops, or leave the choice to --schedule patch",
+        )
+    return choices.patched(first, count, grid)
+
+
+class _Rest:
+    """What runs before and after the stage: each op whole, in place where that saves bytes."""
+
+    def __init__(self, choices: Choices) -> None:
+        self._choices = choices
+        self._segments = inplace_segments(choices.graph)
+        self._peaks, self._work = [], []
+        for position, segment in enumerate(self._segments):
+            single = next(c for c in choices.singles(position) if c.segment == segment)
+            self._peaks.append(single.peak_bytes)
+            self._work.append(single.instructions)
+
+    def peak(self, choice: Choice | None) -> int:
+        """Return the bytes alive at most, with a stage or without one."""
+        if choice is None:
+            return max(self._peaks, default=0)
+        outside = self._peaks[: choice.first] + self._peaks[choice.end :]
+        return max(choice.peak_bytes, *outside, 0)
+
+    def by_peak(self, choice: Choice | None) -> tuple[float, ...]:
+        """Return a sort key: the least peak, then the least work."""
+        return self.peak(choice), self._all_work(choice)
+
+    def by_work(self, choice: Choice | None) -> tuple[float, ...]:
+        """Return a sort key: the least work, then the least peak."""
+        return self._all_work(choice), self.peak(choice)
+
+    def plan(self, choice: Choice | None) -> Plan:
+        """Return the plan with a stage or without one."""
+        segments: Sequence[Segment] = self._segments
+        if choice is not None:
+            stage = self._choices.packed(choice).segment
+            assert stage is not None, "a packed choice has its segment"
+            segments = (*segments[: choice.first], stage, *segments[choice.end :])
+        return assemble(self._choices.graph, "patch", segments, self._choices.streams)
+
+    def _all_work(self, choice: Choice | None) -> float:
+        if choice is None:
+            return sum(self._work)
+        outside = sum(self._work[: choice.first]) + sum(self._work[choice.end :])
+        return choice.instructions + outside
+
+
+def _planned_peak(plan: Plan) -> int:
+    return plan.planned_peak_bytes
