@@ -13,8 +13,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 
-from harness.schedule.assemble import assemble
 from harness.schedule.choices import Choice, Choices
+from harness.schedule.layout import lay_out
 from harness.schedule.paths import Path, cheapest, least_peak, smallest
 from harness.schedule.plan import Plan
 
@@ -97,7 +97,7 @@ class Offer:
 
     def _assembled(self, schedule: str, path: Path) -> Plan:
         segments = [choice.segment for choice in path if choice.segment is not None]
-        return assemble(self._choices.graph, schedule, segments, self._choices.streams)
+        return lay_out(self._choices.graph, schedule, segments, self._choices.streams)
 
     def _path(self, search: Search, aside: set[Choice]) -> Path | None:
         """Return the best path whose choices are all packed and not set aside."""

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.errors import InputError
-from harness.schedule.assemble import assemble
 from harness.schedule.choices import Choice, Choices
 from harness.schedule.geometry import Axis, length
 from harness.schedule.inplace import inplace_segments
+from harness.schedule.layout import lay_out
 from harness.schedule.limits import does_not_fit
 from harness.schedule.plan import Plan, Segment
 
@@ -137,7 +137,7 @@ class _Rest:
             stage = self._choices.packed(choice).segment
             assert stage is not None, "a packed choice has its segment"
             segments = (*segments[: choice.first], stage, *segments[choice.end :])
-        return assemble(self._choices.graph, "patch", segments, self._choices.streams)
+        return lay_out(self._choices.graph, "patch", segments, self._choices.streams)
 
     def _all_work(self, choice: Choice | None) -> float:
         if choice is None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.errors import InputError, UsageError, near_names
 from harness.ir import Graph
-from harness.schedule.assemble import assemble
 from harness.schedule.choices import Choice, Choices
 from harness.schedule.geometry import Axis, length
 from harness.schedule.inplace import inplace_segments, layer_segments
+from harness.schedule.layout import lay_out
 from harness.schedule.limits import does_not_fit
 from harness.schedule.offer import Offer
 from harness.schedule.patching import first_op, patch_plan, stages
-from harness.schedule.plan import Plan
+from harness.schedule.plan import Plan, Segment
 from harness.schedule.verify import verify_plan
 
 SCHEDULES: tuple[str, ...] = ("layer", "inplace", "patch", "stream", "auto")
@@ -63,6 +63,13 @@ def plan(
     return made
 
 
+def assemble(graph: Graph, schedule: str, segments: Sequence[Segment]) -> Plan:
+    """Return the plan of segments chosen by hand, replayed and found sound."""
+    made = lay_out(graph, schedule, segments)
+    verify_plan(made)
+    return made
+
+
 def pareto(graph: Graph, *, input_by_rows: bool = False) -> tuple[Plan, ...]:
     """Return the plans of which none has both less peak and less work, by falling peak."""
     choices = _choices(graph, input_by_rows)
@@ -82,9 +89,9 @@ def _plan(
 ) -> Plan:
     match schedule:
         case "layer":
-            made = assemble(graph, schedule, layer_segments(graph))
+            made = lay_out(graph, schedule, layer_segments(graph))
         case "inplace":
-            made = assemble(graph, schedule, inplace_segments(graph))
+            made = lay_out(graph, schedule, inplace_segments(graph))
         case "patch":
             return patch_plan(Choices(graph), limit, patch)
         case "stream":

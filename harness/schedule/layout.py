@@ -12,10 +12,10 @@ from harness.schedule.plan import Allocation, Plan, Segment
 from harness.schedule.stream import Streams
 
 
-def assemble(
+def lay_out(
     graph: Graph, schedule: str, segments: Sequence[Segment], streams: Streams | None = None
 ) -> Plan:
-    """Return the plan of given segments; ``streams`` is what is known of the graph already."""
+    """Return the plan of given segments, not replayed; ``streams`` is known of the graph already."""
     needed = blocks(graph, segments)
     shared = overlaps(streams or Streams(Fusion(graph)), segments, needed)
     allocations = [
