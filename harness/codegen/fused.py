@@ -112,7 +112,9 @@ class Fused:
         for entry in entries:
             spans = [(i, entry[self.graph.ops[i].outputs[0]]) for i in self.segment.ops]
             parts = [f".op_{i} = {{{span.first}, {span.end}}}" for i, span in spans]
-            lines += ["    {", *wrap(parts, "        "), "    },"]
+            line = f"    {{{', '.join(parts)}}},"
+            fits = len(line) <= WIDTH
+            lines += [line] if fits else ["    {", *wrap(parts, "        "), "    },"]
         return [*lines, "};"]
 
     def spans_type(self) -> list[str]:

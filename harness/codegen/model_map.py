@@ -85,19 +85,21 @@ def _workspace(
 ) -> dict[str, str]:
     """Return the macros of what a fused segment keeps of its inner tensors."""
     lines, lifetime = {}, _lifetime(plan, workspace)
+    word = "tile" if isinstance(segment, PatchSegment) else "ring"
     for kept in segment.rows:
         tensor = plan.graph.tensor(kept.tensor)
         channels = tensor.shape[-1] if len(tensor.shape) == 4 else tensor.elements
         shape = shape_text((kept.rows, kept.columns, channels))
         size = f"{kept.rows * kept.columns * channels:,} bytes"
-        what = f"{shape} of {tensor.dtype} {shape_text(tensor.shape)}, {size}, {lifetime}"
+        whole = f"{tensor.dtype} {shape_text(tensor.shape)}"
+        what = f"{word} {shape} of {whole}, {size}, {lifetime}"
         name, offset = names[kept.tensor], workspace.offset + kept.offset
         lines[tensor_macro(name)] = (
             _define(what, tensor_macro(name), offset) + f"#define {rows_macro(name)} {kept.rows}\n"
         )
     for position in segment.ops:
         if size_bytes := sums_bytes(plan.graph, plan.graph.ops[position]):
-            what = f"int32 [{size_bytes // 4}], {size_bytes:,} bytes, {lifetime}"
+            what = f"sums int32 [{size_bytes // 4}], {size_bytes:,} bytes, {lifetime}"
             offset = workspace.offset + sums_offset(plan.graph, segment, workspace.size_bytes)
             lines[sums_macro(position)] = _define(what, sums_macro(position), offset)
     return lines

@@ -50,7 +50,8 @@ class _Writer:
     def step(self) -> Step:
         """Return the function."""
         text = self.text
-        function = f"op_{text.position}_{text.output_name}"
+        prefix = f"op_{text.position}_"
+        function = prefix + text.output_name
         parts = calls(text.graph, text.op, self.operand)
         over = () if self.operand is None else (f"over its input {self.operand}",)
         lines = [*text.comment(*over), f"static STEP void {function}(void)", "{"]
@@ -58,7 +59,7 @@ class _Writer:
             lines += self._call(call, f"part_{number}" if len(parts) > 1 else "op")
         lines.append("}")
         headers = tuple(call.header for call in parts)
-        return Step(function, "\n".join(lines) + "\n", headers, text.position)
+        return Step(prefix, function, "\n".join(lines) + "\n", headers, text.position)
 
     def _call(self, call: Call, parameters: str) -> Iterator[str]:
         operands = [self._operand(operand, call.element) for operand in call.operands]
