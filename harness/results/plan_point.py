@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.ir.macs import graph_macs, op_macs
+from harness.ir.macs import graph_macs
 from harness.results.record import Count, SegmentPart
 from harness.schedule.plan import Plan
+from harness.schedule.work import estimated_instructions, executed_macs
 
 
 class PlanPoint(BaseModel):
@@ -35,7 +36,6 @@ def plan_point(plan: Plan) -> PlanPoint:
     """Return a plan in numbers."""
     graph = plan.graph
     macs = graph_macs(graph)
-    executed = sum(op_macs(graph, graph.ops[op]) for s in plan.segments for op in s.ops)
     return PlanPoint(
         model=graph.name,
         schedule=plan.schedule,
@@ -44,7 +44,8 @@ def plan_point(plan: Plan) -> PlanPoint:
         scratch_bytes=plan.scratch_bytes,
         input_resident=all(any(t in a.tensors for a in plan.allocations) for t in graph.inputs),
         macs=macs,
-        recompute_ratio=executed / macs if macs else 1.0,
+        recompute_ratio=executed_macs(plan) / macs if macs else 1.0,
+        estimated_instructions=round(estimated_instructions(plan)),
         segments=tuple(
             SegmentPart(kind=s.kind, first_op=s.ops.start, last_op=s.ops.stop - 1)
             for s in plan.segments

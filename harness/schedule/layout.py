@@ -15,7 +15,7 @@ from harness.schedule.stream import Streams
 def lay_out(
     graph: Graph, schedule: str, segments: Sequence[Segment], streams: Streams | None = None
 ) -> Plan:
-    """Return the plan of given segments, not replayed; ``streams`` is known of the graph already."""
+    """Return the plan of given segments, not replayed; ``streams`` is known already."""
     needed = blocks(graph, segments)
     shared = overlaps(streams or Streams(Fusion(graph)), segments, needed)
     allocations = [
