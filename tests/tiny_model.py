@@ -31,6 +31,9 @@ const uint32_t model_input_count = 2;
 const model_buffer_t model_outputs[] = {{model_arena + SIZE, SIZE}};
 const uint32_t model_output_count = 1;
 
+const uint32_t model_row_bytes = 0;
+const uint32_t model_row_count = 0;
+
 static __attribute__((section(".rodata.weights.one"))) const volatile uint8_t weights[4] = {1};
 
 static __attribute__((noinline)) void add(void)

@@ -3,6 +3,7 @@
 #include "clk.h"
 #include "inputs.h"
 #include "requests.h"
+#include "rows.h"
 #include "tlm.h"
 
 int main(void)
@@ -13,7 +14,9 @@ int main(void)
     for (;;) {
         tlm_frame_t request;
         if (tlm_receive(&request)) {
-            requests_answer(&request);
+            do {
+                requests_answer(&request);
+            } while (rows_interrupted_by(&request));
         }
     }
 }

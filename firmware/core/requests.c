@@ -8,6 +8,7 @@
 #include "inputs.h"
 #include "model.h"
 #include "paint.h"
+#include "rows.h"
 #include "runner.h"
 #include "sram.h"
 
@@ -59,6 +60,7 @@ static void answer_hello(void)
         .step_count = model_step_count,
         .arena_bytes = model_arena_bytes,
         .staging_bytes = sram_staging().size_bytes,
+        .fetched_bytes = model_row_bytes * model_row_count,
     };
     memcpy(hello->build_id, identity.build_id, sizeof hello->build_id);
     memcpy(hello->model_sha256, model_sha256, sizeof hello->model_sha256);
@@ -85,7 +87,7 @@ static void answer_load(const tlm_frame_t *request)
 /* Returns whether `inferences` can be run now, and refuses the request when not. */
 static bool may_infer(uint32_t inferences)
 {
-    if (!inputs_are_ready()) {
+    if (!inputs_are_ready() || !rows_are_served()) {
         refuse(TLM_INPUTS_MISSING, inputs_held_bytes());
     } else if (!inputs_are_staged() && inferences != 1u) {
         refuse(TLM_LOAD_EACH_TIME, sram_staging().size_bytes);
@@ -207,8 +209,24 @@ static void answer_adopt(const tlm_frame_t *request)
     answer.head_bytes = sizeof answer.head.held_bytes;
 }
 
+static void answer_serve(const tlm_frame_t *request)
+{
+    tlm_serve_t serve;
+    if (request->payload_bytes != sizeof serve) {
+        refuse(TLM_BAD_LENGTH, request->payload_bytes);
+        return;
+    }
+    memcpy(&serve, request->payload, sizeof serve);
+    if (serve.ticks == 0u || serve.grains == 0u) {
+        refuse(TLM_BAD_RANGE, UINT32_MAX);
+        return;
+    }
+    rows_serve(&serve);
+}
+
 static void do_request(const tlm_frame_t *request)
 {
+    rows_begin(request);
     answer.request = request->type;
     answer.sequence = request->sequence;
     answer.type = request->type | TLM_ANSWER;
@@ -239,6 +257,9 @@ static void do_request(const tlm_frame_t *request)
     case TLM_ADOPT:
         answer_adopt(request);
         break;
+    case TLM_SERVE:
+        answer_serve(request);
+        break;
     default:
         refuse(TLM_UNKNOWN_REQUEST, request->type);
         break;
@@ -254,8 +275,14 @@ void requests_begin(bool does_clock_count)
 
 void requests_answer(const tlm_frame_t *request)
 {
+    if (request->type == TLM_ROW) {
+        return; /* a second answer to a WANT that was sent twice */
+    }
     if (request->type != answer.request || request->sequence != answer.sequence) {
         do_request(request);
+    }
+    if (rows_are_given_up()) {
+        return;
     }
     tlm_send(answer.type, answer.sequence, &answer.head, answer.head_bytes, answer.body,
              answer.body_bytes);

@@ -1,8 +1,11 @@
 #include "runner.h"
 
+#include <stddef.h>
+
 #include "clk.h"
 #include "inputs.h"
 #include "model.h"
+#include "rows.h"
 
 enum { CALIBRATION_WINDOWS = 16 };
 
@@ -18,15 +21,39 @@ __attribute__((noipa)) static uint64_t ticks_of(void (*work)(void))
     return (clk_now() - begin) & clk_info.mask;
 }
 
+/* Returns the ticks of a window without those of waiting for rows. */
+static uint64_t working_ticks_of(void (*work)(void))
+{
+    rows_clear_pauses();
+    const uint64_t ticks = ticks_of(work);
+    return ticks - rows_pause_ticks();
+}
+
 /* The least of several: on hardware the first ones also pay for cold caches. */
-static uint32_t overhead_ticks(void)
+static uint64_t least_ticks_of(void (*work)(void))
 {
     uint64_t least = UINT32_MAX;
     for (uint32_t i = 0; i < CALIBRATION_WINDOWS; i++) {
-        const uint64_t ticks = ticks_of(nothing);
+        const uint64_t ticks = working_ticks_of(work);
         least = ticks < least ? ticks : least;
     }
-    return (uint32_t)least;
+    return least;
+}
+
+static void fetch_no_row(void)
+{
+    model_fetch_row(NULL, INT32_MAX);
+}
+
+/* Returns the ticks of an empty window, and lets fetches of rows cost nothing. */
+static uint32_t calibrate(void)
+{
+    const uint64_t overhead_ticks = least_ticks_of(nothing);
+    if (model_row_count > 0u) {
+        rows_set_fetch_ticks(0);
+        rows_set_fetch_ticks(least_ticks_of(fetch_no_row) - overhead_ticks);
+    }
+    return (uint32_t)overhead_ticks;
 }
 
 static void report_progress(uint32_t done, uint32_t total, uint64_t ticks)
@@ -38,12 +65,12 @@ static void report_progress(uint32_t done, uint32_t total, uint64_t ticks)
 void runner_run(uint32_t warmup, uint32_t repeat, tlm_samples_t *samples)
 {
     const uint32_t total = warmup + repeat;
-    samples->overhead_ticks = overhead_ticks();
+    samples->overhead_ticks = calibrate();
     samples->count = repeat;
     report_progress(0, total, 0);
-    for (uint32_t i = 0; i < total; i++) {
+    for (uint32_t i = 0; i < total && !rows_are_given_up(); i++) {
         inputs_place();
-        const uint64_t ticks = ticks_of(model_invoke);
+        const uint64_t ticks = working_ticks_of(model_invoke);
         if (i >= warmup) {
             samples->ticks[i - warmup] = ticks;
         }
@@ -53,12 +80,12 @@ void runner_run(uint32_t warmup, uint32_t repeat, tlm_samples_t *samples)
 
 void runner_profile(uint32_t first_step, tlm_samples_t *samples)
 {
-    samples->overhead_ticks = overhead_ticks();
+    samples->overhead_ticks = calibrate();
     samples->count = 0;
     report_progress(0, 1, 0);
     inputs_place();
     for (uint32_t step = 0; step < model_step_count; step++) {
-        const uint64_t ticks = ticks_of(model_steps[step].run);
+        const uint64_t ticks = working_ticks_of(model_steps[step].run);
         if (step >= first_step && samples->count < TLM_SAMPLES_MAX) {
             samples->ticks[samples->count++] = ticks;
         }

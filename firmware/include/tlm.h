@@ -11,7 +11,7 @@
 
 enum {
     TLM_PROTOCOL_VERSION = 1,
-    TLM_CHUNK_BYTES = 1024, /* most data bytes in one LOAD or OUTPUT */
+    TLM_CHUNK_BYTES = 1024, /* most data bytes in one LOAD, OUTPUT or ROW */
     TLM_SAMPLES_MAX = 64,   /* most samples in one RUN or PROFILE */
 };
 
@@ -25,6 +25,7 @@ typedef enum {
     TLM_OUTPUT = 0x06,
     TLM_PLACE = 0x07,
     TLM_ADOPT = 0x08,
+    TLM_SERVE = 0x09,
     TLM_ANSWER = 0x80,
     TLM_ERROR = 0xC0, /* the answer to a request that cannot be done */
 } tlm_request_t;
@@ -35,6 +36,8 @@ typedef enum {
     TLM_PROGRESS = 0x42,
     TLM_FAULT = 0x43,
     TLM_DAMAGED = 0x44,
+    TLM_WANT = 0x45, /* the one event that is answered, by TLM_ROW with its number */
+    TLM_ROW = 0xC5,
 } tlm_event_t;
 
 /* Why a request was refused. 0 is good. */
@@ -70,8 +73,9 @@ typedef struct {
     uint32_t step_count;
     uint32_t arena_bytes;
     uint32_t staging_bytes;
+    uint32_t fetched_bytes;
 } tlm_hello_t;
-_Static_assert(sizeof(tlm_hello_t) == 76, "PROTOCOL.md: HELLO is 76 bytes");
+_Static_assert(sizeof(tlm_hello_t) == 80, "PROTOCOL.md: HELLO is 80 bytes");
 
 typedef struct {
     uint32_t warmup;
@@ -114,6 +118,19 @@ typedef struct {
     uint32_t size_bytes;
 } tlm_place_t;
 _Static_assert(sizeof(tlm_place_t) == 8, "PROTOCOL.md: PLACE is 8 bytes");
+
+/* So many ticks of the clock are so many grains, the least by which two readings differ. */
+typedef struct {
+    uint32_t ticks;
+    uint32_t grains;
+} tlm_serve_t;
+_Static_assert(sizeof(tlm_serve_t) == 8, "PROTOCOL.md: SERVE is 8 bytes");
+
+typedef struct {
+    uint32_t offset;
+    uint32_t size_bytes;
+} tlm_want_t;
+_Static_assert(sizeof(tlm_want_t) == 8, "PROTOCOL.md: WANT is 8 bytes");
 
 typedef struct {
     uint16_t code;

@@ -38,6 +38,11 @@ class Clock:
     unit: Unit
     per_tick: Fraction
 
+    @property
+    def grain(self) -> Fraction:
+        """What part a tick is of the least by which two readings of the clock can differ."""
+        return self.per_tick if self.unit is Unit.INSTRUCTIONS else Fraction(1)
+
     def measure(self, ticks: int, overhead_ticks: int) -> int | float:
         """Return the figure of a window: an exact count, or seconds."""
         match self.unit:

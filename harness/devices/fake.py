@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from random import Random
 
@@ -17,6 +17,7 @@ from harness.telemetry.frames import Decoder, Frame, encode
 from harness.telemetry.messages import (
     ANSWER,
     PROTOCOL_VERSION,
+    ROW,
     Adopt,
     AskHello,
     ClockKind,
@@ -28,6 +29,8 @@ from harness.telemetry.messages import (
     Place,
     Profile,
     Run,
+    Serve,
+    Want,
 )
 from harness.telemetry.refusal import ERROR, ErrorCode
 
@@ -68,6 +71,15 @@ class Facts:
     chunk_bytes: int = 1024
     samples_max: int = 64
     clock_counts: bool = True
+    row_count: int = 0
+    row_bytes: int = 0
+
+
+_Answer = bytes | tuple[ErrorCode, int] | None
+"""A payload, a refusal, or None when the board started again instead."""
+
+_Work = Generator[Want, bytes, _Answer]
+"""What a request sets going: it asks for bytes on the way, and ends with the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +109,10 @@ class FakeBoard:
     _ram: bytearray = field(init=False, default_factory=bytearray)
     _outputs: bytes = field(init=False, default=b"")
     _last: tuple[Frame, Frame] | None = field(init=False, default=None)
+    _running: tuple[Frame, _Work] | None = field(init=False, default=None)
+    _want: Frame | None = field(init=False, default=None)
+    _wants: int = field(init=False, default=0)
+    _is_served: bool = field(init=False, default=False)
     _requests: int = field(init=False, default=0)
     _events: int = field(init=False, default=0)
 
@@ -135,38 +151,77 @@ class FakeBoard:
     def _hear(self, request: Frame) -> None:
         if self.trouble.mute_after is not None and self._requests >= self.trouble.mute_after:
             return
-        if self._last is None or self._last[0] != request:
+        if request.type == ROW:
+            self._take(request)
+        elif self._running is not None and self._running[0] == request:
+            self._send_want()
+        elif self._last is None or self._last[0] != request:
             self._requests += 1
-            answer = self._do(request)
-            if answer is None:
-                return
-            self._last = (request, answer)
-        self._send(self._last[1])
+            self._begin(request)
+        else:
+            self._send(self._last[1])
 
-    def _do(self, request: Frame) -> Frame | None:
-        """Return the answer, or None when the board started again instead."""
-        answers: dict[int, Callable[[bytes], bytes | tuple[ErrorCode, int] | None]] = {
-            AskHello.TYPE: lambda _: self._hello(),
-            Load.TYPE: self._load,
+    def _begin(self, request: Frame) -> None:
+        """Set a new request going; what ran before is given up."""
+        self._running = None
+        works: dict[int, Callable[[bytes], _Work]] = {
             Run.TYPE: self._run,
             Profile.TYPE: self._profile,
             Paint.TYPE: self._paint,
+        }
+        answers: dict[int, Callable[[bytes], _Answer]] = {
+            AskHello.TYPE: lambda _: self._hello(),
+            Load.TYPE: self._load,
             Output.TYPE: self._output,
             Place.TYPE: self._place,
             Adopt.TYPE: self._adopt,
+            Serve.TYPE: self._serve,
         }
-        if request.type not in answers:
-            return _refusal(request, ErrorCode.UNKNOWN_REQUEST, request.type)
-        match answers[request.type](request.payload):
+        if request.type in works:
+            self._go_on(request, works[request.type](request.payload))
+        elif request.type in answers:
+            self._answer(request, answers[request.type](request.payload))
+        else:
+            self._answer(request, (ErrorCode.UNKNOWN_REQUEST, request.type))
+
+    def _go_on(self, request: Frame, work: _Work, row: bytes | None = None) -> None:
+        """Work until bytes are wanted, or to the answer."""
+        try:
+            want = next(work) if row is None else work.send(row)
+        except StopIteration as end:
+            self._running = None
+            self._answer(request, end.value)
+            return
+        self._running = request, work
+        self._wants += 1
+        payload = struct.pack("<II", want.offset, want.size)
+        self._want = Frame(EventType.WANT, self._wants % 256, payload)
+        self._send_want()
+
+    def _send_want(self) -> None:
+        assert self._want is not None
+        self._send(self._want)
+
+    def _take(self, row: Frame) -> None:
+        """Go on with the bytes that were wanted; any others are passed over."""
+        if self._running is not None and self._want is not None:
+            if row.sequence == self._want.sequence:
+                self._go_on(*self._running, row.payload)
+
+    def _answer(self, request: Frame, answer: _Answer) -> None:
+        match answer:
             case bytes(payload):
-                return Frame(request.type | ANSWER, request.sequence, payload)
+                frame = Frame(request.type | ANSWER, request.sequence, payload)
             case (code, detail):
-                return _refusal(request, code, detail)
+                frame = _refusal(request, code, detail)
             case None:
-                return None
+                return
+        self._last = (request, frame)
+        self._send(frame)
 
     def _boot(self) -> None:
         self._inputs, self._last, self._events = b"", None, 0
+        self._running, self._is_served = None, False
         self._send_event(EventType.BOOT, self._hello())
 
     def _hello(self) -> bytes:
@@ -181,17 +236,26 @@ class FakeBoard:
             facts.chunk_bytes,
             facts.samples_max,
             facts.input_bytes,
-            facts.input_bytes,
+            facts.input_bytes + self._fetched_bytes,
             facts.step_count,
             2 * facts.input_bytes,
             facts.staging_bytes,
+            self._fetched_bytes,
         )
 
     @property
     def _is_staged(self) -> bool:
         return self.facts.staging_bytes >= self.facts.input_bytes
 
-    def _load(self, payload: bytes) -> bytes | tuple[ErrorCode, int]:
+    @property
+    def _fetched_bytes(self) -> int:
+        return self.facts.row_count * self.facts.row_bytes
+
+    def _serve(self, _payload: bytes) -> _Answer:
+        self._is_served = True
+        return b""
+
+    def _load(self, payload: bytes) -> _Answer:
         (offset,) = struct.unpack_from("<I", payload)
         data = payload[4:]
         if offset > len(self._inputs) or offset + len(data) > self.facts.input_bytes:
@@ -202,20 +266,24 @@ class FakeBoard:
     def _why_not(self, inferences: int) -> tuple[ErrorCode, int] | None:
         if not self.facts.clock_counts:
             return ErrorCode.CLOCK_STOPPED, 0
-        if len(self._inputs) != self.facts.input_bytes:
+        is_served = self._is_served or not self.facts.row_count
+        if len(self._inputs) != self.facts.input_bytes or not is_served:
             return ErrorCode.INPUTS_MISSING, len(self._inputs)
         if not self._is_staged and inferences != 1:
             return ErrorCode.LOAD_EACH_TIME, self.facts.staging_bytes
         return None
 
-    def _infer(self) -> None:
+    def _infer(self) -> Generator[Want, bytes, None]:
+        fetched, size = b"", self.facts.row_bytes
+        for row in range(self.facts.row_count):
+            fetched += yield Want(row * size, size)
         self.time_s += INFERENCE_S
         self.inferences += 1
-        self._outputs = bytes((byte + 1) % 256 for byte in self._inputs)
+        self._outputs = bytes((byte + 1) % 256 for byte in self._inputs + fetched)
         if not self._is_staged:
             self._inputs = b""
 
-    def _run(self, payload: bytes) -> bytes | tuple[ErrorCode, int] | None:
+    def _run(self, payload: bytes) -> _Work:
         warmup, repeat = struct.unpack("<II", payload)
         total = warmup + repeat
         if (refusal := self._why_not(total)) is not None:
@@ -225,22 +293,22 @@ class FakeBoard:
             if self.inferences == self.trouble.reset_after:
                 self._boot()
                 return None
-            self._infer()
+            yield from self._infer()
             self._send_progress(done, total)
         return _samples([TICKS] * repeat)
 
-    def _profile(self, payload: bytes) -> bytes | tuple[ErrorCode, int]:
+    def _profile(self, payload: bytes) -> _Work:
         if (refusal := self._why_not(1)) is not None:
             return refusal
         (first,) = struct.unpack("<I", payload)
-        self._infer()
+        yield from self._infer()
         steps = range(first, min(self.facts.step_count, first + self.facts.samples_max))
         return _samples([TICKS + step for step in steps])
 
-    def _paint(self, payload: bytes) -> bytes | tuple[ErrorCode, int]:
+    def _paint(self, payload: bytes) -> _Work:
         if (refusal := self._why_not(1)) is not None:
             return refusal
-        self._infer()
+        yield from self._infer()
         # The last 100 bytes of the arena stay untouched.
         arena = (self._outputs + self._outputs)[:-100] + payload * 100
         inverse = bytes((payload[0] ^ 0xFF,))
@@ -257,7 +325,7 @@ class FakeBoard:
         size = min(_PIECE_BYTES, self.facts.input_bytes - offset)
         return struct.pack("<II", _RAM_ORIGIN + offset, size)
 
-    def _adopt(self, payload: bytes) -> bytes | tuple[ErrorCode, int]:
+    def _adopt(self, payload: bytes) -> _Answer:
         there = bytes(self._ram[: self.facts.input_bytes])
         if zlib.crc32(there) != struct.unpack("<I", payload)[0]:
             return ErrorCode.OTHER_BYTES, zlib.crc32(there)

@@ -20,7 +20,7 @@ from harness.errors import DeviceError, DeviceNotFoundError, NoAnswerError
 from harness.telemetry.capture import Capture, Direction
 from harness.telemetry.console import Console
 from harness.telemetry.frames import Decoder, Frame
-from harness.telemetry.messages import Adopt, ClockKind, Hello
+from harness.telemetry.messages import ROW, Adopt, ClockKind, Hello
 from harness.toolchain.firmware import Firmware
 
 
@@ -46,6 +46,7 @@ class ReplayConsole:
         self._decoder = Decoder()
         self._ready, self._exchanges = _exchanges(capture)
         self._next = 0
+        self._said: dict[bool, Frame] = {}
         is_written = any(e.request.type == Adopt.TYPE for e in self._exchanges)
         self.memory = _NoMemory() if is_written else None
 
@@ -59,8 +60,8 @@ class ReplayConsole:
     def write(self, data: bytes) -> None:
         """Find the request among the recorded ones, and make its reply ready."""
         for request in self._decoder.feed(data):
-            if self._next and self._exchanges[self._next - 1].request == request:
-                continue  # asked again; what the board said to that is in the same reply
+            if request in self._said.values():
+                continue  # said again; what the board said to that is in the same reply
             if self._next == len(self._exchanges):
                 raise NoAnswerError("the capture ends here: it has no further request")
             expected = self._exchanges[self._next]
@@ -71,6 +72,7 @@ class ReplayConsole:
                 )
             self._ready += expected.reply
             self._next += 1
+            self._said[request.type == ROW] = request
 
 
 class ReplayDevice:
@@ -117,15 +119,20 @@ class ReplayDevice:
 
 
 def _exchanges(capture: Capture) -> tuple[bytearray, list[_Exchange]]:
-    """Return what the board said before any request, and each request with its reply."""
+    """Return what the board said before any request, and each request with its reply.
+
+    A request is what the host says, an answer to WANT too; the last of both may be said again.
+    """
     first = bytearray()
     exchanges: list[_Exchange] = []
+    said: dict[bool, Frame] = {}
     decoder = Decoder()
     for traffic in capture.traffic:
         if traffic.direction is Direction.TO_BOARD:
             for request in decoder.feed(traffic.data):
-                if not exchanges or exchanges[-1].request != request:
+                if request not in said.values():
                     exchanges.append(_Exchange(request))
+                    said[request.type == ROW] = request
         elif exchanges:
             exchanges[-1].reply += traffic.data
         else:

@@ -1,6 +1,6 @@
 """Firmware to capture: what one device measures and answers for the inputs of a case.
 
-The order: upload the inputs, run twice over painted memory, run warm-ups and measured inferences,
+The order: upload the inputs (or get ready to hand out their rows), run twice over painted memory, run warm-ups and measured inferences,
 read the outputs, and at last once more op by op. Only the measured inferences make the latency.
 """
 
@@ -59,17 +59,24 @@ def measure(
     def running(progress: Progress) -> None:
         report("running", before + progress.done, total)
 
+    def upload(sample: tuple[Array, ...]) -> None:
+        if hello.fetched_bytes:
+            session.serve(b"".join(_bytes(sample)), grain=clock.grain)
+        else:
+            session.load(_bytes(sample), uploading)
+
     report("booting", 0, 0)
     with device.open(firmware) as console:
         session = Session(console, patience=Patience(silence_s=case.timeout_s))
         hello = session.hello(build_id=firmware.build_id, model_sha256=firmware.model_sha256)
-        session.load(_bytes(inputs.samples[0]), uploading)
+        clock = device.clock(hello)
+        upload(inputs.samples[0])
         report("painting", 0, 0)
         sram = session.sram()
         for position, sample in enumerate(inputs.samples):
             warmup = 0 if position else case.warmup
             if position:
-                session.load(_bytes(sample), uploading)
+                upload(sample)
             latencies.append(session.run(warmup=warmup, repeat=case.repeat, on_progress=running))
             outputs.append(tuple(decode_outputs(graph, session.outputs(sizes))))
             before += warmup + case.repeat
@@ -82,7 +89,7 @@ def measure(
             hint="the board's clock may stand still; see the capture",
         )
     return Measured(
-        clock=device.clock(hello),
+        clock=clock,
         latency=Samples(ticks, min(run.overhead_ticks for run in latencies)),
         steps=steps,
         sram=sram,

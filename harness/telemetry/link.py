@@ -17,7 +17,7 @@ from harness.telemetry.capture import Capture, Recorder
 from harness.telemetry.console import Console, Memory
 from harness.telemetry.fault import Fault
 from harness.telemetry.frames import Decoder, Frame, encode
-from harness.telemetry.messages import ANSWER, EventType, Progress, Request
+from harness.telemetry.messages import ANSWER, ROW, EventType, Progress, Request, Want
 from harness.telemetry.refusal import ERROR, Refusal
 
 AnswerT = TypeVar("AnswerT")
@@ -41,12 +41,16 @@ class Patience:
 
 @dataclass(slots=True)
 class _Wait:
-    """The state of one wait: until when, when to send again, and what came meanwhile."""
+    """The state of one wait: until when, when to send again, and what came meanwhile.
+
+    ``want`` is the number of the last row that was asked for.
+    """
 
     deadline: float
     resend_at: float
     resend_s: float
     done: int = -1
+    want: int = -1
     useless_bytes: int = 0
     damaged: int = 0
 
@@ -61,6 +65,7 @@ class Link:
         self._decoder = Decoder()
         self._sequence = 0
         self._expects_boot = True
+        self._rows = b""
 
     @property
     def capture(self) -> Capture:
@@ -71,6 +76,10 @@ class Link:
     def memory(self) -> Memory | None:
         """The board's memory, where a debug port reaches it."""
         return self._recorder.memory
+
+    def serve(self, rows: bytes) -> None:
+        """From now on answer each WANT from these bytes."""
+        self._rows = rows
 
     def ask(
         self,
@@ -117,11 +126,12 @@ class Link:
             wait.useless_bytes += len(data)
             for received in self._decoder.feed(data):
                 if received.type in set(EventType):
-                    progress = self._hear(received, request, wait)
-                    if progress is not None:
+                    news = self._hear(received, request, wait)
+                    if news is not None:
                         wait.deadline = self._now() + silence_s
-                        if on_progress is not None:
-                            on_progress(progress)
+                        wait.useless_bytes = 0
+                    if isinstance(news, Progress) and on_progress is not None:
+                        on_progress(news)
                 elif received.sequence == self._sequence and _is_about(received, request):
                     return _read_answer(received, request)
             if wait.useless_bytes > self._patience.useless_bytes_max:
@@ -129,8 +139,8 @@ class Link:
         wait.damaged += self._decoder.damaged
         raise _no_answer(_name(request), silence_s, wait)
 
-    def _hear(self, event: Frame, request: Request[AnswerT], wait: _Wait) -> Progress | None:
-        """Take an event; returns progress that is news."""
+    def _hear(self, event: Frame, request: Request[AnswerT], wait: _Wait) -> Progress | Want | None:
+        """Take an event; returns it if the board got further."""
         match EventType(event.type):
             case EventType.DAMAGED:
                 wait.resend_at = self._now()
@@ -152,11 +162,33 @@ class Link:
                     )
                     wait.resend_at = self._now() + wait.resend_s
                     wait.done = progress.done
-                    wait.useless_bytes = 0
                     return progress
+            case EventType.WANT:
+                return self._give(event, wait)
             case EventType.BOOT:
                 pass
         return None
+
+    def _give(self, event: Frame, wait: _Wait) -> Want | None:
+        """Send the bytes that the board waits for; returns a want that was not heard before.
+
+        A want that comes again was asked for by a request sent again, which is how a lost want and
+        a lost row are found out. After the last row the board is busy, and hears nothing.
+        """
+        want = Want.parse(event.payload)
+        end = want.offset + want.size
+        if end > len(self._rows):
+            raise CorruptStreamError(
+                f"WANT: {want.size} B from {want.offset} on, of an input of {len(self._rows)} B"
+            )
+        self._recorder.write(encode(Frame(ROW, event.sequence, self._rows[want.offset : end])))
+        patience = self._patience
+        is_last = end == len(self._rows)
+        wait.resend_s = patience.resend_busy_s if is_last else patience.resend_s
+        wait.resend_at = self._now() + wait.resend_s
+        is_new = event.sequence != wait.want
+        wait.want = event.sequence
+        return want if is_new else None
 
 
 def _is_about(answer: Frame, request: Request[AnswerT]) -> bool:

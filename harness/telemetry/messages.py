@@ -9,12 +9,15 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
+from fractions import Fraction
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from harness.errors import CorruptStreamError
 
 PROTOCOL_VERSION = 1
 ANSWER = 0x80
+ROW = 0xC5
+"""The host's answer to WANT."""
 
 
 class EventType(IntEnum):
@@ -24,6 +27,7 @@ class EventType(IntEnum):
     PROGRESS = 0x42
     FAULT = 0x43
     DAMAGED = 0x44
+    WANT = 0x45
 
 
 class ClockKind(IntEnum):
@@ -51,9 +55,12 @@ class Request(Protocol[AnswerT_co]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hello:
-    """What the board says of itself. Sizes are bytes; digests are hexadecimal."""
+    """What the board says of itself. Sizes are bytes; digests are hexadecimal.
 
-    LAYOUT: ClassVar[struct.Struct] = struct.Struct("<HBBI8s32s7I")
+    ``fetched_bytes`` are those of the input that it asks for row by row, 0 if there is none.
+    """
+
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct("<HBBI8s32s8I")
 
     protocol_version: int
     clock_kind: ClockKind
@@ -68,6 +75,7 @@ class Hello:
     step_count: int
     arena_bytes: int
     staging_bytes: int
+    fetched_bytes: int
 
     @property
     def is_staged(self) -> bool:
@@ -87,7 +95,7 @@ class Hello:
         _, kind, counts, tick_hz, build_id, sha256, *sizes = fields
         if kind not in set(ClockKind):
             raise CorruptStreamError(f"HELLO: unknown clock kind {kind}")
-        chunk, samples, inputs, outputs, steps, arena, staging = sizes
+        chunk, samples, inputs, outputs, steps, arena, staging, fetched = sizes
         if not chunk or not samples:
             raise CorruptStreamError("HELLO: a chunk or a run of no size")
         return cls(
@@ -104,6 +112,7 @@ class Hello:
             step_count=steps,
             arena_bytes=arena,
             staging_bytes=staging,
+            fetched_bytes=fetched,
         )
 
 
@@ -276,6 +285,36 @@ class Adopt:
         """Return the bytes held."""
         (held,) = _unpack(struct.Struct("<I"), payload, "ADOPT")
         return int(held)
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """Rows are there for the asking; ``grain`` is the part of a grain that a tick is."""
+
+    TYPE: ClassVar[int] = 0x09
+
+    grain: Fraction
+
+    def payload(self) -> bytes:
+        """Return how many ticks are how many grains."""
+        return struct.pack("<II", self.grain.denominator, self.grain.numerator)
+
+    def parse(self, payload: bytes) -> None:
+        """Return nothing."""
+        _unpack(struct.Struct("<"), payload, "SERVE")
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Bytes of the fetched input that the board waits for."""
+
+    offset: int
+    size: int
+
+    @classmethod
+    def parse(cls, payload: bytes) -> Want:
+        """Return the range that a payload holds."""
+        return cls(*_unpack(struct.Struct("<II"), payload, "WANT"))
 
 
 @dataclass(frozen=True, slots=True)

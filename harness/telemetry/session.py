@@ -11,6 +11,7 @@ import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from harness.errors import CorruptStreamError, WrongFirmwareError
 from harness.telemetry.capture import Capture
@@ -28,6 +29,7 @@ from harness.telemetry.messages import (
     Progress,
     Run,
     Samples,
+    Serve,
 )
 
 PATTERN = 0xA5
@@ -97,6 +99,20 @@ class Session:
         """Upload the inputs; ``on_progress`` hears of bytes held and bytes in all."""
         self._inputs = b"".join(inputs)
         self._upload(on_progress)
+
+    def serve(self, rows: bytes, *, grain: Fraction) -> None:
+        """From now on hand out the input that the board asks for row by row.
+
+        ``grain`` is the part that a tick is of the least by which two readings of the clock can
+        differ: of an instruction on an emulator, else 1.
+        """
+        if len(rows) != self._board.fetched_bytes:
+            raise self._corrupt(
+                f"the board fetches {self._board.fetched_bytes} B of an input, "
+                f"the model has {len(rows)} B"
+            )
+        self._link.serve(rows)
+        self._link.ask(Serve(grain))
 
     def run(self, *, warmup: int, repeat: int, on_progress: OnProgress | None = None) -> Samples:
         """Return the ticks of ``repeat`` inferences after ``warmup`` uncounted ones."""
@@ -184,6 +200,8 @@ class Session:
             raise self._corrupt(
                 f"the board takes {self._board.input_bytes} B of inputs, the model has {total} B"
             )
+        if not total:
+            return
         if (memory := self._link.memory) is not None:
             self._write(memory)
             return

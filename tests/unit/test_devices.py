@@ -75,7 +75,7 @@ def test_instructions_come_back_exactly_whatever_the_phase_of_the_tick(
     tick_hz: int, phase_ns: int
 ) -> None:
     hello = Hello.parse(
-        Hello.LAYOUT.pack(1, 2, 1, tick_hz, bytes(8), bytes(32), 1, 1, 0, 0, 0, 0, 0)
+        Hello.LAYOUT.pack(1, 2, 1, tick_hz, bytes(8), bytes(32), 1, 1, 0, 0, 0, 0, 0, 0)
     )
     clock = icount_clock(hello, 8)
 

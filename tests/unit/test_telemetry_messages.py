@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -24,19 +25,22 @@ from harness.telemetry.messages import (
     Request,
     Run,
     Samples,
+    Serve,
+    Want,
 )
 from harness.telemetry.refusal import Refusal
 
 HELLO = Hello.LAYOUT.pack(
-    1, 2, 1, 25_000_000, b"\x12" * 8, b"\x34" * 32, 1024, 64, 100, 10, 7, 5000, 99
+    1, 2, 1, 25_000_000, b"\x12" * 8, b"\x34" * 32, 1024, 64, 100, 10, 7, 5000, 99, 60
 )
 
 
 def test_hello() -> None:
-    assert Hello.LAYOUT.size == 76
+    assert Hello.LAYOUT.size == 80
     hello = AskHello().parse(HELLO)
     assert (hello.build_id, hello.model_sha256) == ("12" * 8, "34" * 32)
     assert (hello.tick_hz, hello.step_count, hello.arena_bytes) == (25_000_000, 7, 5000)
+    assert hello.fetched_bytes == 60
     assert not hello.is_staged  # 99 B cannot keep inputs of 100 B
 
 
@@ -60,14 +64,15 @@ def test_a_hello_that_cannot_be(at: int, byte: int, message: str) -> None:
         (Paint(0xA5), b"\xa5", struct.pack("<5I", 1, 2, 3, 4, 5), Painting(1, 2, 3, 4, 5)),
         (Place(9), b"\x09\0\0\0", struct.pack("<II", 0x20000009, 5), Region(0x20000009, 5)),
         (Adopt(0xFF), b"\xff\0\0\0", b"\7\0\0\0", 7),
+        (Serve(Fraction(5, 32)), struct.pack("<II", 32, 5), b"", None),
         (Output(8, 4), b"\x08\0\0\0\4\0\0\0", b"xyz", b"xyz"),
     ],
-    ids=["LOAD", "RUN", "PROFILE", "PAINT", "PLACE", "ADOPT", "OUTPUT"],
+    ids=["LOAD", "RUN", "PROFILE", "PAINT", "PLACE", "ADOPT", "SERVE", "OUTPUT"],
 )
 def test_requests(request_: Request[Any], sent: bytes, answer: bytes, meaning: object) -> None:
     assert request_.payload() == sent
     assert request_.parse(answer) == meaning
-    for wrong in (answer + b"??", b""):
+    for wrong in {answer + b"??", b""} - {answer}:
         with pytest.raises(CorruptStreamError):
             request_.parse(wrong)
 
@@ -81,6 +86,9 @@ def test_events() -> None:
     assert Progress.parse(struct.pack("<IIQ", 1, 2, 3)) == Progress(1, 2, 3)
     with pytest.raises(CorruptStreamError, match="PROGRESS: 3 B where 16 B belong"):
         Progress.parse(b"123")
+    assert Want.parse(struct.pack("<II", 288, 96)) == Want(offset=288, size=96)
+    with pytest.raises(CorruptStreamError, match="WANT: 3 B where 8 B belong"):
+        Want.parse(b"123")
     with pytest.raises(CorruptStreamError, match="FAULT: 3 B where 36 B belong"):
         Fault.parse(b"123")
 

@@ -11,13 +11,13 @@ from harness.telemetry.messages import EventType
 from harness.telemetry.refusal import ERROR, ErrorCode
 
 ROOT = Path(__file__).parents[2]
-REQUESTS = ("AskHello", "Load", "Run", "Profile", "Paint", "Output", "Place", "Adopt")
+REQUESTS = ("AskHello", "Load", "Run", "Profile", "Paint", "Output", "Place", "Adopt", "Serve")
 
 
 def host() -> dict[str, int]:
     types = {name.upper(): getattr(messages, name).TYPE for name in REQUESTS}
     types["HELLO"] = types.pop("ASKHELLO")
-    types |= {"ANSWER": messages.ANSWER, "ERROR": ERROR}
+    types |= {"ANSWER": messages.ANSWER, "ERROR": ERROR, "ROW": messages.ROW}
     return types | {event.name: event.value for event in EventType}
 
 
@@ -39,6 +39,8 @@ def test_the_specification_has_them_too() -> None:
             told |= {n: int(v, 16) for n, v in re.findall(r"([A-Z]+) `(0x\w+)`", line)}
         elif match := re.match(r"\| `(0x\w+)` \| ([A-Z]+) \|", line):
             told[match[2]] = int(match[1], 16)
+        elif match := re.match(r"- ([A-Z]+) \(`(0x\w+)`", line):
+            told[match[1]] = int(match[2], 16)
     assert told == {name: value for name, value in host().items() if name != "ANSWER"}
     table = text.partition("### ERROR")[2].partition("## Events")[0]
     errors = re.findall(r"^\| (\d) \|", table, re.MULTILINE)
