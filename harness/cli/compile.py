@@ -10,12 +10,16 @@ from typing import Annotated
 import typer
 
 from harness.cli.options import (
+    InputByRowsOption,
     ModelArgument,
     Optimize,
     OptimizeOption,
+    PatchGridOption,
+    PatchOpsOption,
     Schedule,
     ScheduleOption,
     SramLimitOption,
+    hand_set_patches,
 )
 from harness.errors import InputError
 
@@ -37,6 +41,9 @@ def compile_command(
     device: Annotated[str, typer.Option("--device", help="What the image is for.")] = "auto",
     schedule: ScheduleOption = Schedule.AUTO,
     sram_limit: SramLimitOption = None,
+    input_by_rows: InputByRowsOption = False,
+    patch_ops: PatchOpsOption = None,
+    patch_grid: PatchGridOption = None,
     optimize: OptimizeOption = Optimize.CYCLES,
 ) -> None:
     """Write the firmware of a model on a board, or its generated C."""
@@ -53,6 +60,8 @@ def compile_command(
         device=device,
         schedule=schedule.value,
         sram_limit=sram_limit,
+        input_by_rows=input_by_rows,
+        patch=hand_set_patches(patch_ops, patch_grid, schedule),
         optimize=optimize.value,
     )
     found = find(case)

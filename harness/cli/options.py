@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from harness.errors import UsageError
+
 
 class Schedule(StrEnum):
     """How memory is planned."""
@@ -14,6 +16,8 @@ class Schedule(StrEnum):
     AUTO = "auto"
     LAYER = "layer"
     INPLACE = "inplace"
+    PATCH = "patch"
+    STREAM = "stream"
 
 
 class Optimize(StrEnum):
@@ -32,7 +36,7 @@ ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="A name from `bench models`, or a .tflite.")
 ]
 ScheduleOption = Annotated[
-    Schedule, typer.Option("--schedule", help="auto takes the one with the least peak.")
+    Schedule, typer.Option("--schedule", help="auto takes the least work that fits.")
 ]
 SramLimitOption = Annotated[
     int | None,
@@ -41,4 +45,37 @@ SramLimitOption = Annotated[
 OptimizeOption = Annotated[
     Optimize, typer.Option("--optimize", help="What the compiler should favour.")
 ]
+InputByRowsOption = Annotated[
+    bool,
+    typer.Option(
+        "--input-by-rows", help="Deliver the input row by row, so that it is never whole."
+    ),
+]
+PatchOpsOption = Annotated[
+    int | None,
+    typer.Option("--patch-ops", min=1, metavar="N", help="Of schedule patch: the first N ops."),
+]
+PatchGridOption = Annotated[
+    str | None,
+    typer.Option("--patch-grid", metavar="P|DOWNxACROSS", help="Of schedule patch: P x P patches."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def hand_set_patches(
+    ops: int | None, grid: str | None, schedule: Schedule
+) -> tuple[int, tuple[int, int]] | None:
+    """Return the split that --patch-ops and --patch-grid set, None if it is to be searched.
+
+    Raises UsageError when one is given without the other, or for another schedule.
+    """
+    if ops is None and grid is None:
+        return None
+    if schedule is not Schedule.PATCH:
+        raise UsageError("--patch-ops and --patch-grid are of --schedule patch")
+    if ops is None or grid is None:
+        raise UsageError("--patch-ops and --patch-grid go together")
+    parts = grid.split("x")
+    if len(parts) > 2 or not all(p.isascii() and p.isdigit() and int(p) for p in parts):
+        raise UsageError(f"--patch-grid {grid} is not a number of patches", hint="as in 3 or 2x4")
+    return ops, (int(parts[0]), int(parts[-1]))

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import JsonOption, ModelArgument, Schedule, ScheduleOption, SramLimitOption
+from harness.cli.options import (
+    InputByRowsOption,
+    JsonOption,
+    ModelArgument,
+    PatchGridOption,
+    PatchOpsOption,
+    Schedule,
+    ScheduleOption,
+    SramLimitOption,
+    hand_set_patches,
+)
 
 if TYPE_CHECKING:
     from harness.schedule.plan import Plan
@@ -16,10 +27,30 @@ if TYPE_CHECKING:
 def plan(
     model: ModelArgument,
     board: Annotated[
-        str | None, typer.Option("--board", help="Also check against this board's SRAM.")
+        str | None, typer.Option("--board", help="Plan for, and check against, this board's SRAM.")
     ] = None,
     schedule: ScheduleOption = Schedule.AUTO,
     sram_limit: SramLimitOption = None,
+    input_by_rows: InputByRowsOption = False,
+    patch_ops: PatchOpsOption = None,
+    patch_grid: PatchGridOption = None,
+    pareto: Annotated[
+        bool,
+        typer.Option("--pareto", help="Show all plans that no other beats in memory and work."),
+    ] = False,
+    receptive_field: Annotated[
+        bool,
+        typer.Option("--receptive-field", help="Show what halos cost, and which ops cause them."),
+    ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot",
+            metavar="FILE",
+            help="Draw memory over execution (.svg, .png, .html): all schedules side by side, or "
+            "the one of --schedule; with --pareto the front.",
+        ),
+    ] = None,
     passes: Annotated[
         str | None,
         typer.Option("--passes", help="Only these, comma-separated; `none` for none of them."),
@@ -31,24 +62,46 @@ def plan(
 ) -> None:
     """Plan a model's memory and show which bytes are alive when."""
     from harness.board.load import load_board
+    from harness.cli.pictures import draw, show_front, whole_schedules
+    from harness.errors import UsageError
     from harness.experiment.case import check_sram, choose_plan
     from harness.importer.tflite import read_tflite
     from harness.ir.text import dump
     from harness.models.catalog import find_model
     from harness.passes.pipeline import run_passes
+    from harness.report.canvas import check_picture
     from harness.results.plan_point import plan_point
 
     facts = None if board is None else load_board(board)
+    patch = hand_set_patches(patch_ops, patch_grid, schedule)
+    if plot is not None:
+        check_picture(plot)
     file = find_model(model)
     graph = run_passes(read_tflite(file.data, name=file.name), _names(passes))
     if dump_ir:
         sys.stdout.write(dump(graph))
         return
-    chosen = choose_plan(graph, schedule.value)
+    if pareto:
+        if schedule is not Schedule.AUTO:
+            raise UsageError(f"--pareto is over all schedules, not {schedule.value} alone")
+        least = show_front(graph, file.weights, sram_limit, input_by_rows, plot, as_json)
+        check_sram(least, facts, sram_limit)
+        return
+    chosen = choose_plan(
+        graph,
+        schedule.value,
+        board=facts,
+        limit=sram_limit,
+        input_by_rows=input_by_rows,
+        patch=patch,
+    )
     if as_json:
         sys.stdout.write(plan_point(chosen).model_dump_json(indent=1) + "\n")
     else:
-        _print(chosen, file.weights)
+        _print(chosen, file.weights, receptive_field)
+    if plot is not None:
+        beside = [*whole_schedules(graph), chosen] if schedule is Schedule.AUTO else [chosen]
+        draw(beside, plot, file.weights, sram_limit)
     check_sram(chosen, facts, sram_limit)
 
 
@@ -61,9 +114,13 @@ def _names(passes: str | None) -> list[str] | None:
     ]
 
 
-def _print(plan: Plan, weights: str) -> None:
+def _print(plan: Plan, weights: str, receptive_field: bool) -> None:
     from harness.report.console import stdout_console
     from harness.report.plan_text import plan_text
+    from harness.schedule.receptive import receptive_text
 
     console = stdout_console()
-    console.print(plan_text(plan, weights=weights, width=console.width))
+    text = plan_text(plan, weights=weights, width=console.width)
+    if receptive_field:
+        text += "\n\n" + (receptive_text(plan) or "no ops are fused: nothing has a halo")
+    console.print(text, markup=False)

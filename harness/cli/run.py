@@ -10,13 +10,17 @@ import typer
 
 from harness.cli.options import (
     BoardOption,
+    InputByRowsOption,
     JsonOption,
     ModelOption,
     Optimize,
     OptimizeOption,
+    PatchGridOption,
+    PatchOpsOption,
     Schedule,
     ScheduleOption,
     SramLimitOption,
+    hand_set_patches,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +37,9 @@ def run(
     ] = "auto",
     schedule: ScheduleOption = Schedule.AUTO,
     sram_limit: SramLimitOption = None,
+    input_by_rows: InputByRowsOption = False,
+    patch_ops: PatchOpsOption = None,
+    patch_grid: PatchGridOption = None,
     optimize: OptimizeOption = Optimize.CYCLES,
     inputs: Annotated[
         Path | None,
@@ -70,6 +77,8 @@ def run(
         device=device,
         schedule=schedule.value,
         sram_limit=sram_limit,
+        input_by_rows=input_by_rows,
+        patch=hand_set_patches(patch_ops, patch_grid, schedule),
         optimize=optimize.value,
         inputs=inputs,
         warmup=warmup,

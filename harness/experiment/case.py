@@ -21,10 +21,11 @@ from harness.passes.pipeline import run_passes
 from harness.schedule.plan import Plan
 from harness.schedule.search import plan as make_plan
 from harness.schedule.timeline import what_holds_the_peak
+from harness.toolchain.gcc import STACK_BYTES
 from harness.units import format_bytes
 
-AUTO_SCHEDULES = ("inplace", "layer")
-"""What ``--schedule auto`` chooses from; the first wins a tie."""
+_RUNTIME_BYTES = 4096
+"""More than the runtime's variables take; the linker checks to the byte."""
 
 DEVICES = ("auto", "qemu", "host", "replay:FILE")
 
@@ -38,6 +39,8 @@ class Case:
     device: str = "auto"
     schedule: str = "auto"
     sram_limit: int | None = None
+    input_by_rows: bool = False
+    patch: tuple[int, tuple[int, int]] | None = None
     optimize: str = "cycles"
     inputs: Path | None = None
     warmup: int = 1
@@ -101,8 +104,17 @@ def plan_case(found: Found) -> Planned:
         InputError: the model cannot be read or run.
         UsageError: a schedule that does not exist.
     """
+    case = found.case
     imported = read_tflite(found.model.data, name=found.model.name)
-    return Planned(imported, choose_plan(run_passes(imported), found.case.schedule))
+    plan = choose_plan(
+        run_passes(imported),
+        case.schedule,
+        board=found.board,
+        limit=case.sram_limit,
+        input_by_rows=case.input_by_rows,
+        patch=case.patch,
+    )
+    return Planned(imported, plan)
 
 
 def device_kind(device: str) -> tuple[DeviceKind, Path | None]:
@@ -117,10 +129,39 @@ def device_kind(device: str) -> tuple[DeviceKind, Path | None]:
     raise UsageError(f"unknown device {device!r}", hint=near_names(device, DEVICES))
 
 
-def choose_plan(graph: Graph, schedule: str) -> Plan:
-    """Return the verified plan of a schedule; ``auto`` takes the one with the least peak."""
-    names = AUTO_SCHEDULES if schedule == "auto" else (schedule,)
-    return min((make_plan(graph, name) for name in names), key=lambda p: p.planned_peak_bytes)
+def choose_plan(
+    graph: Graph,
+    schedule: str,
+    *,
+    board: Board | None,
+    limit: int | None,
+    input_by_rows: bool,
+    patch: tuple[int, tuple[int, int]] | None,
+) -> Plan:
+    """Return the verified plan of a schedule.
+
+    ``auto`` takes the least work that fits into the limit and the board. ``patch`` takes the least
+    work that fits into the limit, and the least bytes if there is none: who asks for patches wants
+    them, however much the board has. The others do not search.
+
+    Raises:
+        UsageError: no such schedule, or an option that it does not have.
+        InputError: the model does not allow it, or nothing fits.
+    """
+    allowed = None
+    if schedule == "auto":
+        allowed = _free_bytes(board, limit)
+    elif schedule == "patch":
+        allowed = limit
+    return make_plan(graph, schedule, limit=allowed, input_by_rows=input_by_rows, patch=patch)
+
+
+def _free_bytes(board: Board | None, limit: int | None) -> int | None:
+    """Return the bytes that a plan may take: the user's limit and what the board has free."""
+    limits = [] if limit is None else [limit]
+    if board is not None:
+        limits.append(board.memory("ram").size_bytes - STACK_BYTES - _RUNTIME_BYTES)
+    return min(limits, default=None)
 
 
 def check_sram(plan: Plan, board: Board | None, limit: int | None) -> None:
@@ -147,7 +188,7 @@ def check_sram(plan: Plan, board: Board | None, limit: int | None) -> None:
 
 
 def _what_would_help(plan: Plan, limited: bool) -> str:
-    other = [] if plan.schedule == "inplace" else ["try --schedule inplace"]
+    other = [] if plan.schedule == "auto" else ["try --schedule auto"]
     return "; ".join(
         [
             *other,

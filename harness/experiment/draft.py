@@ -156,6 +156,8 @@ class Draft:
             device=self.case.device,
             schedule=self.case.schedule,
             sram_limit=self.case.sram_limit,
+            input_by_rows=self.case.input_by_rows,
+            patch=self.case.patch,
             optimize=self.case.optimize,
             inputs="seeded" if self.case.inputs is None else str(self.case.inputs),
             warmup=self.case.warmup,

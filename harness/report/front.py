@@ -22,12 +22,11 @@ def front_table(points: Sequence[PlanPoint], *, weights: str, limit: int | None 
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("segments")
     for point in points:
-        estimate = point.estimated_instructions
         fits = limit is None or point.planned_peak_bytes <= limit
         table.add_row(
             f"{point.planned_peak_bytes:,} B",
             f"x {point.recompute_ratio:.3f}",
-            "" if estimate is None else f"~{estimate:,}",
+            f"~{point.estimated_instructions:,}",
             summary(point.segments) + ("" if fits else " (above the limit)"),
             style="" if fits else "dim",
         )

@@ -28,7 +28,7 @@ from harness.results.plan_point import PlanPoint
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_WIDTH, _LONE_WIDTH, _HEIGHT = 9.5, 6.0, 4.6
+_WIDTH, _HEIGHT = 9.5, 4.6
 _MARKS = {
     "layer": ("s", ORANGE),
     "inplace": ("D", PURPLE),
@@ -47,15 +47,13 @@ def draw_front(
 ) -> None:
     """Write a picture of a front and of other plans of the same model; ``text`` as for plans."""
     title = f"{front[0].model}: what less memory costs"
-    has_estimates = all(point.estimated_instructions is not None for point in (*front, *others))
-    with figure(_WIDTH if has_estimates else _LONE_WIDTH, _HEIGHT) as drawn:
-        panels = drawn.subplots(1, 2 if has_estimates else 1, squeeze=False)[0]
-        _draw(panels[0], front, others, [p.recompute_ratio for p in (*front, *others)])
+    points = (*front, *others)
+    with figure(_WIDTH, _HEIGHT) as drawn:
+        panels = drawn.subplots(1, 2, squeeze=False)[0]
+        _draw(panels[0], front, others, [point.recompute_ratio for point in points])
         panels[0].set_ylabel("MACs executed / MACs of the network")
-        if has_estimates:
-            work = [(p.estimated_instructions or 0) / 1e6 for p in (*front, *others)]
-            _draw(panels[1], front, others, work)
-            panels[1].set_ylabel("instructions of one inference, millions (estimated)")
+        _draw(panels[1], front, others, [p.estimated_instructions / 1e6 for p in points])
+        panels[1].set_ylabel("instructions of one inference, millions (estimated)")
         for axes in panels:
             if limit is not None:
                 axes.axvline(limit, color=VERMILION, linewidth=1.2, linestyle=(0, (1, 1.5)))
@@ -65,7 +63,7 @@ def draw_front(
             handles,
             labels,
             loc="outside lower left",
-            ncols=5 if has_estimates else 3,
+            ncols=5,
             frameon=False,
             fontsize=8,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.results.plan_point import plan_point
+from harness.results.plan_point import PlanPoint, plan_point
 from harness.schedule.plan import Plan
 from harness.schedule.timeline import timeline, what_holds_the_peak
 from harness.units import format_bytes, format_count
@@ -13,11 +13,17 @@ def plan_text(plan: Plan, *, weights: str, width: int) -> str:
     point = plan_point(plan)
     return "\n".join(
         [
-            f"{point.model}: schedule {point.schedule}, {format_count(point.macs)} MACs, "
-            f"weights: {weights}",
+            f"{point.model}: schedule {point.schedule}, {format_count(point.macs)} MACs"
+            f"{_recompute(point)}, weights: {weights}",
             f"peak {format_bytes(point.planned_peak_bytes)}: arena {point.arena_bytes:,} B, "
             f"scratch above it {point.scratch_bytes:,} B; {what_holds_the_peak(plan)}",
             "",
             timeline(plan, width),
         ]
     )
+
+
+def _recompute(point: PlanPoint) -> str:
+    """Return what is executed again, if anything, and the estimate of instructions."""
+    times = f", {point.recompute_ratio:.3f} times" if point.recompute_ratio > 1 else ""
+    return f"{times}, about {format_count(point.estimated_instructions)} instructions"

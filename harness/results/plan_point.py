@@ -28,7 +28,7 @@ class PlanPoint(BaseModel):
     input_resident: bool
     macs: Count
     recompute_ratio: float
-    estimated_instructions: Count | None = None
+    estimated_instructions: Count
     segments: tuple[SegmentPart, ...]
 
 

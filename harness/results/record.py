@@ -171,13 +171,15 @@ class ErrorPart(_Part):
 
 
 class CasePart(_Part):
-    """What was asked for: enough to ask again."""
+    """What was asked for: enough to ask again. ``patch`` is (ops, (patches down, across))."""
 
     board: str
     model: str
     device: str
     schedule: str
     sram_limit: int | None = None
+    input_by_rows: bool = False
+    patch: tuple[int, tuple[int, int]] | None = None
     optimize: str
     inputs: str
     warmup: Count

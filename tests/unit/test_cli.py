@@ -92,10 +92,83 @@ def test_the_graph_is_dumped_before_and_after_the_passes(bench: Bench, model: Pa
 
 
 def test_a_limit_that_no_plan_meets_says_how_much_is_missing(bench: Bench, model: Path) -> None:
-    result = bench("plan", model, "--sram-limit", 100)
+    result = bench("plan", model, "--sram-limit", 100, "--schedule", "inplace")
     assert result.code == 1
     assert "needs 176 B" in result.err
     assert "76 B too much" in result.err
+    assert "try --schedule auto" in result.err
+
+
+def test_a_limit_that_nothing_meets_says_the_least_possible(bench: Bench, model: Path) -> None:
+    result = bench("plan", model, "--sram-limit", 100)
+    assert result.code == 1
+    assert "no plan of schedule auto fits into 100 B; the least is 140 B" in result.err
+
+
+def test_auto_takes_what_fits(bench: Bench, model: Path) -> None:
+    free = bench("plan", model, "--json").json
+    tight = bench("plan", model, "--json", "--sram-limit", 150).json
+    assert free["planned_peak_bytes"] == 176
+    assert tight["planned_peak_bytes"] == 140
+
+
+def test_patches_are_set_by_hand(bench: Bench, model: Path) -> None:
+    result = bench(
+        *("plan", model, "--schedule", "patch", "--patch-ops", 1, "--patch-grid", "2x1", "--json")
+    )
+    assert result.json["segments"] == [{"kind": "patch", "first_op": 0, "last_op": 0}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--schedule", "patch", "--patch-ops", "1"], "go together"),
+        (["--patch-ops", "1", "--patch-grid", "2"], "are of --schedule patch"),
+        (["--schedule", "patch", "--patch-ops", "1", "--patch-grid", "0"], "as in 3 or 2x4"),
+        (["--schedule", "patch", "--patch-ops", "1", "--patch-grid", "2x"], "as in 3 or 2x4"),
+        (["--schedule", "layer", "--input-by-rows"], "needs the whole input"),
+        (["--schedule", "layer", "--pareto"], "over all schedules"),
+        (["--plot", "a.pdf"], "pictures are .svg, .png, .html"),
+    ],
+)
+def test_schedule_options_that_make_no_sense_are_refused(
+    bench: Bench, model: Path, arguments: list[str], said: str
+) -> None:
+    result = bench("plan", model, *arguments)
+    assert result.code == 2
+    assert said in result.err
+
+
+def test_an_input_by_rows_is_not_resident(bench: Bench, model: Path) -> None:
+    result = bench("plan", model, "--schedule", "stream", "--input-by-rows", "--json")
+    assert result.json["input_resident"] is False
+    assert result.json["planned_peak_bytes"] < 128
+
+
+def test_the_front_is_a_list_by_rising_peak(bench: Bench, model: Path) -> None:
+    points = bench("plan", model, "--pareto", "--json").json
+    peaks = [point["planned_peak_bytes"] for point in points]
+    work = [point["estimated_instructions"] for point in points]
+    assert peaks == sorted(peaks)
+    assert work == sorted(work, reverse=True)
+    table = bench("plan", model, "--pareto", "--sram-limit", 150).out
+    assert "140 B" in table
+    assert "176 B" in table
+    assert "above the limit" in table
+
+
+def test_plans_are_drawn_side_by_side(bench: Bench, model: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "plans.html"
+    assert bench("plan", model, "--plot", picture).code == 0
+    for schedule in ("layer", "inplace", "patch", "stream", "auto"):
+        assert f"{schedule}: 1" in picture.read_text()
+    front = tmp_path / "front.svg"
+    assert bench("plan", model, "--pareto", "--plot", front).code == 0
+    assert "what less memory costs" in front.read_text()
+
+
+def test_receptive_fields_are_reported(bench: Bench, model: Path) -> None:
+    assert "no ops are fused" in bench("plan", model, "--receptive-field").out
 
 
 def test_wrong_inputs_are_told_before_anything_is_built(
