@@ -58,14 +58,18 @@ class Fusion:
 
     @cached_property
     def input_by_rows(self) -> TensorId | None:
-        """The model's input if it could be delivered row by row, else None."""
+        """The model's input if it could be delivered row by row, else None.
+
+        All that read it must be done by rows, in one run.
+        """
         graph = self.graph
         if len(graph.inputs) != 1 or graph.inputs[0] in graph.outputs:
             return None
-        tensor = graph.tensor(graph.inputs[0])
-        readers = self.readers.get(graph.inputs[0], ())
-        is_image = len(tensor.shape) == 4 and tensor.shape[0] == 1
-        return graph.inputs[0] if is_image and readers and self.is_fusible[0] else None
+        tensor, readers = graph.tensor(graph.inputs[0]), self.readers.get(graph.inputs[0], ())
+        if len(tensor.shape) != 4 or tensor.shape[0] != 1 or not readers:
+            return None
+        has_run = any(self.starts[end] == 0 for end in range(readers[-1] + 1, len(self.starts)))
+        return graph.inputs[0] if has_run else None
 
     def output_rows(self, position: int, axis: Axis = Axis.ROWS) -> int:
         """Return the rows (or columns) of an op's output."""

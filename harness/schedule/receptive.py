@@ -152,7 +152,7 @@ def _lines(plan: Plan, report: SegmentReport) -> Iterator[str]:
         halo_rows, halo_columns = field.halo
         yield (
             f"  {_short(graph, field.op)}: an output pixel sees {rows} x {columns}, shares "
-            f"{halo_rows} x {halo_columns} with its neighbours, executed {field.recompute:.3f} times"
+            f"{halo_rows} x {halo_columns} with its neighbours, runs {field.recompute:.3f} times"
         )
     helpful = [a for a in report.advice if a.recompute_then < a.recompute_now - 0.0005]
     for advice in helpful[:_MOST_ADVICE]:

@@ -117,10 +117,9 @@ def _auto(offer: Offer, limit: int | None) -> Plan:
 def _choices(graph: Graph, input_by_rows: bool) -> Choices:
     choices = Choices(graph, input_by_rows=input_by_rows)
     if input_by_rows and choices.fusion.input_by_rows is None:
-        first = f"{graph.label(0)} cannot be done row by row" if graph.ops else "nothing reads it"
-        reason = first if len(graph.inputs) == 1 else f"it has {len(graph.inputs)} inputs"
         raise InputError(
-            f"{graph.name}: the input cannot be delivered by rows: {reason}",
+            f"{graph.name}: the input cannot be delivered by rows: it must be one image "
+            "[1, H, W, C] of int8 that only ops of one stream read",
             hint="leave the input resident",
         )
     return choices

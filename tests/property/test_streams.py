@@ -1,0 +1,109 @@
+"""Streams, stripes and patches of random graphs: sound, never worse, and never done twice.
+
+The verifier replays every plan that is made here, and it shares no code with what made it.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from harness.errors import DoesNotFitError, InputError
+from harness.ir import Graph
+from harness.ir.macs import graph_macs
+from harness.schedule.choices import Choices
+from harness.schedule.patching import first_op
+from harness.schedule.plan import FusedSegment, Plan
+from harness.schedule.search import SCHEDULES, assemble, pareto, plan
+from harness.schedule.work import estimated_instructions, executed_macs
+from tests.strategies import op_graphs, random_graphs
+
+graphs = random_graphs() | op_graphs()
+
+
+def live_bytes(made: Plan) -> int:
+    return max(made.live_bytes(), default=0)
+
+
+@given(graphs, st.sampled_from(SCHEDULES))
+def test_every_schedule_has_a_sound_plan(graph: Graph, schedule: str) -> None:
+    assert plan(graph, schedule).schedule == schedule
+
+
+@given(graphs)
+def test_stream_needs_no_more_than_in_place_and_computes_nothing_twice(graph: Graph) -> None:
+    made = plan(graph, "stream")
+    assert made.planned_peak_bytes <= plan(graph, "inplace").planned_peak_bytes
+    assert executed_macs(made) <= graph_macs(graph)
+
+
+@given(graphs)
+def test_input_by_rows_is_done_or_refused(graph: Graph) -> None:
+    try:
+        made = plan(graph, "stream", input_by_rows=True)
+    except InputError as refusal:
+        assert "cannot be delivered by rows" in refusal.message
+    else:
+        held = {t for a in made.allocations for t in a.tensors}
+        assert not held & set(graph.inputs)
+
+
+@given(graphs, st.data())
+def test_any_run_that_may_be_fused_is_sound(graph: Graph, data: st.DataObject) -> None:
+    choices = Choices(graph)
+    ends = [e for e in range(1, len(graph.ops) + 1) if choices.fusion.starts[e] < e]
+    assume(ends)
+    end = data.draw(st.sampled_from(ends))
+    stripes = data.draw(st.integers(1, 3))
+    first = data.draw(st.integers(choices.fusion.starts[end], end - 1))
+    offered = [c for c in choices.streams_to(end, stripes) if c.first == first]
+    width = choices.fusion.graph.tensor(graph.ops[end - 1].outputs[0]).shape
+    assume(len(width) == 4 and stripes <= width[2])
+    fused = choices.packed(offered[0])
+    assert fused.segment is not None
+    alone = [next(iter(choices.singles(i))).segment for i in range(len(graph.ops))]
+    segments = [s for s in (*alone[:first], fused.segment, *alone[end:]) if s is not None]
+    made = assemble(graph, "by hand", segments)
+    assert offered[0].peak_bytes <= fused.peak_bytes
+    assert isinstance(made.segments[first], FusedSegment)
+
+
+@given(graphs, st.data())
+def test_patches_set_by_hand_are_sound_or_refused(graph: Graph, data: st.DataObject) -> None:
+    count = data.draw(st.integers(0, len(graph.ops) + 1))
+    grid = data.draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
+    try:
+        made = plan(graph, "patch", patch=(count, grid))
+    except InputError:
+        return
+    stage = next(s for s in made.segments if s.kind == "patch")
+    assert stage.ops == range(first_op(Choices(graph)), count)
+
+
+@given(graphs)
+def test_no_plan_of_a_front_beats_another(graph: Graph) -> None:
+    front = pareto(graph)
+    assert front
+    for a, b in combinations(front, 2):
+        assert b.planned_peak_bytes < a.planned_peak_bytes
+        assert estimated_instructions(b) >= estimated_instructions(a) * (1 - 1e-9)
+
+
+@given(graphs, st.integers(0, 100))
+def test_auto_fits_the_limit_or_says_what_is_least(graph: Graph, percent: int) -> None:
+    limit = plan(graph, "inplace").planned_peak_bytes * percent // 100
+    try:
+        assert plan(graph, "auto", limit=limit).planned_peak_bytes <= limit
+    except DoesNotFitError as refusal:
+        assert "the least is" in refusal.message
+        assert plan(graph, "stream").planned_peak_bytes > limit
+
+
+def test_limit_that_no_plan_meets_is_told_with_the_least_possible() -> None:
+    from tests.graphs import residual_graph
+
+    with pytest.raises(DoesNotFitError, match=r"no plan of schedule auto fits into .*; the least"):
+        plan(residual_graph(), "auto", limit=16)
