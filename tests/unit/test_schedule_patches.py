@@ -1,0 +1,107 @@
+"""Patch stages: tiles with exact halos, what they recompute, and what cannot be split."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.errors import DoesNotFitError, InputError, UsageError
+from harness.ir import Graph
+from harness.ir.ops import Add
+from harness.schedule.plan import PatchSegment, Plan
+from harness.schedule.receptive import receptive_fields, receptive_text
+from harness.schedule.search import plan
+from harness.schedule.work import executed_macs
+from tests.graphs import GraphBuilder
+
+
+def stage(kernel: tuple[int, int] = (3, 3)) -> Graph:
+    """Return a strided convolution, a depthwise and a projection on 16 x 16."""
+    build = GraphBuilder()
+    x = build.conv(build.input((1, 32, 32, 3)), 8, (3, 3), stride=(2, 2))
+    build.conv(build.depthwise(x, kernel), 4, (1, 1))
+    return build.graph()
+
+
+def patch_segment(made: Plan) -> PatchSegment:
+    (segment,) = (s for s in made.segments if isinstance(s, PatchSegment))
+    return segment
+
+
+def test_tiles_have_a_halo_only_inside() -> None:
+    segment = patch_segment(plan(stage(), "patch", patch=(3, (2, 4))))
+    # A patch is 8 x 4; inside, the depthwise adds a row above or below and a column on each side.
+    assert [(rows.rows, rows.columns) for rows in segment.rows] == [(9, 6), (8, 4)]
+
+
+def test_recomputed_macs_are_counted() -> None:
+    graph = stage()
+    made = plan(graph, "patch", patch=(3, (2, 2)))
+    # Of 16 x 16 pixels of the first op 18 x 18 are made; the others have no halo.
+    first, others = 16 * 16 * 8 * 27, 16 * 16 * 8 * (9 + 4)
+    assert executed_macs(made) == first * (18 / 16) ** 2 + others
+
+
+def test_search_finds_the_least_work_that_fits() -> None:
+    graph = stage((5, 5))
+    least = plan(graph, "patch")
+    whole = plan(graph, "inplace")
+    assert least.planned_peak_bytes < whole.planned_peak_bytes
+    assert plan(graph, "patch", limit=whole.planned_peak_bytes).segments == whole.segments
+    between = (least.planned_peak_bytes + whole.planned_peak_bytes) // 2
+    made = plan(graph, "patch", limit=between)
+    assert made.planned_peak_bytes <= between
+    assert executed_macs(whole) < executed_macs(made) <= executed_macs(least)
+
+
+def test_limit_below_all_splits_is_refused() -> None:
+    with pytest.raises(DoesNotFitError, match=r"no plan of schedule patch fits into 100 B"):
+        plan(stage(), "patch", limit=100)
+
+
+@pytest.mark.parametrize(
+    ("split", "reason"),
+    [
+        ((0, (2, 2)), "a patch stage of 0 ops is not possible"),
+        ((4, (2, 2)), "a patch stage of 4 ops is not possible"),
+        ((3, (17, 2)), "has 16 rows, not 17 or more"),
+        ((3, (2, 0)), "has 16 columns, not 0"),
+    ],
+)
+def test_impossible_split_is_refused(split: tuple[int, tuple[int, int]], reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        plan(stage(), "patch", patch=split)
+
+
+def test_split_inside_a_residual_is_refused() -> None:
+    build = GraphBuilder()
+    x = build.conv(build.input((1, 8, 8, 4)), 4)
+    build.binary(Add, x, build.conv(x, 4))
+    with pytest.raises(InputError, match=r"is needed whole after the patches: .*ADD.* reads it"):
+        plan(build.graph(), "patch", patch=(2, (2, 2)))
+
+
+def test_split_behind_a_global_sum_is_refused() -> None:
+    build = GraphBuilder()
+    x = build.conv(build.input((1, 8, 8, 4)), 4)
+    build.conv(build.mean(x, (1, 2), keep_dims=True), 4, (1, 1))
+    with pytest.raises(InputError, match="needs the whole of its input"):
+        plan(build.graph(), "patch", patch=(3, (1, 1)))
+
+
+def test_only_patches_are_split_by_hand() -> None:
+    with pytest.raises(UsageError, match="schedule stream has no patches to be set by hand"):
+        plan(stage(), "stream", patch=(3, (2, 2)))
+
+
+def test_receptive_fields_and_what_a_smaller_kernel_would_save() -> None:
+    made = plan(stage(), "patch", patch=(3, (2, 2)))
+    (report,) = receptive_fields(made)
+    assert [f.receptive_field for f in report.fields] == [(7, 7), (3, 3), (1, 1)]
+    assert [f.halo for f in report.fields] == [(5, 5), (2, 2), (0, 0)]
+    best = report.advice[0]
+    assert (best.op, best.kernel, best.recompute_then) == (1, 1, 1.0)
+    assert "with a 1 x 1 kernel in op" in receptive_text(made)
+
+
+def test_plan_without_fused_ops_has_no_receptive_fields() -> None:
+    assert receptive_text(plan(stage(), "layer")) == ""

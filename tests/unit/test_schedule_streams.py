@@ -1,0 +1,194 @@
+"""Streams: how many rows are kept, which share bytes, and how far the output reaches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InputError, UsageError
+from harness.importer.tflite import read_tflite
+from harness.ir import Graph
+from harness.ir.ops import Add
+from harness.passes.pipeline import run_passes
+from harness.schedule.choices import Choices
+from harness.schedule.fusion import Fusion
+from harness.schedule.geometry import sums_bytes
+from harness.schedule.plan import StreamSegment
+from harness.schedule.reach import output_below_operand
+from harness.schedule.search import plan
+from harness.schedule.stream import Streams, workspace_bytes
+from harness.schedule.sweep import Sweep
+from harness.schedule.work import executed_macs
+from tests.graphs import GraphBuilder, residual_graph
+
+
+def block(stride: tuple[int, int] = (1, 1), kernel: tuple[int, int] = (3, 3)) -> Graph:
+    """Return an expansion, a depthwise and a projection."""
+    build = GraphBuilder()
+    x = build.conv(build.input((1, 12, 10, 4)), 8, (1, 1))
+    build.conv(build.depthwise(x, kernel, stride=stride), 4, (1, 1))
+    return build.graph()
+
+
+def ring_rows(graph: Graph) -> list[int]:
+    sweep = Sweep(Fusion(graph), len(graph.ops))
+    return [sweep.ring_rows[op.outputs[0]] for op in graph.ops[:-1]]
+
+
+@pytest.mark.parametrize(
+    ("stride", "kernel", "rows"),
+    [
+        ((1, 1), (3, 3), 3),
+        ((2, 2), (3, 3), 3),
+        ((1, 1), (5, 5), 5),
+        ((1, 1), (7, 3), 7),
+        ((1, 1), (1, 3), 1),
+        # Of every third row nothing is read; the ring still holds what comes between.
+        ((3, 3), (1, 1), 1),
+        ((1, 1), (15, 15), 12),
+    ],
+)
+def test_ring_has_the_rows_that_a_window_reaches(
+    stride: tuple[int, int], kernel: tuple[int, int], rows: int
+) -> None:
+    assert ring_rows(block(stride, kernel)) == [rows, 1]
+
+
+def test_dilation_reaches_further() -> None:
+    build = GraphBuilder()
+    x = build.conv(build.input((1, 12, 10, 4)), 8, (1, 1))
+    build.depthwise(x, dilation=(2, 1))
+    assert ring_rows(build.graph()) == [5]
+
+
+def test_skip_inside_a_stream_waits_for_the_window() -> None:
+    build = GraphBuilder()
+    x = build.conv(build.input((1, 12, 10, 4)), 8, (1, 1))
+    build.binary(Add, x, build.depthwise(x, (5, 5)))
+    assert ring_rows(build.graph()) == [5, 1]
+
+
+def test_rows_that_are_read_at_once_share_bytes() -> None:
+    build = GraphBuilder()
+    x = build.input((1, 12, 10, 4))
+    for channels in (8, 16, 24, 8):
+        x = build.conv(x, channels, (1, 1))
+    graph = build.graph()
+    segment = Streams(Fusion(graph)).segment(0, 4)
+    assert workspace_bytes(graph, segment) == 10 * (16 + 24)
+
+
+def test_elementwise_op_overwrites_its_operand_row() -> None:
+    build = GraphBuilder()
+    x = build.conv(build.input((1, 12, 10, 4)), 8, (1, 1))
+    build.conv(build.logistic(x), 8, (1, 1))
+    graph = build.graph()
+    assert workspace_bytes(graph, Streams(Fusion(graph)).segment(0, 3)) == 10 * 8
+
+
+def test_sums_lie_behind_the_rows() -> None:
+    build = GraphBuilder()
+    x = build.conv(build.input((1, 12, 10, 4)), 8, (1, 1))
+    build.mean(x, (1, 2))
+    graph = build.graph()
+    assert sums_bytes(graph, graph.ops[1]) == 32
+    assert workspace_bytes(graph, Streams(Fusion(graph)).segment(0, 2)) == 10 * 8 + 32
+
+
+def test_output_starts_below_its_input_by_what_writing_runs_ahead() -> None:
+    build = GraphBuilder()
+    x = build.input((1, 6, 5, 4))
+    build.conv(x, 8, (1, 1))
+    graph = build.graph()
+    # Row r of 40 bytes is written while row r of 20 bytes is read: 6 * 40 - 5 * 20.
+    assert output_below_operand(Sweep(Fusion(graph), 1), 0, x) == 140
+
+
+def test_rows_read_before_the_first_is_written_are_free() -> None:
+    build = GraphBuilder()
+    x = build.input((1, 6, 5, 4))
+    build.conv(build.depthwise(x), 4, (1, 1))
+    graph = build.graph()
+    # Row 0 needs rows 0 and 1 and row 0 is still read for row 1: nothing is free at first.
+    assert output_below_operand(Sweep(Fusion(graph), 2), 0, x) == 20
+
+
+def test_tensor_read_outside_is_not_fused() -> None:
+    build = GraphBuilder()
+    x = build.conv(build.input((1, 6, 6, 4)), 4)
+    y = build.conv(x, 4)
+    build.binary(Add, x, y)
+    assert Fusion(build.graph()).starts == (0, 0, 1, 0)
+
+
+def test_at_most_one_op_of_a_run_sums() -> None:
+    build = GraphBuilder()
+    x = build.mean(build.conv(build.input((1, 6, 6, 4)), 4), (1, 2), keep_dims=True)
+    build.mean(build.conv(x, 4, (1, 1)), (1, 2), keep_dims=True)
+    assert Fusion(build.graph()).starts == (0, 0, 0, 0, 2)
+
+
+def test_stripes_keep_fewer_columns_and_compute_halos_again() -> None:
+    graph = block()
+    choices = Choices(graph)
+    whole, halves = (
+        choices.packed(next(c for c in choices.streams_to(3, n) if c.first == 0)) for n in (1, 2)
+    )
+    assert isinstance(halves.segment, StreamSegment)
+    assert [rows.columns for rows in halves.segment.rows] == [6, 5]
+    assert halves.instructions > whole.instructions
+
+
+def test_stream_computes_nothing_twice() -> None:
+    made = plan(residual_graph(), "stream")
+    assert executed_macs(made) == executed_macs(plan(residual_graph(), "layer"))
+
+
+def test_input_by_rows_is_never_whole() -> None:
+    graph = block()
+    made = plan(graph, "stream", input_by_rows=True)
+    (first, *_) = made.segments
+    assert isinstance(first, StreamSegment)
+    assert first.input_by_rows
+    assert first.rows[0].tensor == graph.inputs[0]
+    assert made.planned_peak_bytes < plan(graph, "stream").planned_peak_bytes
+
+
+def test_input_that_is_no_image_is_not_delivered_by_rows() -> None:
+    build = GraphBuilder()
+    build.fully_connected(build.input((1, 16)), 4)
+    with pytest.raises(InputError, match="the input cannot be delivered by rows"):
+        plan(build.graph(), "stream", input_by_rows=True)
+
+
+def test_layers_need_the_whole_input() -> None:
+    with pytest.raises(UsageError, match="schedule layer needs the whole input"):
+        plan(block(), "layer", input_by_rows=True)
+
+
+@pytest.mark.models
+def test_real_models_reach_their_bytes(models_dir: Path) -> None:
+    """Planned peaks at recompute 1.00 with the input resident, and by rows."""
+    most = {
+        "mcunet_vww0_10fps": (18_000, 16_000),
+        "mcunet_vww1_5fps": (24_000, 17_000),
+        "mcunet_in0_10fps": (19_000, 15_000),
+        "mcunet_in2_256kb_1mb": (84_000, 57_000),
+        "mcunet_in3_320kb_1mb": (100_000, 60_000),
+        "mcunet_mbv2_w035_r144": (69_000, 29_000),
+        "mcunet_proxyless_w03_r176": (100_000, 50_000),
+        "mlperf_vww_mobilenetv1_025_96": (36_000, 22_000),
+        "mlperf_ic_resnet8": (18_000, 18_000),
+        "mlperf_kws_ds_cnn": (8_000, 8_000),
+        "arm_mobilenet_v2_1.0_224": (197_000, 124_000),
+    }
+    above = {}
+    for name, bounds in most.items():
+        path = next(models_dir.rglob(f"{name}.tflite"))
+        graph = run_passes(read_tflite(path.read_bytes(), name=name))
+        for by_rows, bound in zip((False, True), bounds, strict=True):
+            peak = plan(graph, "stream", input_by_rows=by_rows).planned_peak_bytes
+            if peak > bound:
+                above[name, by_rows] = peak
+    assert not above
