@@ -63,7 +63,7 @@ def draw_plans(plans: Sequence[Plan], path: Path, *, text: str, limit: int | Non
             _mark_segments(axes, plan, top)
             _mark_peak(axes, plan, top)
             if limit is not None:
-                _mark_limit(axes, limit)
+                _mark_limit(axes, limit, f"limit {limit:,} B " if axes is panels[0] else "")
             _label(axes, plan, _LONE_NAME_COLUMNS if is_lone else _NAME_COLUMNS)
             axes.set_ylim(0, 1.12 * top)
         kilobytes(panels[0].yaxis)
@@ -105,12 +105,12 @@ def _mark_peak(axes: Axes, plan: Plan, top: int) -> None:
     axes.plot([middle], [height + 0.018 * top], marker="v", color=INK, markersize=6, zorder=4)
 
 
-def _mark_limit(axes: Axes, limit: int) -> None:
+def _mark_limit(axes: Axes, limit: int, text: str) -> None:
     axes.axhline(limit, color=VERMILION, linewidth=1.4, linestyle=(0, (1, 1.5)), zorder=3)
     axes.text(
         0.995,
         limit,
-        f"limit {limit:,} B ",
+        text,
         transform=axes.get_yaxis_transform(),
         ha="right",
         va="bottom",
