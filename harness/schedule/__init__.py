@@ -1,5 +1,12 @@
 """Scheduling: what runs in which order in which bytes, as a :class:`~harness.schedule.plan.Plan`.
 
-``search`` picks the segments of a schedule, ``lifetime`` says which bytes they need when, ``arena``
-gives those bytes offsets, ``verify`` replays the result.
+In the order in which a plan comes about:
+
+- ``geometry``, ``fusion``: what an op reads of its inputs, and which runs of ops may be fused;
+- ``sweep``, ``reach``, ``stream``, ``patches``: what a fused run keeps, and what may overlap;
+- ``needs``, ``inplace``, ``work``, ``choices``: the ways to execute some ops, with bytes and work;
+- ``paths``, ``offer``, ``patching``, ``search``: the best sequence of them;
+- ``lifetime``, ``packing``, ``packer``, ``chain``, ``exact``, ``arena``, ``layout``: offsets;
+- ``verify``, ``replay``, ``shadow``, ``witness``: the result, replayed by other means;
+- ``timeline``, ``receptive``, ``limits``: what there is to say about it.
 """

@@ -50,9 +50,9 @@ class Allocation:
     allocation, smaller and at the same offset. Scratch and workspace have no tensors and belong to
     one segment.
 
-    Allocations alive together are disjoint, with one exception: what a segment that goes row by
-    row writes may begin below, and reach into, an input that nobody needs afterwards, as far as
-    the rows that it has read by then.
+    Allocations alive together are disjoint, except in a segment that goes row by row: its output
+    and its workspace may reach into an input that nobody needs afterwards, as far as the rows that
+    are read by then, and its output's last rows into rings that are dead by then.
     """
 
     purpose: Purpose
