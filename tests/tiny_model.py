@@ -6,6 +6,8 @@ It adds one to each of 64 input bytes, then inverts the lowest bit. ``invoke`` r
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.board.load import load_board
 from harness.board.schema import DeviceKind
 from harness.board.target import Target, target_for
@@ -75,6 +77,49 @@ def tiny_sources(invoke: str = INVOKE) -> Sources:
         steps=(0, 1),
         weights_bytes=4,
     )
+
+
+ROWS = 4
+"""Rows of the input of the model that fetches it."""
+
+FETCH_NOTHING = """\
+void fetch_nothing(uint8_t *to, int32_t row);
+__attribute__((noipa)) void fetch_nothing(uint8_t *to, int32_t row)
+{
+    (void)to;
+    (void)row;
+}
+"""
+
+_FETCH = """\
+void model_invoke(void)
+{
+    for (int32_t row = 0; row < %(rows)d; row++) {
+        %(fetch)s(model_arena + SIZE / %(rows)d * row, row);
+    }
+    add();
+    invert();
+}"""
+
+
+def fetching_sources(fetch: str = "model_fetch_row") -> Sources:
+    """Return the sources of the model that fetches its input row by row with a function.
+
+    It has one step, which fetches too.
+    """
+    sources = tiny_sources(FETCH_NOTHING + _FETCH % {"rows": ROWS, "fetch": fetch})
+    text = sources.text("model.c")
+    for old, new in (
+        ("{{model_arena, SIZE / 2}, {model_arena + SIZE / 2, SIZE / 2}}", "{{0}}"),
+        ("model_input_count = 2", "model_input_count = 1"),
+        ("model_row_bytes = 0", f"model_row_bytes = SIZE / {ROWS}"),
+        ("model_row_count = 0", f"model_row_count = {ROWS}"),
+        ("{{add}, {invert}}", "{{model_invoke}}"),
+        ("model_step_count = 2", "model_step_count = 1"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    return replace(sources, files=(("model.c", text),), steps=(1,))
 
 
 def counting_loop(iterations: int) -> str:

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clk.h"
+#include "crc32.h"
 #include "model.h"
 
 /* The request during which rows are fetched, and the one that came instead of a row. */
@@ -87,6 +88,22 @@ static void send_want(void)
 }
 
 /*
+ * Takes a row: its CRC, then its bytes, which are in place already if a debug port wrote them.
+ * Returns whether it is the wanted one.
+ */
+static bool take_row(const tlm_frame_t *row, uint8_t *to)
+{
+    uint32_t crc;
+    if (row->payload_bytes == sizeof crc + want.size_bytes) {
+        memcpy(to, row->payload + sizeof crc, want.size_bytes);
+    } else if (row->payload_bytes != sizeof crc) {
+        return false;
+    }
+    memcpy(&crc, row->payload, sizeof crc);
+    return crc == crc32_update(0, to, want.size_bytes);
+}
+
+/*
  * Waits for the wanted bytes. The host asks its request again when it hears nothing, so that is
  * when a WANT or its answer was lost. Any other request says that nobody waits for this one.
  */
@@ -98,8 +115,7 @@ static void receive(uint8_t *to)
             continue;
         }
         if (frame.type == TLM_ROW) {
-            if (frame.sequence == want_number && frame.payload_bytes == want.size_bytes) {
-                memcpy(to, frame.payload, want.size_bytes);
+            if (frame.sequence == want_number && take_row(&frame, to)) {
                 return;
             }
         } else if (frame.type == running.type && frame.sequence == running.sequence) {
@@ -117,6 +133,7 @@ static void fetch(uint8_t *to, uint32_t offset, uint32_t size_bytes)
     while (size_bytes > 0u && !is_given_up) {
         want.offset = offset;
         want.size_bytes = size_bytes < TLM_CHUNK_BYTES ? size_bytes : TLM_CHUNK_BYTES;
+        want.address = (uint32_t)(uintptr_t)to;
         want_number++;
         send_want();
         receive(to);

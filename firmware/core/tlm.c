@@ -10,8 +10,8 @@
 enum {
     HEADER_BYTES = 2, /* type, sequence */
     CRC_BYTES = 4,
-    LOAD_OFFSET_BYTES = 4,
-    FRAME_BYTES = HEADER_BYTES + LOAD_OFFSET_BYTES + TLM_CHUNK_BYTES + CRC_BYTES,
+    CHUNK_HEAD_BYTES = 4, /* a LOAD's offset, a ROW's CRC */
+    FRAME_BYTES = HEADER_BYTES + CHUNK_HEAD_BYTES + TLM_CHUNK_BYTES + CRC_BYTES,
 };
 
 static uint8_t received[FRAME_BYTES];

@@ -129,8 +129,9 @@ _Static_assert(sizeof(tlm_serve_t) == 8, "PROTOCOL.md: SERVE is 8 bytes");
 typedef struct {
     uint32_t offset;
     uint32_t size_bytes;
+    uint32_t address;
 } tlm_want_t;
-_Static_assert(sizeof(tlm_want_t) == 8, "PROTOCOL.md: WANT is 8 bytes");
+_Static_assert(sizeof(tlm_want_t) == 12, "PROTOCOL.md: WANT is 12 bytes");
 
 typedef struct {
     uint16_t code;

@@ -20,7 +20,7 @@ from harness.errors import DeviceError, DeviceNotFoundError, NoAnswerError
 from harness.telemetry.capture import Capture, Direction
 from harness.telemetry.console import Console
 from harness.telemetry.frames import Decoder, Frame
-from harness.telemetry.messages import ROW, Adopt, ClockKind, Hello
+from harness.telemetry.messages import CRC_BYTES, ROW, Adopt, ClockKind, Hello
 from harness.toolchain.firmware import Firmware
 
 
@@ -47,7 +47,7 @@ class ReplayConsole:
         self._ready, self._exchanges = _exchanges(capture)
         self._next = 0
         self._said: dict[bool, Frame] = {}
-        is_written = any(e.request.type == Adopt.TYPE for e in self._exchanges)
+        is_written = any(_is_of_written_bytes(e.request) for e in self._exchanges)
         self.memory = _NoMemory() if is_written else None
 
     def read(self, _timeout_s: float) -> bytes:
@@ -116,6 +116,11 @@ class ReplayDevice:
                 return icount_clock(hello, ICOUNT_SHIFT)
             case ClockKind.CORE_CYCLES:
                 return cycle_clock()
+
+
+def _is_of_written_bytes(request: Frame) -> bool:
+    """Return whether a request vouches for bytes that went through a debug port."""
+    return request.type == Adopt.TYPE or (request.type == ROW and len(request.payload) == CRC_BYTES)
 
 
 def _exchanges(capture: Capture) -> tuple[bytearray, list[_Exchange]]:

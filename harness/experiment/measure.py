@@ -1,7 +1,8 @@
 """Firmware to capture: what one device measures and answers for the inputs of a case.
 
-The order: upload the inputs (or get ready to hand out their rows), run twice over painted memory, run warm-ups and measured inferences,
-read the outputs, and at last once more op by op. Only the measured inferences make the latency.
+The order: upload the inputs, or get ready to hand out their rows; run twice over painted memory;
+run warm-ups and measured inferences; read the outputs; run once more op by op. Only the measured
+inferences make the latency.
 """
 
 from __future__ import annotations

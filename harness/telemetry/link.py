@@ -7,6 +7,7 @@ that carries the capture. Time is injected; nothing here sleeps.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,15 @@ from harness.telemetry.capture import Capture, Recorder
 from harness.telemetry.console import Console, Memory
 from harness.telemetry.fault import Fault
 from harness.telemetry.frames import Decoder, Frame, encode
-from harness.telemetry.messages import ANSWER, ROW, EventType, Progress, Request, Want
+from harness.telemetry.messages import (
+    ANSWER,
+    CRC_BYTES,
+    ROW,
+    EventType,
+    Progress,
+    Request,
+    Want,
+)
 from harness.telemetry.refusal import ERROR, Refusal
 
 AnswerT = TypeVar("AnswerT")
@@ -163,14 +172,14 @@ class Link:
                     wait.resend_at = self._now() + wait.resend_s
                     wait.done = progress.done
                     return progress
-            case EventType.WANT:
+            case EventType.WANT if self._rows:
                 return self._give(event, wait)
-            case EventType.BOOT:
-                pass
+            case EventType.BOOT | EventType.WANT:
+                pass  # of the time before this session
         return None
 
     def _give(self, event: Frame, wait: _Wait) -> Want | None:
-        """Send the bytes that the board waits for; returns a want that was not heard before.
+        """Hand out the bytes that the board waits for; returns a want that was not heard before.
 
         A want that comes again was asked for by a request sent again, which is how a lost want and
         a lost row are found out. After the last row the board is busy, and hears nothing.
@@ -181,7 +190,13 @@ class Link:
             raise CorruptStreamError(
                 f"WANT: {want.size} B from {want.offset} on, of an input of {len(self._rows)} B"
             )
-        self._recorder.write(encode(Frame(ROW, event.sequence, self._rows[want.offset : end])))
+        row = self._rows[want.offset : end]
+        answer = zlib.crc32(row).to_bytes(CRC_BYTES, "little")
+        if self.memory is None:
+            answer += row
+        else:
+            self.memory.write(want.address, row)
+        self._recorder.write(encode(Frame(ROW, event.sequence, answer)))
         patience = self._patience
         is_last = end == len(self._rows)
         wait.resend_s = patience.resend_busy_s if is_last else patience.resend_s

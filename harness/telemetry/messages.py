@@ -18,6 +18,7 @@ PROTOCOL_VERSION = 1
 ANSWER = 0x80
 ROW = 0xC5
 """The host's answer to WANT."""
+CRC_BYTES = 4
 
 
 class EventType(IntEnum):
@@ -306,15 +307,16 @@ class Serve:
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """Bytes of the fetched input that the board waits for."""
+    """Bytes of the fetched input that the board waits for, and where it will put them."""
 
     offset: int
     size: int
+    address: int
 
     @classmethod
     def parse(cls, payload: bytes) -> Want:
         """Return the range that a payload holds."""
-        return cls(*_unpack(struct.Struct("<II"), payload, "WANT"))
+        return cls(*_unpack(struct.Struct("<III"), payload, "WANT"))
 
 
 @dataclass(frozen=True, slots=True)

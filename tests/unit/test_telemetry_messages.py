@@ -86,8 +86,8 @@ def test_events() -> None:
     assert Progress.parse(struct.pack("<IIQ", 1, 2, 3)) == Progress(1, 2, 3)
     with pytest.raises(CorruptStreamError, match="PROGRESS: 3 B where 16 B belong"):
         Progress.parse(b"123")
-    assert Want.parse(struct.pack("<II", 288, 96)) == Want(offset=288, size=96)
-    with pytest.raises(CorruptStreamError, match="WANT: 3 B where 8 B belong"):
+    assert Want.parse(struct.pack("<III", 288, 96, 9)) == Want(offset=288, size=96, address=9)
+    with pytest.raises(CorruptStreamError, match="WANT: 3 B where 12 B belong"):
         Want.parse(b"123")
     with pytest.raises(CorruptStreamError, match="FAULT: 3 B where 36 B belong"):
         Fault.parse(b"123")
