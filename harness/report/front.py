@@ -16,7 +16,8 @@ from harness.results.record import SegmentPart
 
 def front_table(points: Sequence[PlanPoint], *, weights: str, limit: int | None = None) -> Table:
     """Return the front, least memory first, a row a plan; what is above the limit is dim."""
-    title = f"{points[0].model}: {points[0].macs:,} MACs, weights: {weights}"
+    by_rows = "" if points[0].input_resident else ", input by rows"
+    title = f"{points[0].model}{by_rows}: {points[0].macs:,} MACs, weights: {weights}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("peak", "MACs", "instructions"):
         table.add_column(column, justify="right", no_wrap=True)

@@ -46,7 +46,8 @@ def draw_front(
     limit: int | None = None,
 ) -> None:
     """Write a picture of a front and of other plans of the same model; ``text`` as for plans."""
-    title = f"{front[0].model}: what less memory costs"
+    by_rows = "" if front[0].input_resident else ", input by rows"
+    title = f"{front[0].model}{by_rows}: what less memory costs"
     points = (*front, *others)
     with figure(_WIDTH, _HEIGHT) as drawn:
         panels = drawn.subplots(1, 2, squeeze=False)[0]

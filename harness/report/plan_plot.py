@@ -123,7 +123,8 @@ def _label(axes: Axes, plan: Plan, columns: int) -> None:
     """Name the axes, and say below the panel what holds the peak."""
     point = plan_point(plan)
     recompute = "" if point.recompute_ratio <= 1 else f", MACs x {point.recompute_ratio:.2f}"
-    axes.set_title(f"{plan.schedule}: {plan.planned_peak_bytes:,} B{recompute}")
+    by_rows = "" if point.input_resident else ", input by rows"
+    axes.set_title(f"{plan.schedule}{by_rows}: {plan.planned_peak_bytes:,} B{recompute}")
     axes.set_xlim(0, len(plan.graph.ops))
     held = holders(plan, columns)
     told = [f"{size:>9,} B  {name}" for name, size in held[:_HOLDERS]]

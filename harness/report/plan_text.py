@@ -11,9 +11,10 @@ from harness.units import format_bytes, format_count
 def plan_text(plan: Plan, *, weights: str, width: int) -> str:
     """Return a plan as text, at most ``width`` columns wide."""
     point = plan_point(plan)
+    by_rows = "" if point.input_resident else ", input by rows"
     return "\n".join(
         [
-            f"{point.model}: schedule {point.schedule}, {format_count(point.macs)} MACs"
+            f"{point.model}: schedule {point.schedule}{by_rows}, {format_count(point.macs)} MACs"
             f"{_recompute(point)}, weights: {weights}",
             f"peak {format_bytes(point.planned_peak_bytes)}: arena {point.arena_bytes:,} B, "
             f"scratch above it {point.scratch_bytes:,} B; {what_holds_the_peak(plan)}",

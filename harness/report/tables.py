@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness.results.record import LatencyPart, OpPart, Record, SramPart
+from harness.results.record import LatencyPart, OpPart, Record, SegmentPart, SramPart
 from harness.units import format_bytes, format_count, format_seconds
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def record_table(record: Record, *, per_op: bool = False) -> RenderableType:
     parts: list[RenderableType] = [_headline(record), _figures(record)]
     if record.sram is not None:
         parts.append(_gaps(record.sram))
-    if per_op and record.ops:
-        parts.append(_per_op(record.ops))
+    if per_op and record.ops and record.schedule is not None:
+        parts.append(_per_op(record.ops, record.schedule.segments))
     parts += [Text(f"warning: {warning}", style="yellow") for warning in record.warnings]
     return Group(*parts)
 
@@ -129,7 +129,8 @@ def _schedule(record: Record) -> str:
     chosen = schedule.chosen
     if schedule.requested != schedule.chosen:
         chosen = f"{schedule.requested}, which chose {schedule.chosen}"
-    return f"{chosen} ({counts}; recompute {schedule.recompute_ratio:.2f})"
+    by_rows = "; input by rows" if schedule.input_by_rows else ""
+    return f"{chosen} ({counts}; recompute {schedule.recompute_ratio:.2f}{by_rows})"
 
 
 def _gaps(sram: SramPart) -> Table:
@@ -144,7 +145,8 @@ def _gaps(sram: SramPart) -> Table:
     return table
 
 
-def _per_op(ops: Sequence[OpPart]) -> Table:
+def _per_op(ops: Sequence[OpPart], segments: Sequence[SegmentPart]) -> Table:
+    """Return a row an op; ops of a fused segment are braced, and share the figure of its last."""
     unit = next(
         (u for u in ("instructions", "cycles", "latency_s") if any(getattr(o, u) for o in ops)),
         "instructions",
@@ -153,20 +155,34 @@ def _per_op(ops: Sequence[OpPart]) -> Table:
     columns = ("op", "kind", "name", "segment", "MACs", title, "share", "a MAC")
     table = _table(*columns, right=("op", "MACs", title, "share", "a MAC"))
     total = sum(getattr(op, unit) or 0 for op in ops) or 1
-    for op in ops:
-        figure = getattr(op, unit)
-        shown = "" if figure is None else f"{figure:.6f}" if unit == "latency_s" else f"{figure:,}"
-        table.add_row(
-            str(op.index),
-            op.kind,
-            _short(op.name),
-            op.segment,
-            format_count(op.macs) if op.macs else "",
-            shown,
-            "" if figure is None else f"{figure / total:.1%}",
-            f"{figure / op.macs:.2f}" if figure and op.macs and unit != "latency_s" else "",
-        )
+    for number, segment in enumerate(segments):
+        fused = ops[segment.first_op : segment.last_op + 1]
+        macs = sum(op.macs for op in fused)
+        label = f"{segment.kind} {number}" if len(fused) > 1 else segment.kind
+        for op, brace in zip(fused, _braces(len(fused)), strict=True):
+            table.add_row(
+                str(op.index),
+                op.kind,
+                _short(op.name),
+                brace + (label if op is fused[0] else ""),
+                format_count(op.macs) if op.macs else "",
+                *_costs(getattr(op, unit), unit, total, macs),
+            )
     return table
+
+
+def _costs(figure: float | None, unit: str, total: float, macs: int) -> tuple[str, str, str]:
+    """Return a figure, its share of the total, and how much of it is a MAC's."""
+    if figure is None:
+        return "", "", ""
+    if unit == "latency_s":
+        return f"{figure:.6f}", f"{figure / total:.1%}", ""
+    return f"{figure:,}", f"{figure / total:.1%}", f"{figure / macs:.2f}" if macs else ""
+
+
+def _braces(count: int) -> list[str]:
+    """Return what stands beside each of several rows to join them."""
+    return [""] if count == 1 else ["┌ ", *["│"] * (count - 2), "└"]
 
 
 def _short(name: str, width: int = 32) -> str:

@@ -143,6 +143,10 @@ def test_an_input_by_rows_is_not_resident(bench: Bench, model: Path) -> None:
     result = bench("plan", model, "--schedule", "stream", "--input-by-rows", "--json")
     assert result.json["input_resident"] is False
     assert result.json["planned_peak_bytes"] < 128
+    assert (
+        "stream, input by rows"
+        in bench("plan", model, "--schedule", "stream", "--input-by-rows").out
+    )
 
 
 def test_the_front_is_a_list_by_rising_peak(bench: Bench, model: Path) -> None:
