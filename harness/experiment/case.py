@@ -148,20 +148,27 @@ def choose_plan(
         UsageError: no such schedule, or an option that it does not have.
         InputError: the model does not allow it, or nothing fits.
     """
-    allowed = None
-    if schedule == "auto":
-        allowed = _free_bytes(board, limit)
-    elif schedule == "patch":
-        allowed = limit
-    return make_plan(graph, schedule, limit=allowed, input_by_rows=input_by_rows, patch=patch)
+    allowed = limit if schedule in ("auto", "patch") else None
+    is_board_tighter = False
+    if schedule == "auto" and board is not None:
+        free = board.memory("ram").size_bytes - STACK_BYTES - _RUNTIME_BYTES
+        is_board_tighter = limit is None or free < limit
+        allowed = free if is_board_tighter else limit
+    try:
+        return make_plan(graph, schedule, limit=allowed, input_by_rows=input_by_rows, patch=patch)
+    except DoesNotFitError as error:
+        if board is None or not is_board_tighter:
+            raise
+        raise DoesNotFitError(
+            f"{error.message}. {board.name} has {format_bytes(board.memory('ram').size_bytes)}, "
+            f"less {format_bytes(STACK_BYTES)} for the stack and {format_bytes(_RUNTIME_BYTES)} "
+            "for the runtime",
+            hint=_what_else(input_by_rows) + ", or a board with more SRAM (`bench boards`)",
+        ) from None
 
 
-def _free_bytes(board: Board | None, limit: int | None) -> int | None:
-    """Return the bytes that a plan may take: the user's limit and what the board has free."""
-    limits = [] if limit is None else [limit]
-    if board is not None:
-        limits.append(board.memory("ram").size_bytes - STACK_BYTES - _RUNTIME_BYTES)
-    return min(limits, default=None)
+def _what_else(input_by_rows: bool) -> str:
+    return "try a model with a smaller input" if input_by_rows else "try --input-by-rows"
 
 
 def check_sram(plan: Plan, board: Board | None, limit: int | None) -> None:

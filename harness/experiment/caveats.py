@@ -6,10 +6,11 @@ from harness.board.schema import DeviceKind
 from harness.devices.protocol import Capability
 from harness.experiment.case import Found
 from harness.models.catalog import Weights
+from harness.schedule.plan import Plan, StreamSegment
 
 
 def caveats(
-    found: Found, samples: tuple[float, ...], capabilities: frozenset[Capability]
+    found: Found, plan: Plan, samples: tuple[float, ...], capabilities: frozenset[Capability]
 ) -> tuple[str, ...]:
     """Return the warnings of one case, as sentences."""
     target = found.target
@@ -24,6 +25,10 @@ def caveats(
     if target.kind is DeviceKind.HOST:
         notes.append(
             f"the host ran a native build; nothing here tells how fast {target.board} would be"
+        )
+    if any(isinstance(s, StreamSegment) and s.input_by_rows for s in plan.segments):
+        notes.append(
+            "the input arrives row by row; neither waiting for a row nor fetching it is counted"
         )
     if found.model.weights is Weights.SYNTHETIC:
         notes.append("weights: synthetic; outputs are exact but their meaning is not")

@@ -51,6 +51,7 @@ def schedule_part(requested: str, plan: Plan) -> SchedulePart:
     return SchedulePart(
         requested=requested,
         chosen=point.schedule,
+        input_by_rows=not point.input_resident,
         recompute_ratio=point.recompute_ratio,
         segments=point.segments,
     )

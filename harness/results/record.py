@@ -65,10 +65,15 @@ class SegmentPart(_Part):
 
 
 class SchedulePart(_Part):
-    """``recompute_ratio`` is MACs executed over MACs of the network."""
+    """``recompute_ratio`` is MACs executed over MACs of the network.
+
+    ``input_by_rows`` says that the input arrived row by row during the inference, and so takes no
+    SRAM but for a ring of rows.
+    """
 
     requested: str
     chosen: str
+    input_by_rows: bool = False
     recompute_ratio: float
     segments: tuple[SegmentPart, ...]
 
