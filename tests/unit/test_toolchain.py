@@ -59,7 +59,7 @@ def test_an_overflow_is_told_in_bytes_for_each_memory() -> None:
         "of nucleo-f746zg and 328,680 B (328.7 kB) of SRAM, 1,000 B more than the 327,680 B "
         "(327.7 kB) of nucleo-f746zg"
     )
-    assert "--schedule inplace" in error.hint
+    assert "--schedule auto" in error.hint
     assert overflow_error("vww", qemu_target(M4), "undefined reference to `foo'") is None
 
 
