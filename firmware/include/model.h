@@ -44,7 +44,8 @@ extern const uint32_t model_row_count;
 
 /*
  * Provided by whoever runs such a model, and called within model_invoke(): puts a row of the input
- * where it belongs. Each row is fetched once an inference, from 0 upwards.
+ * where it belongs. Each row is fetched once an inference, from 0 upwards; the last ones not at all
+ * if no op reads them.
  */
 void model_fetch_row(uint8_t *to, int32_t row);
 

@@ -20,14 +20,26 @@ static void read_exactly(uint8_t *to, size_t size_bytes)
     }
 }
 
+static int32_t fetched;
+
 void model_fetch_row(uint8_t *to, int32_t row)
 {
-    static int32_t expected;
-    if (row != expected) {
+    if (row != fetched) {
         exit(2);
     }
-    expected = row + 1 < (int32_t)model_row_count ? row + 1 : 0;
+    fetched++;
     read_exactly(to, model_row_bytes);
+}
+
+/* Rows that no op reads. */
+static void skip_rows(void)
+{
+    for (; fetched < (int32_t)model_row_count; fetched++) {
+        for (uint32_t i = 0; i < model_row_bytes; i++) {
+            (void)getc(stdin);
+        }
+    }
+    fetched = 0;
 }
 
 int main(void)
@@ -40,6 +52,7 @@ int main(void)
             }
         }
         model_invoke();
+        skip_rows();
         for (uint32_t i = 0; i < model_output_count; i++) {
             fwrite(model_outputs[i].data, 1, model_outputs[i].size_bytes, stdout);
         }

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from harness.ir import Graph
+from harness.ir.ops import Padding
 from harness.reference.interpreter import run
 from harness.schedule.plan import Plan, StreamSegment
 from harness.schedule.search import plan as make_plan
@@ -72,6 +73,12 @@ def test_the_least_plan_equals_the_reference(graphs: list[Graph]) -> None:
 @pytest.mark.parametrize("graph", [chain_graph(), residual_graph()], ids=["chain", "residual"])
 def test_an_input_that_arrives_by_rows(graph: Graph) -> None:
     assert_equals_reference(make_plan(graph, "stream", input_by_rows=True))
+
+
+def test_rows_at_the_end_that_no_op_reads_are_not_fetched() -> None:
+    build = GraphBuilder()
+    build.conv(build.input((1, 8, 5, 2)), 3, (2, 3), stride=(3, 1), padding=Padding())
+    assert_equals_reference(make_plan(build.graph(), "stream", input_by_rows=True))
 
 
 def test_a_kernel_with_more_rows_than_are_looked_up_at_once() -> None:
