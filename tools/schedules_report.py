@@ -87,8 +87,9 @@ def main() -> None:
         for done in pool.map(rows_of, paths):
             rows += done
             sys.stderr.write(f"{done[0].model}: {len(done)} cases\n")
-    write_csv(rows, options.out / "schedules.csv")
-    (options.out / "README.md").write_text(markdown(rows), encoding="utf-8")
+            # After each model, so that a run that is broken off leaves what it found.
+            write_csv(rows, options.out / "schedules.csv")
+            (options.out / "README.md").write_text(markdown(rows), encoding="utf-8")
     for path in paths:
         if path.stem in PICTURES:
             draw_pictures(path, options.out)
@@ -98,15 +99,15 @@ def rows_of(path: Path) -> list[Row]:
     """Return all cases of one model."""
     try:
         graph = read(path)
-        sizes = sum(graph.tensor(t).size_bytes for t in graph.inputs)
     except BenchError as refused:
-        return [Row(path.stem, "", "", 0, why_not=refused.message.splitlines()[0])]
+        return [Row(path.stem, "", "", 0, why_not=_one_line(refused))]
+    least = min(made.planned_peak_bytes for made in pareto(graph))
     boards = [b for b in BOARDS if b == "mps2-an386" or graph_macs(graph) <= MOST_MACS_ON_M7]
     rows: list[Row] = []
     for board in boards:
         ran: dict[object, Row] = {}
         for schedule in SCHEDULES if board == "mps2-an386" else ON_M7:
-            rows.append(row_of(path, graph, board, schedule, sizes, ran))
+            rows.append(row_of(path, graph, board, schedule, least, ran))
     return rows
 
 
@@ -116,12 +117,12 @@ def read(path: Path) -> Graph:
 
 
 def row_of(
-    path: Path, graph: Graph, board: str, schedule: str, input_bytes: int, ran: dict[object, Row]
+    path: Path, graph: Graph, board: str, schedule: str, least: int, ran: dict[object, Row]
 ) -> Row:
     """Run one case, unless its plan is among those that ``ran``."""
-    core = BOARDS[board]
+    core, input_bytes = BOARDS[board], sum(graph.tensor(t).size_bytes for t in graph.inputs)
     try:
-        name, limit, by_rows = asked(graph, schedule)
+        name, limit, by_rows = asked(graph, schedule, least)
         made = plan(graph, name, limit=limit, input_by_rows=by_rows)
         same = (made.segments, made.allocations)
         if same not in ran:
@@ -139,20 +140,24 @@ def row_of(
             ran[same] = _row(run_case(case, store=None).record, core, schedule, input_bytes)
         return replace(ran[same], schedule=schedule)
     except BenchError as refused:
-        return Row(path.stem, core, schedule, input_bytes, why_not=refused.message)
+        return Row(path.stem, core, schedule, input_bytes, why_not=_one_line(refused))
 
 
-def asked(graph: Graph, schedule: str) -> tuple[str, int | None, bool]:
-    """Return the schedule, the limit and whether the input comes by rows, for a column."""
+def asked(graph: Graph, schedule: str, least: int) -> tuple[str, int | None, bool]:
+    """Return the schedule, the limit and whether the input comes by rows, for a column.
+
+    ``least`` are the bytes of the plan of least peak.
+    """
     match schedule:
         case "patch":
-            least = plan(graph, "patch").planned_peak_bytes
-            return "patch", round(least * PATCH_ROOM), False
+            least_by_patches = plan(graph, "patch").planned_peak_bytes
+            return "patch", round(least_by_patches * PATCH_ROOM), False
         case "stream, rows":
             return "stream", None, True
-        case "auto" | "least":
-            least = min(made.planned_peak_bytes for made in pareto(graph))
-            return "auto", least if schedule == "least" else max(least, AUTO_LIMIT), False
+        case "auto":
+            return "auto", max(least, AUTO_LIMIT), False
+        case "least":
+            return "auto", least, False
         case _:
             return schedule, None, False
 
@@ -173,8 +178,13 @@ def _row(record: Record, core: str, schedule: str, input_bytes: int) -> Row:
         code_bytes=record.flash.code_bytes if record.flash else None,
         bit_exact=record.correctness.bit_exact if record.correctness else None,
         segments=summary(chosen.segments) if chosen else "",
-        why_not=record.error.message if record.error else "",
+        why_not=" ".join(record.error.message.split()) if record.error else "",
     )
+
+
+def _one_line(refused: BenchError) -> str:
+    """Return a message whose list of reasons follows on its own line, as one line."""
+    return " ".join(refused.message.split())
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:
