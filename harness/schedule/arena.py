@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.schedule.lifetime import Block
-from harness.schedule.packer import pack
+from harness.schedule.packer import pack, pack_within
 from harness.schedule.packing import Overlap, Packing
 
 
-def place(blocks: Sequence[Block], overlaps: Sequence[Overlap] = ()) -> tuple[int, ...]:
-    """Return the offset of each block, in bytes; the peak is as low as the search found."""
-    return pack(packing(blocks, overlaps))
+def place(
+    blocks: Sequence[Block], overlaps: Sequence[Overlap] = (), *, capacity: int | None = None
+) -> tuple[int, ...]:
+    """Return the offset of each block, in bytes; the peak is as low as the search found.
+
+    With a ``capacity`` the search is short, and looks for nothing less than that.
+    """
+    problem = packing(blocks, overlaps)
+    return pack(problem) if capacity is None else pack_within(problem, capacity)
 
 
 def lower_bound(blocks: Sequence[Block], overlaps: Sequence[Overlap] = ()) -> int:

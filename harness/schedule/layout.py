@@ -13,14 +13,22 @@ from harness.schedule.stream import Streams
 
 
 def lay_out(
-    graph: Graph, schedule: str, segments: Sequence[Segment], streams: Streams | None = None
+    graph: Graph,
+    schedule: str,
+    segments: Sequence[Segment],
+    streams: Streams | None = None,
+    *,
+    capacity: int | None = None,
 ) -> Plan:
-    """Return the plan of given segments, not replayed; ``streams`` is known already."""
+    """Return the plan of given segments, not replayed; ``streams`` is known already.
+
+    With a ``capacity`` in bytes the search for offsets is short, and looks for nothing less.
+    """
     needed = blocks(graph, segments)
     shared = overlaps(streams or Streams(Fusion(graph)), segments, needed)
     allocations = [
         Allocation(block.purpose, piece.tensors, offset, piece.size_bytes, piece.first, piece.last)
-        for block, offset in zip(needed, place(needed, shared), strict=True)
+        for block, offset in zip(needed, place(needed, shared, capacity=capacity), strict=True)
         for piece in block.pieces
     ]
     allocations.sort(key=lambda a: (a.first, a.offset))

@@ -39,27 +39,35 @@ class Offer:
 
     def least(self, schedule: str) -> Plan:
         """Return the plan of least peak that was found, and of those the cheapest."""
+        paths: list[Path] = []
         best: Plan | None = None
         for way, rounds in ((cheapest, 1), (smallest, _ROUNDS)):
-            for plan, alive in self._plans(schedule, self._least_path(way), rounds):
+            for path, plan in self._tried(schedule, self._least_path(way), rounds):
+                if best is not None and _peak(path) >= best.planned_peak_bytes:
+                    break
                 if best is None or plan.planned_peak_bytes < best.planned_peak_bytes:
                     best = plan
-                if plan.planned_peak_bytes <= alive:
-                    return best
+                if plan.planned_peak_bytes <= _peak(path):
+                    break
+                paths.append(path)
         assert best is not None, "each op is a segment by itself"
+        for path in paths:
+            if _peak(path) < best.planned_peak_bytes:
+                plan = self._laid_out(schedule, path)
+                best = min(best, plan, key=lambda plan: plan.planned_peak_bytes)
         return best
 
     def cheapest(self, schedule: str) -> Plan:
         """Return the plan of least work, and of those the one with the fewest bytes found."""
         path = self._path(self._path_within(cheapest, math.inf), set())
         assert path is not None, "each op is a segment by itself"
-        return self._assembled(schedule, path)
+        return self._laid_out(schedule, path)
 
     def within(self, schedule: str, limit: float) -> Plan | None:
         """Return the cheapest plan found whose peak is at most ``limit``, None if none was."""
         for way, rounds in ((cheapest, 2), (smallest, 2)):
             search = self._path_within(way, limit)
-            for plan, _ in self._plans(schedule, search, rounds, limit):
+            for _, plan in self._tried(schedule, search, rounds, limit):
                 if plan.planned_peak_bytes <= limit:
                     return plan
         return None
@@ -81,23 +89,35 @@ class Offer:
             plan = self.within(schedule, limit)
         yield plan or least
 
-    def _plans(
+    def _tried(
         self, schedule: str, search: Search, rounds: int, limit: float | None = None
-    ) -> Iterator[tuple[Plan, int]]:
-        """Yield plans, the best first, each with the bytes that are alive in it at once."""
+    ) -> Iterator[tuple[Path, Plan]]:
+        """Yield paths, the best first, each laid out within the limit or its peak if that can be.
+
+        Where it cannot, the next path does without one of the choices that stick out: the one
+        without which the best path needs the fewest bytes.
+        """
         aside: set[Choice] = set()
         for _ in range(rounds):
             path = self._path(search, aside)
             if path is None:
                 return
-            plan = self._assembled(schedule, path)
-            alive = max((choice.peak_bytes for choice in path), default=0)
-            yield plan, alive
-            aside |= _sticking_out(plan, path, limit or alive)
+            capacity = _peak(path) if limit is None else int(limit)
+            plan = self._laid_out(schedule, path, capacity)
+            yield path, plan
+            others = {
+                choice: self._path(search, aside | {choice})
+                for choice in _sticking_out(plan, path, capacity)
+            }
+            ranked = [(_peak(other), i, c) for i, (c, other) in enumerate(others.items()) if other]
+            if not ranked:
+                return
+            aside.add(min(ranked)[2])
 
-    def _assembled(self, schedule: str, path: Path) -> Plan:
+    def _laid_out(self, schedule: str, path: Path, capacity: int | None = None) -> Plan:
         segments = [choice.segment for choice in path if choice.segment is not None]
-        return lay_out(self._choices.graph, schedule, segments, self._choices.streams)
+        graph, streams = self._choices.graph, self._choices.streams
+        return lay_out(graph, schedule, segments, streams, capacity=capacity)
 
     def _path(self, search: Search, aside: set[Choice]) -> Path | None:
         """Return the best path whose choices are all packed and not set aside."""
@@ -125,7 +145,12 @@ class Offer:
         return lambda offered: way(offered, self._count, limit)
 
 
-def _sticking_out(plan: Plan, path: Path, limit: float) -> set[Choice]:
-    """Return the choices during which bytes above the limit are alive."""
+def _peak(path: Path) -> int:
+    """Return the most bytes alive in any segment of a path."""
+    return max((choice.peak_bytes for choice in path), default=0)
+
+
+def _sticking_out(plan: Plan, path: Path, limit: float) -> list[Choice]:
+    """Return the choices during which bytes above the limit are alive, in order."""
     high = [a for a in plan.allocations if a.end > limit]
-    return {c for i, c in enumerate(path) if any(a.first <= i <= a.last for a in high)}
+    return [c for i, c in enumerate(path) if any(a.first <= i <= a.last for a in high)]

@@ -30,6 +30,11 @@ from harness.schedule.plan import ALIGNMENT
 _CHAIN_STEPS = 5_000
 """How many blocks one chain search may place."""
 
+_SQUEEZE_STEPS = 5_000
+_SQUEEZE_STOPS = 200
+"""How many blocks each chain search of the bisection may place, and at which part of the peak the
+bisection stops."""
+
 _BUMPED_BLOCKS = 10_000
 """How many blocks all rounds of bumping together may place."""
 
@@ -52,12 +57,23 @@ def pack(problem: Packing) -> tuple[int, ...]:
     return _squeezed(problem, best)
 
 
+def pack_within(problem: Packing, capacity: int) -> tuple[int, ...]:
+    """Return offsets that end by ``capacity``, or if that fails soon any that are good."""
+    if not problem.sizes:
+        return ()
+    best = fit(problem, capacity // ALIGNMENT * ALIGNMENT, _CHAIN_STEPS)
+    if best is None:
+        orders = (sorted(problem.order, key=key) for key in _orders(problem))
+        best = min((first_fit(problem, order) for order in orders), key=problem.peak)
+    return best
+
+
 def _squeezed(problem: Packing, best: tuple[int, ...]) -> tuple[int, ...]:
     """Return the best packing that bisection of the capacity finds."""
     low, high = problem.bound, problem.peak(best)
-    while low + ALIGNMENT < high:
+    while high - low > max(high // _SQUEEZE_STOPS, ALIGNMENT):
         capacity = (low + high) // 2 // ALIGNMENT * ALIGNMENT
-        found = fit(problem, capacity, _CHAIN_STEPS)
+        found = fit(problem, capacity, _SQUEEZE_STEPS)
         if found is None:
             low = capacity
         else:
