@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 from harness.devices.host import HostDevice
 from harness.telemetry.console import Console
 from harness.telemetry.frames import Frame, encode
+from harness.telemetry.messages import ROW
 from harness.telemetry.session import Session
 from harness.toolchain.firmware import Firmware
 from harness.toolchain.gcc import build
-from tests.tiny_model import INPUT, OUTPUT, host_target, tiny_sources
+from tests.tiny_model import INPUT, OUTPUT, fetching_sources, host_target, tiny_sources
 
 pytestmark = pytest.mark.host_c
 
@@ -40,7 +42,7 @@ requests = st.one_of(
     ),
     st.builds(
         lambda kind, seq, offset, rest: Frame(kind, seq, payload(offset) + rest),
-        st.sampled_from([2, 4, 6, 7, 8]),
+        st.sampled_from([2, 4, 6, 7, 8, 9, ROW]),
         st.integers(0, 255),
         words,
         st.binary(max_size=1100) | words.map(payload),
@@ -48,10 +50,11 @@ requests = st.one_of(
 )
 
 
-@pytest.fixture(scope="module")
-def firmware(tmp_path_factory: pytest.TempPathFactory) -> Firmware:
+@pytest.fixture(scope="module", params=[tiny_sources, fetching_sources])
+def firmware(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Firmware:
+    """A model whose input is uploaded, and one that fetches it row by row."""
     folder = tmp_path_factory.mktemp("firmware")
-    return build(tiny_sources(), host_target(), out_dir=folder, sanitize=True)
+    return build(request.param(), host_target(), out_dir=folder, sanitize=True)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +72,10 @@ def test_the_firmware_works_on_after_anything(
     for data in traffic:
         console.write(data)
     session = Session(console)
-    session.hello(build_id=firmware.build_id, model_sha256=firmware.model_sha256)
-    session.load([INPUT])
+    hello = session.hello(build_id=firmware.build_id, model_sha256=firmware.model_sha256)
+    if hello.fetched_bytes:
+        session.serve(INPUT, grain=Fraction(1))
+    else:
+        session.load([INPUT])
     assert len(session.run(warmup=0, repeat=2).ticks) == 2
     assert session.outputs([64]) == [OUTPUT]

@@ -100,6 +100,42 @@ def test_a_capture_of_another_model_is_refused(bench: Bench, tmp_path: Path) -> 
     assert "the board runs model" in result.err
 
 
+BY_ROWS = ("--schedule", "stream", "--input-by-rows")
+
+
+def test_an_input_by_rows_is_recorded_warned_of_and_replayed(bench: Bench, tmp_path: Path) -> None:
+    record = run_kws(bench, tmp_path, *BY_ROWS)
+    assert record["correctness"]["bit_exact"] is True
+    assert record["case"]["input_by_rows"] is record["schedule"]["input_by_rows"] is True
+    assert len(set(record["latency"]["samples"])) == 1
+    assert any("row by row" in warning for warning in record["warnings"])
+    again = run_kws(bench, tmp_path, *BY_ROWS, "--device", f"replay:{record['capture']}")
+    for part in ("latency", "sram", "correctness", "ops"):
+        assert again[part] == record[part]
+
+
+def test_rows_of_several_samples_are_handed_out(bench: Bench, tmp_path: Path) -> None:
+    inputs = np.random.default_rng(5).integers(-128, 128, (2, 1, 49, 10, 1)).astype(np.int8)
+    np.savez(tmp_path / "in.npz", input0=inputs)
+    record = run_kws(bench, tmp_path, *BY_ROWS, "--inputs", tmp_path / "in.npz", "--repeat", 1)
+    assert record["correctness"]["bit_exact"] is True
+    assert len(record["latency"]["samples"]) == 2
+
+
+def test_ops_that_run_together_share_a_figure(bench: Bench, tmp_path: Path) -> None:
+    record = run_kws(bench, tmp_path, "--schedule", "stream")
+    segments = record["schedule"]["segments"]
+    fused = next(s for s in segments if s["last_op"] > s["first_op"])
+    ops = record["ops"][fused["first_op"] : fused["last_op"] + 1]
+    assert {op["segment"] for op in ops} == {"stream"}
+    assert [op["instructions"] is None for op in ops] == [True] * (len(ops) - 1) + [False]
+    total = sum(op["instructions"] or 0 for op in record["ops"])
+    assert 0 < record["latency"]["instructions"] - total < 4 * len(segments)
+    table = bench("run", "--board", BOARD, "--model", "kws", "--no-store", "--per-op", *BY_ROWS)
+    assert "┌ stream 0" in table.out
+    assert "└" in table.out
+
+
 def test_several_samples_run_one_after_the_other(bench: Bench, tmp_path: Path) -> None:
     inputs = np.random.default_rng(5).integers(-128, 128, (3, 1, 49, 10, 1)).astype(np.int8)
     np.savez(tmp_path / "in.npz", input0=inputs)
