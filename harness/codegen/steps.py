@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from harness.codegen.c_text import WIDTH, comment_text, initialiser, shape_text
 from harness.codegen.model_map import scratch_macro, tensor_macro
 from harness.codegen.weights import Weights
+from harness.errors import UnsupportedModelError
 from harness.ir import Graph, Op, TensorId
 from harness.ir.macs import op_macs
 from harness.ir.ops import Activation, Window
@@ -56,13 +57,20 @@ class _Writer:
     def step(self) -> Step:
         """Return the function."""
         function = f"op_{self.position}_{self.names[self.op.outputs[0]]}"
-        parts = calls(self.graph, self.op, self.operand)
+        parts = self._calls()
         lines = [*self._comment(), f"static STEP void {function}(void)", "{"]
         for number, call in enumerate(parts):
             lines += self._call(call, f"part_{number}" if len(parts) > 1 else "op")
         lines.append("}")
         headers = tuple(call.header for call in parts)
         return Step(function, "\n".join(lines) + "\n", headers, self.position)
+
+    def _calls(self) -> tuple[Call, ...]:
+        try:
+            return calls(self.graph, self.op, self.operand)
+        except UnsupportedModelError as error:
+            where = f"{self.graph.name}: {self.graph.label(self.position)}"
+            raise UnsupportedModelError(f"{where}: {error.message}", hint=error.hint) from None
 
     def _comment(self) -> list[str]:
         graph, op = self.graph, self.op
