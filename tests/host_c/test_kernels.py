@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from harness.ir import DType, Graph
+from harness.ir import DType, Graph, TensorId
 from harness.ir.ops import Add
 from harness.reference.interpreter import interpret
 from tests import strategies
@@ -94,6 +95,26 @@ def test_an_op_equals_the_reference(family: str) -> None:
             assert_equals_reference(batch.graph, schedule)
 
     check()
+
+
+@pytest.mark.parametrize("make", [GraphBuilder.conv, GraphBuilder.depthwise])
+def test_windows_may_be_larger_than_the_tensor(make: Callable[..., TensorId]) -> None:
+    graphs = []
+    for size, kernel, stride, dilation in product((1, 2, 3, 5), (2, 3, 5), (1, 3), (1, 2)):
+        build = GraphBuilder()
+        x = build.input((1, size, 6 - size, 3))
+        last = {"channels": 3} if make is GraphBuilder.conv else {}
+        make(
+            build,
+            x,
+            **last,
+            kernel=(kernel, 6 - kernel),
+            stride=(stride, 4 - stride),
+            dilation=(dilation, 3 - dilation),
+        )
+        graphs.append(build.graph())
+    for schedule in ("layer", "inplace"):
+        assert_equals_reference(native.union(graphs), schedule)
 
 
 @pytest.mark.parametrize("schedule", ["layer", "inplace"])
