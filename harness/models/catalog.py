@@ -89,7 +89,9 @@ def find_model(
     places: Places | None = None,
     fetch: Fetch | None = None,
 ) -> ModelFile:
-    """Return the model of a catalog name or a ``.tflite`` path; ``offline`` skips the download.
+    """Return the model of a catalog name or a path; ``offline`` skips the download.
+
+    What ends in ``.tflite`` or names a folder is a path.
 
     Raises:
         UsageError: no such name in the catalog.
@@ -97,8 +99,9 @@ def find_model(
     """
     places = places or Places.from_environment()
     known = catalog()
-    if Path(name_or_path).suffix == ".tflite":
-        return _user_file(Path(name_or_path), known)
+    path = Path(name_or_path)
+    if path.suffix.lower() == ".tflite" or path.name != name_or_path:
+        return _user_file(path, known)
     entry = known.entry(name_or_path)
     notes: list[str] = []
     data = _from_models_dir(entry, places.models_dir, notes)

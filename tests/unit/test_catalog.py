@@ -102,8 +102,9 @@ def test_missing_path_is_told(tmp_path: Path) -> None:
         find_model(str(tmp_path / "none.tflite"))
 
 
-def test_own_file_is_the_users(tmp_path: Path) -> None:
-    path = tmp_path / "mine.tflite"
+@pytest.mark.parametrize("name", ["mine.tflite", "mine.TFLITE", "mine"])
+def test_own_file_is_the_users(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
     path.write_bytes(b"mine")
     model = find_model(str(path))
     assert (model.name, model.data, model.weights) == ("mine", b"mine", Weights.USER)
