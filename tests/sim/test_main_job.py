@@ -131,7 +131,8 @@ def test_the_wheel_alone_does_the_main_job(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True, timeout=120)
     python = tmp_path / "venv" / "bin" / "python"
-    install: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", wheel]
+    options = ("--quiet", "--no-deps", "--no-index")
+    install: list[str | Path] = [python, "-m", "pip", "install", *options, wheel]
     subprocess.run(install, check=True, timeout=120)
     # Dependencies come from where the tests run; the package itself is only in the wheel, since
     # the path files of an editable install do not count on PYTHONPATH.
