@@ -165,7 +165,8 @@ def _prune(cache: Path) -> None:
 
 
 def _statuses(cache: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    for path in cache.rglob("*.o"):
+    # Only folders that stay: other builds make and remove their own beside them.
+    for path in cache.glob("??/*/*.o"):
         with contextlib.suppress(FileNotFoundError):  # another build may be pruning
             yield path, path.stat()
 
