@@ -89,7 +89,7 @@ class SchedulePart(_Part):
 
 
 class ToolchainPart(_Part):
-    """The compiler and every flag that shaped the code."""
+    """The compiler and the flags of the model's code; the runtime is always built for size."""
 
     compiler: str
     version: str
