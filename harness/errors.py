@@ -130,4 +130,4 @@ def near_names(wanted: str, known: Iterable[str]) -> str:
     near += [name for name in names if wanted.lower() in name and name not in near][:3]
     if near:
         return f"did you mean {' or '.join(near)}?"
-    return f"known: {', '.join(names)}"
+    return f"known: {', '.join(names)}."

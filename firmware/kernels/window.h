@@ -109,10 +109,12 @@ KERNEL span_t cells_inside(int32_t begin, int32_t kernel, int32_t dilation, int3
 KERNEL span_t windows_inside(int32_t count, int32_t kernel, int32_t stride, int32_t dilation,
                              int32_t pad, int32_t size)
 {
+    const int32_t before = divide_up(pad, stride);
+    const int32_t first = before < count ? before : count;
     const int32_t room = size + pad - ((kernel - 1) * dilation + 1);
-    const int32_t last = room < 0 ? 0 : room / stride + 1;
-    const span_t inside = {divide_up(pad, stride), last < count ? last : count};
-    return inside;
+    const int32_t fitting = room < 0 ? 0 : room / stride + 1;
+    const int32_t last = fitting < count ? fitting : count;
+    return (span_t){first, last > first ? last : first};
 }
 
 KERNEL span_t columns_inside(const window_t *w, int32_t out_w, int32_t in_w)

@@ -11,7 +11,7 @@ import json
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from harness.facts import Facts
 
@@ -37,7 +37,20 @@ class DeviceKind(StrEnum):
     REPLAY = "replay"
 
 
+Fpu = Literal["none", "single", "double"]
+
+_FPUS: dict[Core, tuple[Fpu, ...]] = {
+    Core.CORTEX_M0PLUS: ("none",),
+    Core.CORTEX_M3: ("none",),
+    Core.CORTEX_M4: ("none", "single"),
+    Core.CORTEX_M7: ("none", "single", "double"),
+    Core.CORTEX_M33: ("none", "single"),
+    Core.CORTEX_M55: ("none", "single", "double"),
+}
+"""What a core can be made with: the configuration options in its Technical Reference Manual."""
+
 Address = Annotated[int, Field(ge=0, lt=1 << 32)]
+Folder = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Source = Annotated[str, Field(min_length=4, description="document number and section")]
 
 
@@ -73,8 +86,8 @@ class Emulation(Facts):
     machine's addresses into regions of the board's sizes.
     """
 
-    machine: str
-    port: str
+    machine: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
+    port: Folder
     flash_origin: Address
     ram_origin: Address
     stand_in: bool
@@ -89,18 +102,26 @@ class Board(Facts):
     title: str
     mcu: str
     core: Core
-    fpu: Literal["none", "single", "double"]
+    fpu: Fpu
     clock_hz: Annotated[int, Field(gt=0)]
     clock_source: Source
     memories: tuple[Memory, ...]
     console: Console | None = None
-    port: str | None = Field(
+    port: Folder | None = Field(
         default=None, description="folder under firmware/ports for real boards"
     )
     pyocd_target: str | None = None
     platformio_board: str | None = None
     emulation: Emulation | None = None
     notes: tuple[str, ...] = ()
+
+    @field_validator("fpu")
+    @classmethod
+    def _have_what_the_core_can_have(cls, fpu: Fpu, fields: ValidationInfo) -> Fpu:
+        core = fields.data.get("core")
+        if core is not None and fpu not in _FPUS[core]:
+            raise ValueError(f"a {core.value} has {' or '.join(_FPUS[core])}")
+        return fpu
 
     @field_validator("memories")
     @classmethod
@@ -110,6 +131,9 @@ class Board(Facts):
             if len(linked) != 1:
                 found = ", ".join(linked) or "none"
                 raise ValueError(f"exactly one memory must have link: {role} (have it: {found})")
+        for memory in memories:
+            if memory.end > 1 << 32:
+                raise ValueError(f"{memory.name} ends beyond 32 bits of address")
         for one, other in itertools.combinations(memories, 2):
             if one.name == other.name:
                 raise ValueError(f"two memories are named {one.name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 from harness.cli.options import JsonOption
@@ -13,8 +14,9 @@ def boards(as_json: JsonOption = False) -> None:
 
     known = [load_board(name) for name in board_names()]
     if as_json:
-        body = ",\n".join(board.model_dump_json(indent=1) for board in known)
-        sys.stdout.write(f"[{body}]\n")
+        body = [board.model_dump(mode="json") for board in known]
+        json.dump({"boards": body}, sys.stdout, indent=1)
+        sys.stdout.write("\n")
         return
     from harness.report.console import stdout_console
     from harness.report.tables import boards_table

@@ -26,7 +26,7 @@ def doctor(
 
     checks = check_all(board)
     if as_json:
-        json.dump([asdict(check) for check in checks], sys.stdout, indent=1)
+        json.dump({"checks": [asdict(check) for check in checks]}, sys.stdout, indent=1)
         sys.stdout.write("\n")
     else:
         stdout_console().print(health_table(checks))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from types import TracebackType
 from typing import Annotated
 
 import typer
@@ -58,6 +59,8 @@ def _options(
 def main() -> None:
     """Run the command line and exit with its code."""
     debug = DEBUG_FLAG in sys.argv[1:]
+    if not debug:
+        sys.excepthook = _say_shortly
     arguments = [argument for argument in sys.argv[1:] if argument != DEBUG_FLAG]
     try:
         app(args=arguments, prog_name="bench")
@@ -68,10 +71,21 @@ def main() -> None:
         if error.hint:
             typer.echo(f"hint: {error.hint}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        sys.exit(130)
     except BrokenPipeError:
         # The reader of our output has gone (`bench models | head`): nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        if debug:
+            raise
+        where = "" if error.filename is None else f"{error.filename}: "
+        typer.echo(f"error: {where}{error.strerror or error}", err=True)
+        sys.exit(BenchError.exit_code)
+
+
+def _say_shortly(
+    kind: type[BaseException], error: BaseException, _where: TracebackType | None
+) -> None:
+    """Say what no one foresaw in two lines: the traceback is for whoever asks for it."""
+    typer.echo(f"error: {kind.__name__}: {error}", err=True)
+    typer.echo(f"hint: this is a fault of bench; {DEBUG_FLAG} shows where", err=True)

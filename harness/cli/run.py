@@ -61,7 +61,10 @@ def run(
     ] = DEFAULT_STORE,
     no_store: Annotated[bool, typer.Option("--no-store", help="Write no record.")] = False,
     timeout: Annotated[
-        float, typer.Option("--timeout", min=1.0, help="Seconds that the device may take in all.")
+        float,
+        typer.Option(
+            "--timeout", min=1.0, max=86_400.0, help="Seconds that the device may take in all."
+        ),
     ] = 600.0,
 ) -> None:
     """Run a model on a board and measure latency, SRAM, flash and correctness."""
@@ -87,9 +90,9 @@ def run(
     )
     with progress_on_stderr() as report:
         outcome = run_case(case, store=None if no_store else store, report=report)
+    _print(outcome, as_json=as_json, per_op=per_op)
     if save_outputs is not None and outcome.outputs:
         write_outputs(save_outputs, outcome.outputs, stacked=outcome.stacked)
-    _print(outcome, as_json=as_json, per_op=per_op)
     if outcome.error is not None:
         raise outcome.error
 

@@ -7,11 +7,13 @@ calls the kernels that people wrote under ``firmware/kernels``. It implements
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from harness import __version__
 from harness.board.target import Target
-from harness.codegen.c_text import comment_text, wrap
+from harness.codegen.c_text import array, comment_text, wrap
 from harness.codegen.model_map import model_map, tensor_macro, tensor_names
 from harness.codegen.sources import Sources
 from harness.codegen.step import Step
@@ -138,17 +140,24 @@ def _model_c(
     )
 
 
-def _buffers(plan: Plan, names: Mapping[TensorId, str], what: str, ids: Iterable[TensorId]) -> str:
-    fetched = _fetched(plan)
-    rows = [
-        f"    {{model_arena + {tensor_macro(names[t])}, {plan.graph.tensor(t).size_bytes}}},"
-        if t != fetched
-        else "    {0}, /* fetched row by row */"
-        for t in ids
-    ]
+def _buffers(plan: Plan, names: Mapping[TensorId, str], what: str, ids: Sequence[TensorId]) -> str:
+    """Return the table of inputs or outputs. A constant output is no part of the arena."""
+    constants, rows, fetched = [], [], _fetched(plan)
+    for position, tensor_id in enumerate(ids):
+        if tensor_id == fetched:
+            rows.append("    {0}, /* fetched row by row */")
+            continue
+        tensor = plan.graph.tensor(tensor_id)
+        if tensor.data is None:
+            place = f"model_arena + {tensor_macro(names[tensor_id])}"
+        else:
+            place = f"constant_{what}_{position}"
+            data = np.frombuffer(tensor.data.tobytes(), np.uint8)
+            constants.append(array(place, data, prefix="static ") + "\n")
+        rows.append(f"    {{{place}, {tensor.size_bytes}}},")
     table = "\n".join(rows) or "    {0},"
     return (
-        f"const model_buffer_t model_{what}s[] = {{\n{table}\n}};\n"
+        f"{''.join(constants)}const model_buffer_t model_{what}s[] = {{\n{table}\n}};\n"
         f"const uint32_t model_{what}_count = {len(rows)};\n"
     )
 

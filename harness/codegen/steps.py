@@ -11,6 +11,7 @@ from harness.codegen.patches import patch_segment
 from harness.codegen.step import Step
 from harness.codegen.streams import stream_segment
 from harness.codegen.weights import Weights
+from harness.errors import UnsupportedModelError
 from harness.ir import TensorId
 from harness.kernels.call import Call, Operand, Role
 from harness.kernels.library import calls
@@ -52,7 +53,7 @@ class _Writer:
         text = self.text
         prefix = f"op_{text.position}_"
         function = prefix + text.output_name
-        parts = calls(text.graph, text.op, self.operand)
+        parts = self._calls()
         over = () if self.operand is None else (f"over its input {self.operand}",)
         lines = [*text.comment(*over), f"static STEP void {function}(void)", "{"]
         for number, call in enumerate(parts):
@@ -60,6 +61,14 @@ class _Writer:
         lines.append("}")
         headers = tuple(call.header for call in parts)
         return Step(prefix, function, "\n".join(lines) + "\n", headers, text.position)
+
+    def _calls(self) -> tuple[Call, ...]:
+        text = self.text
+        try:
+            return calls(text.graph, text.op, self.operand)
+        except UnsupportedModelError as error:
+            where = f"{text.graph.name}: {text.graph.label(text.position)}"
+            raise UnsupportedModelError(f"{where}: {error.message}", hint=error.hint) from None
 
     def _call(self, call: Call, parameters: str) -> Iterator[str]:
         operands = [self._operand(operand, call.element) for operand in call.operands]

@@ -45,7 +45,6 @@ class Case:
     inputs: Path | None = None
     warmup: int = 1
     repeat: int = 3
-    per_op: bool = True
     timeout_s: float = 600.0
 
 

@@ -19,8 +19,9 @@ def caveats(
         notes.append("instructions are counted on an emulator; they are neither cycles nor seconds")
     if target.stand_in:
         notes.append(
-            f"{target.machine} stands in for {target.board}: the same core ({target.core.value}) "
-            "and memory sizes, but not its clocks, caches, wait states or peripherals"
+            f"{target.machine} stands in for {target.board}: code for its core "
+            f"({target.core.value}) in memories of its sizes, but not its clocks, caches, wait "
+            "states or peripherals"
         )
     if target.kind is DeviceKind.HOST:
         notes.append(

@@ -5,6 +5,7 @@ When a case fails on the way, what is set by then is the failed record.
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -144,10 +145,11 @@ class Draft:
 
     def _id(self, now: datetime) -> str:
         """Return a name that sorts by time and that no other writer has."""
-        model = self.found.model.name if self.found else "model"
-        board = self.board.name if self.board else "board"
-        kind = self.found.kind.value if self.found else "device"
-        return f"{now:%Y%m%dT%H%M%SZ}-{model}-{board}-{kind}-{uuid.uuid4().hex[:8]}"
+        model = self.found.model.name if self.found else Path(self.case.model).stem
+        board = self.board.name if self.board else Path(self.case.board).stem
+        kind = self.found.kind.value if self.found else self.case.device.partition(":")[0]
+        names = "-".join(map(_plain, (model, board, kind)))
+        return f"{now:%Y%m%dT%H%M%SZ}-{names}-{uuid.uuid4().hex[:8]}"
 
     def _case_part(self) -> CasePart:
         return CasePart(
@@ -163,6 +165,11 @@ class Draft:
             warmup=self.case.warmup,
             repeat=self.case.repeat,
         )
+
+
+def _plain(name: str) -> str:
+    """Return a user's name as a part of a file name that needs no quotes and fits everywhere."""
+    return re.sub(r"[^\w.]+", "-", name).strip(".-")[:40] or "unnamed"
 
 
 def _error_part(error: BenchError) -> ErrorPart:

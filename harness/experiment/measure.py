@@ -14,6 +14,7 @@ from harness.devices.clock import Clock
 from harness.devices.protocol import Device
 from harness.errors import NothingMeasuredError
 from harness.experiment.case import Case
+from harness.experiment.deadline import DeadlineConsole
 from harness.experiment.outputs import decode_outputs
 from harness.ir import Graph
 from harness.ir.tensor import Array
@@ -22,6 +23,9 @@ from harness.telemetry.link import Patience
 from harness.telemetry.messages import Progress, Samples
 from harness.telemetry.session import Session, SramUse
 from harness.toolchain.firmware import Firmware
+
+_HELLO_S = 10.0
+"""What a board may take to start up, where the whole run may take longer."""
 
 Report = Callable[[str, int, int], None]
 """``report(stage, done, total)`` hears of progress; total 0 means that nobody knows."""
@@ -66,9 +70,10 @@ def measure(
         else:
             session.load(_bytes(sample), uploading)
 
+    patience = Patience(hello_s=min(_HELLO_S, case.timeout_s), silence_s=case.timeout_s)
     report("booting", 0, 0)
     with device.open(firmware) as console:
-        session = Session(console, patience=Patience(silence_s=case.timeout_s))
+        session = Session(DeadlineConsole(console, case.timeout_s), patience=patience)
         hello = session.hello(build_id=firmware.build_id, model_sha256=firmware.model_sha256)
         clock = device.clock(hello)
         upload(inputs.samples[0])

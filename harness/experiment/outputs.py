@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import TensorInputError
+from harness.errors import InputError
 from harness.ir import Graph
 from harness.ir.tensor import Array
 
@@ -24,17 +24,28 @@ def decode_outputs(graph: Graph, data: Sequence[bytes]) -> list[Array]:
 
 def check_outputs_path(path: Path | None) -> None:
     """Raise, before anything is built, when ``--save-outputs`` could not be written."""
-    if path is not None and not path.absolute().parent.is_dir():
-        raise TensorInputError(
+    if path is None:
+        return
+    if path.is_dir():
+        raise InputError(f"--save-outputs {path}: is a folder", hint="name a file in it")
+    if not path.absolute().parent.is_dir():
+        raise InputError(
             f"--save-outputs {path}: its folder does not exist", hint="create the folder first"
         )
 
 
 def write_outputs(path: Path, samples: Sequence[Sequence[Array]], *, stacked: bool) -> None:
-    """Write ``output0``, … ; with a leading axis of samples where the inputs had one."""
+    """Write ``output0``, … ; with a leading axis of samples where the inputs had one.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     arrays: dict[str, Any] = {
         f"output{i}": np.stack(values) if stacked else values[0]
         for i, values in enumerate(zip(*samples, strict=True))
     }
-    with path.open("wb") as file:
-        np.savez(file, **arrays)
+    try:
+        with path.open("wb") as file:
+            np.savez(file, **arrays)
+    except OSError as error:
+        raise InputError(f"--save-outputs {path}: {error.strerror or error}") from error

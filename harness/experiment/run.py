@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.codegen.model_c import generate
 from harness.devices.registry import open_device
-from harness.errors import BenchError, OutputsDifferError, UsageError
+from harness.errors import BenchError, OutputsDifferError, StoreError, UsageError
 from harness.experiment.case import Case, Found, check_sram, find, plan_case
 from harness.experiment.caveats import caveats
 from harness.experiment.correctness import compare_outputs
@@ -22,6 +22,7 @@ from harness.models.catalog import Weights
 from harness.models.preprocess import interpret_outputs, load_inputs
 from harness.reference.interpreter import run as run_reference
 from harness.results.record import Record
+from harness.results.store import prepare
 from harness.toolchain.gcc import build
 from harness.toolchain.workspace import build_dir
 
@@ -43,9 +44,12 @@ class Outcome:
 def run_case(case: Case, *, store: Path | None, report: Report = lambda *_: None) -> Outcome:
     """Run a case and return its outcome; a failure after the names were found is one too.
 
+    What was measured is never lost to a store that fails at the end: the outcome then has the
+    record, no path, and the error.
+
     Raises:
         UsageError: a board, model, device or schedule that does not exist.
-        StoreError: the record cannot be written.
+        StoreError: the store cannot be written; told before anything is built.
     """
     draft = Draft(case)
     outputs: tuple[tuple[Array, ...], ...] = ()
@@ -54,6 +58,8 @@ def run_case(case: Case, *, store: Path | None, report: Report = lambda *_: None
         report("planning", 0, 0)
         found = find(case)
         draft.note_found(found)
+        if store is not None:
+            prepare(store)
         planned = plan_case(found)
         draft.note_planned(found, planned)
         check_sram(planned.plan, found.board, case.sram_limit)
@@ -77,11 +83,15 @@ def run_case(case: Case, *, store: Path | None, report: Report = lambda *_: None
         draft.correctness = compare_outputs(outputs, expected)
         if not draft.correctness.bit_exact:
             raise _outputs_differ(found)
-    except UsageError:
+    except (UsageError, StoreError):
         raise
     except BenchError as failure:
         error = failure
-    record, path = draft.finish(error, store)
+    try:
+        record, path = draft.finish(error, store)
+    except StoreError as failure:
+        error = error or failure
+        record, path = draft.finish(error, None)
     return Outcome(record=record, path=path, outputs=outputs, stacked=stacked, error=error)
 
 

@@ -61,8 +61,8 @@ def calls(graph: Graph, op: Op, operand: int | None) -> tuple[Call, ...]:
             return moves.resize(graph, op)
         case ir.Shape():
             raise UnsupportedModelError(
-                f"op {op.index} ({op.kind}) is not constant after the passes",
-                hint="run all passes: constant folding removes it",
+                "the shape of a tensor is not computed on the board",
+                hint="run all passes: constant folding removes this op",
             )
         case _:
             assert_never(op)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -89,7 +88,9 @@ def find_model(
     places: Places | None = None,
     fetch: Fetch | None = None,
 ) -> ModelFile:
-    """Return the model of a catalog name or a ``.tflite`` path; ``offline`` skips the download.
+    """Return the model of a catalog name or a path; ``offline`` skips the download.
+
+    What ends in ``.tflite`` or names a folder is a path.
 
     Raises:
         UsageError: no such name in the catalog.
@@ -97,8 +98,9 @@ def find_model(
     """
     places = places or Places.from_environment()
     known = catalog()
-    if Path(name_or_path).suffix == ".tflite":
-        return _user_file(Path(name_or_path), known)
+    path = Path(name_or_path)
+    if path.suffix.lower() == ".tflite" or path.name != name_or_path:
+        return _user_file(path, known)
     entry = known.entry(name_or_path)
     notes: list[str] = []
     data = _from_models_dir(entry, places.models_dir, notes)
@@ -205,6 +207,9 @@ def _read_bounded(path: Path, limit: int) -> bytes:
 def _write_atomic(path: Path, data: bytes) -> None:
     """Write a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(data)
-    Path(file.name).replace(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_bytes(data)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -72,7 +72,7 @@ def _figures(record: Record) -> Table:
         verdict.append("" if right else f", by up to {record.correctness.max_abs_diff:g}")
         table.add_row("outputs", verdict)
     if record.answer is not None:
-        table.add_row("answer", record.answer)
+        table.add_row("answer", record.answer + _to_what(record))
     if record.latency is not None:
         table.add_row("latency", _latency(record.latency))
     if record.model is not None:
@@ -92,6 +92,14 @@ def _figures(record: Record) -> Table:
     if record.schedule is not None:
         table.add_row("schedule", _schedule(record))
     return table
+
+
+def _to_what(record: Record) -> str:
+    """Return what an answer is about, where that is not the one input that the user gave."""
+    if record.case.inputs == "seeded":
+        return ", to random numbers"
+    count = len(record.latency.samples) // record.case.repeat if record.latency else 1
+    return f", to the first of {count} samples" if count > 1 else ""
 
 
 def _latency(latency: LatencyPart) -> str:

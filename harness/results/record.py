@@ -11,15 +11,30 @@ Schema version 1. Sizes are bytes, durations seconds. A failed case is a record 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Count = Annotated[int, Field(ge=0)]
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _escape(cls, value: Any) -> Any:
+        return _escaped(value)
+
+
+def _escaped(value: Any) -> Any:
+    """Names of files are bytes; those that are not UTF-8 would fit into no JSON."""
+    match value:
+        case str():
+            return value.encode(errors="backslashreplace").decode()
+        case tuple():
+            return tuple(map(_escaped, value))
+    return value
 
 
 class ToolPart(_Part):
@@ -79,7 +94,7 @@ class SchedulePart(_Part):
 
 
 class ToolchainPart(_Part):
-    """The compiler and every flag that shaped the code."""
+    """The compiler and the flags of the model's code; the runtime is always built for size."""
 
     compiler: str
     version: str

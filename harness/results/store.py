@@ -8,12 +8,27 @@ and a kill leaves at worst a file whose name starts with a dot, which no reader 
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 from harness.errors import StoreError
 from harness.results.record import Record
 
 CAPTURES = "captures"
+
+
+def prepare(store: Path) -> None:
+    """Make a store folder and see that it takes files, before anything is measured for it.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=store):
+            pass
+    except OSError as error:
+        raise _cannot_write(store, error) from error
 
 
 def append(store: Path, record: Record) -> Path:
@@ -46,11 +61,15 @@ def _write_once(folder: Path, name: str, content: bytes) -> Path:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
-        raise StoreError(
-            f"{path}: cannot write: {error.strerror}",
-            hint="give a writable folder with --store, or --no-store",
-        ) from error
+        raise _cannot_write(path, error) from error
     return path
+
+
+def _cannot_write(path: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"{path}: cannot write: {error.strerror}",
+        hint="give a writable folder with --store, or --no-store",
+    )
 
 
 def read(path: Path) -> Record:

@@ -61,7 +61,6 @@ class _Wait:
     done: int = -1
     want: int = -1
     useless_bytes: int = 0
-    damaged: int = 0
 
 
 class Link:
@@ -125,7 +124,8 @@ class Link:
     ) -> AnswerT:
         frame = encode(Frame(request.TYPE, self._sequence, request.payload()))
         now = self._now()
-        wait = _Wait(now + silence_s, now, self._patience.resend_s, damaged=-self._decoder.damaged)
+        damaged_before = self._decoder.damaged
+        wait = _Wait(deadline=now + silence_s, resend_at=now, resend_s=self._patience.resend_s)
         while self._now() < wait.deadline:
             if self._now() >= wait.resend_at:
                 self._recorder.write(frame)
@@ -145,8 +145,8 @@ class Link:
                     return _read_answer(received, request)
             if wait.useless_bytes > self._patience.useless_bytes_max:
                 break
-        wait.damaged += self._decoder.damaged
-        raise _no_answer(_name(request), silence_s, wait)
+        damaged = self._decoder.damaged - damaged_before
+        raise _no_answer(_name(request), silence_s, wait, damaged)
 
     def _hear(self, event: Frame, request: Request[AnswerT], wait: _Wait) -> Progress | Want | None:
         """Take an event; returns it if the board got further."""
@@ -221,14 +221,14 @@ def _read_answer(answer: Frame, request: Request[AnswerT]) -> AnswerT:
 
 
 def _name(request: Request[AnswerT]) -> str:
-    return type(request).__name__.upper()
+    return type(request).__name__.removeprefix("Ask").upper()
 
 
-def _no_answer(name: str, silence_s: float, wait: _Wait) -> DeviceError:
-    if wait.damaged > 0 or (wait.useless_bytes > 0 and wait.done < 0):
+def _no_answer(name: str, silence_s: float, wait: _Wait, damaged: int) -> DeviceError:
+    if damaged > 0 or (wait.useless_bytes > 0 and wait.done < 0):
         return CorruptStreamError(
             f"{name}: no answer in {wait.useless_bytes} B within {silence_s:g} s; "
-            f"{wait.damaged} damaged frames",
+            f"{damaged} damaged frames",
             hint="check the baud rate, the cable, and what else prints on this line",
         )
     if wait.done >= 0:

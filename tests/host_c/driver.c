@@ -1,17 +1,12 @@
 /*
- * Runs a generated model on the computer we are on: for each sample, all inputs from stdin, then
- * all outputs to stdout, until stdin ends. An input that is fetched row by row comes last.
+ * Runs a generated model on the computer we are on. For each of argv[1] samples all inputs come
+ * from stdin, one that is fetched row by row last, and all outputs go to stdout.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "model.h"
-
-static int is_at_end(void)
-{
-    return ungetc(getc(stdin), stdin) == EOF;
-}
 
 static void read_exactly(uint8_t *to, size_t size_bytes)
 {
@@ -42,10 +37,12 @@ static void skip_rows(void)
     fetched = 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    const int samples = argc > 1 ? atoi(argv[1]) : 1;
+
     memset(model_arena, 0xA5, model_arena_bytes);
-    while (!is_at_end()) {
+    for (int sample = 0; sample < samples; sample++) {
         for (uint32_t i = 0; i < model_input_count; i++) {
             if (model_inputs[i].size_bytes > 0u) {
                 read_exactly(model_inputs[i].data, model_inputs[i].size_bytes);

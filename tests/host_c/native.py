@@ -91,7 +91,8 @@ def union(graphs: Sequence[Graph]) -> Graph:
 def run(program: Path, graph: Graph, *samples: Sequence[Array]) -> list[list[Array]]:
     """Return the outputs of each sample, a list of input arrays."""
     given = b"".join(array.tobytes() for inputs in samples for array in inputs)
-    result = subprocess.run([program], input=given, capture_output=True, check=False)
+    command = [str(program), str(len(samples))]
+    result = subprocess.run(command, input=given, capture_output=True, check=False)
     assert result.returncode == 0, result.stderr.decode()
     rest, outputs = result.stdout, []
     for _ in samples:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from harness.ir import DType, Graph
+from harness.ir import DType, Graph, TensorId
+from harness.ir.ops import Add
 from harness.reference.interpreter import interpret
 from tests import strategies
 from tests.graphs import GraphBuilder, chain_graph, random_inputs, residual_graph
@@ -94,9 +97,59 @@ def test_an_op_equals_the_reference(family: str) -> None:
     check()
 
 
+@pytest.mark.parametrize("make", [GraphBuilder.conv, GraphBuilder.depthwise])
+def test_windows_may_be_larger_than_the_tensor(make: Callable[..., TensorId]) -> None:
+    graphs = []
+    for size, kernel, stride, dilation in product((1, 2, 3, 5), (2, 3, 5), (1, 3), (1, 2)):
+        build = GraphBuilder()
+        x = build.input((1, size, 6 - size, 3))
+        last = {"channels": 3} if make is GraphBuilder.conv else {}
+        make(
+            build,
+            x,
+            **last,
+            kernel=(kernel, 6 - kernel),
+            stride=(stride, 4 - stride),
+            dilation=(dilation, 3 - dilation),
+        )
+        graphs.append(build.graph())
+    for schedule in ("layer", "inplace"):
+        assert_equals_reference(native.union(graphs), schedule)
+
+
 @pytest.mark.parametrize("schedule", ["layer", "inplace"])
 def test_a_network_equals_the_reference(schedule: str) -> None:
     assert_equals_reference(native.union([chain_graph(), residual_graph()]), schedule)
+
+
+def odd_graphs() -> Iterator[Graph]:
+    """Yield graphs whose inputs and outputs are what one does not expect."""
+    build = GraphBuilder()
+    yield build.graph(build.input((1, 4)))
+    build = GraphBuilder()
+    build.input((1, 3))
+    x = build.input((1, 4))
+    y = build.tanh(x)
+    z = build.logistic(y)
+    constant = build.constant(np.array([[7, 8]], np.int8), build.quantized(x))
+    yield build.graph(x, y, z, z, constant)
+    build = GraphBuilder()
+    x = build.input((1, 4))
+    constant = build.constant(np.array([[7, 8]], np.int8), build.quantized(x))
+    yield build.graph(build.concatenation([x, constant, x, constant], 1))
+    build = GraphBuilder()
+    yield build.graph(build.reshape(build.input((1, 4)), 4))
+    build = GraphBuilder()
+    first, _ = build.split(build.input((1, 2, 3, 4)), 3, 2)
+    yield build.graph(first)
+    build = GraphBuilder()
+    x = build.input((1, 2, 3))
+    yield build.graph(build.binary(Add, x, x))
+
+
+@pytest.mark.parametrize("schedule", ["layer", "inplace"])
+def test_odd_inputs_and_outputs_are_served(schedule: str) -> None:
+    assert_equals_reference(native.union(list(odd_graphs())), schedule)
 
 
 @pytest.mark.parametrize("level", ["-O0", "-O1", "-O2", "-O3", "-Os"])

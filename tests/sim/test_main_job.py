@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -156,6 +157,32 @@ def test_the_table_shows_what_matters(bench: Bench, tmp_path: Path) -> None:
     assert "record: " in result.err
 
 
+def test_an_interrupted_run_leaves_neither_a_record_nor_an_emulator(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "harness", "run", "--board", BOARD, "--model", "kws"]
+    with subprocess.Popen(
+        [*command, "--repeat", "10000", "--store", tmp_path / "store"],
+        cwd=data_dir("boards").parent, env=os.environ | {"BENCH_CACHE": str(tmp_path)},
+        stderr=subprocess.PIPE, text=True,
+    ) as run:  # fmt: skip
+        assert run.stderr is not None
+        try:
+            assert any(line.startswith("painting") for line in run.stderr)
+            assert str(tmp_path / "builds") in processes()
+            run.send_signal(signal.SIGINT)
+            assert run.wait(timeout=20) == 130
+        finally:
+            run.kill()
+    assert str(tmp_path / "builds") not in processes()
+    assert list((tmp_path / "store").iterdir()) == []
+
+
+def processes() -> str:
+    """Return the command lines of all processes."""
+    return subprocess.run(
+        ["ps", "-eww", "-o", "args"], capture_output=True, text=True, check=True, timeout=20
+    ).stdout
+
+
 def test_the_wheel_alone_does_the_main_job(tmp_path: Path) -> None:
     """An empty environment outside of the checkout, with the wheel and its dependencies."""
     root = data_dir("boards").parent
@@ -167,7 +194,8 @@ def test_the_wheel_alone_does_the_main_job(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True, timeout=120)
     python = tmp_path / "venv" / "bin" / "python"
-    install: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", wheel]
+    options = ("--quiet", "--no-deps", "--no-index")
+    install: list[str | Path] = [python, "-m", "pip", "install", *options, wheel]
     subprocess.run(install, check=True, timeout=120)
     # Dependencies come from where the tests run; the package itself is only in the wheel, since
     # the path files of an editable install do not count on PYTHONPATH.

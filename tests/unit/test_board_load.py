@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -120,6 +121,7 @@ def test_all_faults_of_a_board_come_at_once_with_lines(board_yaml: str, tmp_path
         ("    link: ram\n", "", r"exactly one memory must have link: ram \(have it: none\)"),
         ("name: sram", "name: flash", "two memories are named flash"),
         ("origin: 0x2000_0000", "origin: 0x0801_0000", "flash and sram overlap"),
+        ("origin: 0x2000_0000", "origin: 0xffff_0000", "sram ends beyond 32 bits of address"),
     ],
 )
 def test_memories_that_cannot_be_linked_are_refused(
@@ -129,6 +131,25 @@ def test_memories_that_cannot_be_linked_are_refused(
     path = tmp_path / "bad.yaml"
     path.write_text(board_yaml.replace(before, after, 1), encoding="utf-8")
     with pytest.raises(FactsError, match=rf"bad.yaml:\d+: memories: .*{fault}"):
+        load_board(str(path))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fault"),
+    [
+        ("fpu: single", "fpu: double", "fpu: a cortex-m4 has none or single"),
+        ("core: cortex-m4", "core: cortex-m0plus", "fpu: a cortex-m0plus has none"),
+        ("port: mps2", "port: ../../elsewhere", "emulation.port: string should match"),
+        ("machine: mps2-an386", "machine: mps2-an386,x=y", "emulation.machine: string should"),
+    ],
+)
+def test_what_no_such_core_or_machine_can_have_is_refused(
+    board_yaml: str, tmp_path: Path, before: str, after: str, fault: str
+) -> None:
+    assert before in board_yaml
+    path = tmp_path / "bad.yaml"
+    path.write_text(board_yaml.replace(before, after, 1), encoding="utf-8")
+    with pytest.raises(FactsError, match=re.escape(fault)):
         load_board(str(path))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import urllib.error
 from pathlib import Path
@@ -102,8 +103,9 @@ def test_missing_path_is_told(tmp_path: Path) -> None:
         find_model(str(tmp_path / "none.tflite"))
 
 
-def test_own_file_is_the_users(tmp_path: Path) -> None:
-    path = tmp_path / "mine.tflite"
+@pytest.mark.parametrize("name", ["mine.tflite", "mine.TFLITE", "mine"])
+def test_own_file_is_the_users(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
     path.write_bytes(b"mine")
     model = find_model(str(path))
     assert (model.name, model.data, model.weights) == ("mine", b"mine", Weights.USER)
@@ -154,6 +156,23 @@ def test_download_is_kept_and_found_again(places: Places, models_dir: Path) -> N
     assert find_model("kws", places=places, fetch=no_network).data == data
     (places.cache_dir / entry.file).write_bytes(data[:-1])
     assert find_model("kws", places=places, fetch=serve(data)).data == data
+
+
+def test_a_full_disk_costs_the_copy_and_nothing_else(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(partial: Path, _: Path) -> Path:
+        assert partial.is_file()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    data = b"a model"
+    entry = catalog().entry("kws")
+    fake = entry.model_copy(update={"sha256": hashlib.sha256(data).hexdigest()})
+    known = catalog().model_copy(update={"models": (fake,)})
+    monkeypatch.setattr("harness.models.catalog.catalog", lambda: known)
+    monkeypatch.setattr(Path, "replace", full)
+    assert find_model("kws", places=places, fetch=serve(data)).weights is Weights.PRETRAINED
+    assert list(places.cache_dir.iterdir()) == []
 
 
 @pytest.mark.models

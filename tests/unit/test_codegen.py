@@ -20,6 +20,7 @@ from harness.codegen.c_text import (
 from harness.codegen.model_c import generate
 from harness.codegen.sources import Sources
 from harness.codegen.weights import Weights
+from harness.errors import UnsupportedModelError
 from harness.ir import Graph
 from harness.kernels.call import Fields
 from harness.schedule.search import plan
@@ -71,6 +72,15 @@ def test_hostile_names_stay_within_comments_and_identifiers() -> None:
     assert text.count("/*") == text.count("*/") == tame.count("*/")
     assert "??" not in text
     assert not re.search(r"\\$", text, re.MULTILINE)
+
+
+def test_an_op_without_a_kernel_is_named() -> None:
+    build = GraphBuilder("odd")
+    build.transpose(build.input((2,) * 6), 5, 4, 3, 2, 1, 0)
+    with pytest.raises(
+        UnsupportedModelError, match=r"odd: op 0 \(TRANSPOSE 'transpose0_0'\): a te"
+    ):
+        sources(build.graph())
 
 
 def test_identifiers_differ_and_are_identifiers() -> None:

@@ -134,6 +134,16 @@ def test_forged_arrays_are_refused(tmp_path: Path, member: bytes, fault: str) ->
         load_inputs(forged(tmp_path / "x.npz", member), graph, None)
 
 
+def test_an_encrypted_archive_is_refused(tmp_path: Path) -> None:
+    content = bytearray(save(tmp_path / "x.npz", input0=np.zeros((1, 2), np.int8)).read_bytes())
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(signature) + flags] |= 1
+    (tmp_path / "x.npz").write_bytes(content)
+    graph = graph_of(Tensor("a", (1, 2), DType.INT8))
+    with pytest.raises(TensorInputError, match=r"cannot be unpacked: .*encrypted"):
+        load_inputs(tmp_path / "x.npz", graph, None)
+
+
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"not a zip"])
 def test_what_is_no_npz_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "x.npz").write_bytes(data)
@@ -155,6 +165,8 @@ def test_bytes_are_the_tensor(tmp_path: Path) -> None:
     (tmp_path / "x.bin").write_bytes(b"1234")
     with pytest.raises(TensorInputError, match=r"has 4 B; a sample of int8 \[1, 3\] has 3 B"):
         load_inputs(tmp_path / "x.bin", graph, None)
+    with pytest.raises(TensorInputError, match=r"a \.bin holds one input, the model takes int8"):
+        load_inputs(tmp_path / "x.bin", PAIR, None)
 
 
 # Images
@@ -210,8 +222,14 @@ def test_a_broken_image_is_refused(tmp_path: Path) -> None:
 def test_an_image_bomb_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.png"
     Image.new("1", (20_000, 20_000)).save(path)
-    with pytest.raises(TensorInputError, match="pixels"):
+    with pytest.raises(TensorInputError, match=r"Image size \(400000000 pixels\) exceeds"):
         load_inputs(path, image_graph(), rgb(0, 1))
+
+
+def test_an_image_of_other_channels_than_the_model_takes_is_refused(tmp_path: Path) -> None:
+    path = saved_image(tmp_path / "x.png", RAMP)
+    with pytest.raises(TensorInputError, match="catalog says rgb, the model's input has 1 chan"):
+        load_inputs(path, image_graph(channels=1), rgb(0, 1))
 
 
 def test_an_image_for_a_model_of_features_is_refused(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_lost_and_damaged_bytes_cost_time_and_nothing_else(trouble: Trouble, see
 def test_a_board_that_never_says_hello() -> None:
     fake = board(Trouble(mute_after=0))
     fake.read(0)  # its boot message went by unread
-    with pytest.raises(NoAnswerError, match="said nothing for 10 s") as caught:
+    with pytest.raises(NoAnswerError, match="HELLO: the board said nothing for 10 s") as caught:
         greeted(fake)
     assert 10.0 <= fake.time_s < 11.0
     assert len(requests(Capture.decode(caught.value.capture))) == 20

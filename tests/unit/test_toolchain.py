@@ -127,7 +127,7 @@ def test_the_cache_drops_what_was_not_used_for_longest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = tmp_path / "cache"
-    old, new = cache / "00" / "old.o", cache / "01" / "new.o"
+    old, new = cache / "00" / "key" / "old.o", cache / "01" / "key" / "new.o"
     for age_s, path in ((1000, old), (100, new)):
         path.parent.mkdir(parents=True)
         path.write_bytes(bytes(600))
@@ -136,6 +136,21 @@ def test_the_cache_drops_what_was_not_used_for_longest(
     build(tiny_sources(), host_target(), out_dir=tmp_path / "a", cache=cache)
     assert new.exists()
     assert not old.exists()
+
+
+@pytest.mark.host_c
+def test_builds_beside_each_other_share_a_cache(tmp_path: Path) -> None:
+    """Folders come and go in the cache while another build looks through it."""
+    cc = compiler.find_compiler("cc")
+    loop = f"while :; do d=$(mktemp -d -p {tmp_path}); touch $d/unit.o; rm -r $d; done"
+    neighbours = [subprocess.Popen(["sh", "-c", loop]) for _ in range(2)]
+    try:
+        for _ in range(500):
+            compiler.compile_units(cc, [], cache=tmp_path)
+    finally:
+        for neighbour in neighbours:
+            neighbour.kill()
+            neighbour.wait()
 
 
 @pytest.mark.qemu
