@@ -60,13 +60,16 @@ class Fusion:
     def input_by_rows(self) -> TensorId | None:
         """The model's input if it could be delivered row by row, else None.
 
-        All that read it must be done by rows, in one run.
+        The first op's first operand it must be, and all that read it must be done by rows, in one
+        run.
         """
         graph = self.graph
         if len(graph.inputs) != 1 or graph.inputs[0] in graph.outputs:
             return None
         tensor, readers = graph.tensor(graph.inputs[0]), self.readers.get(graph.inputs[0], ())
         if len(tensor.shape) != 4 or tensor.shape[0] != 1 or not readers:
+            return None
+        if graph.ops[0].inputs[0] != graph.inputs[0]:
             return None
         has_run = any(self.starts[end] == 0 for end in range(readers[-1] + 1, len(self.starts)))
         return graph.inputs[0] if has_run else None

@@ -102,8 +102,11 @@ class Offer:
             path = self._path(search, aside)
             if path is None:
                 return
-            capacity = _peak(path) if limit is None else int(limit)
+            capacity = _peak(path)
             plan = self._laid_out(schedule, path, capacity)
+            if limit is not None and plan.planned_peak_bytes > limit:
+                capacity = int(limit)
+                plan = self._laid_out(schedule, path, capacity)
             yield path, plan
             others = {
                 choice: self._path(search, aside | {choice})
