@@ -134,7 +134,6 @@ def row_of(
                 input_by_rows=by_rows,
                 warmup=0,
                 repeat=1,
-                per_op=False,
                 timeout_s=TIMEOUT_S,
             )
             ran[same] = _row(run_case(case, store=None).record, core, schedule, input_bytes)

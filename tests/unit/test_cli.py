@@ -101,7 +101,23 @@ def test_a_limit_that_no_plan_meets_says_how_much_is_missing(bench: Bench, model
     assert result.code == 1
     assert "needs 176 B" in result.err
     assert "76 B too much" in result.err
-    assert "try --schedule auto" in result.err
+    assert "try --schedule auto or --input-by-rows" in result.err
+
+
+def test_a_board_that_is_too_small_says_what_it_has(bench: Bench, tmp_path: Path) -> None:
+    builder = GraphBuilder()
+    x = builder.input((1, 400, 400, 2))
+    model = tmp_path / "large.tflite"
+    model.write_bytes(write_tflite(builder.graph(builder.conv(x, 2, (3, 3), stride=(2, 2)))))
+    result = bench("run", "--model", model, "--board", "nrf52840-dk", "--no-store")
+    assert result.code == 1
+    assert "no plan of schedule auto fits into" in result.err
+    assert "the least is 320" in result.err
+    assert "nrf52840-dk has 262,144 B" in result.err
+    assert "for the stack and" in result.err
+    assert "hint: try --input-by-rows, or a board with more SRAM" in result.err
+    small = bench("plan", model, "--board", "nrf52840-dk", "--input-by-rows", "--json").json
+    assert small["planned_peak_bytes"] < 262_144
 
 
 def test_a_limit_that_nothing_meets_says_the_least_possible(bench: Bench, model: Path) -> None:
@@ -114,7 +130,7 @@ def test_auto_takes_what_fits(bench: Bench, model: Path) -> None:
     free = bench("plan", model, "--json").json
     tight = bench("plan", model, "--json", "--sram-limit", 150).json
     assert free["planned_peak_bytes"] == 176
-    assert tight["planned_peak_bytes"] == 140
+    assert tight["planned_peak_bytes"] <= 150
 
 
 def test_patches_are_set_by_hand(bench: Bench, model: Path) -> None:
