@@ -194,10 +194,12 @@ def check_sram(plan: Plan, board: Board | None, limit: int | None) -> None:
 
 
 def _what_would_help(plan: Plan, limited: bool) -> str:
-    other = [] if plan.schedule == "auto" else ["try --schedule auto"]
+    others = [] if plan.schedule == "auto" else ["--schedule auto"]
+    if not plan.fetches_input:
+        others.append("--input-by-rows")
     return "; ".join(
         [
-            *other,
+            *([f"try {' or '.join(others)}"] if others else []),
             "raise --sram-limit" if limited else "take a board with more SRAM (`bench boards`)",
             "or a model with a smaller input or fewer channels at that op",
         ]

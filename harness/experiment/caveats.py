@@ -6,7 +6,7 @@ from harness.board.schema import DeviceKind
 from harness.devices.protocol import Capability
 from harness.experiment.case import Found
 from harness.models.catalog import Weights
-from harness.schedule.plan import Plan, StreamSegment
+from harness.schedule.plan import Plan
 
 
 def caveats(
@@ -27,7 +27,7 @@ def caveats(
         notes.append(
             f"the host ran a native build; nothing here tells how fast {target.board} would be"
         )
-    if any(isinstance(s, StreamSegment) and s.input_by_rows for s in plan.segments):
+    if plan.fetches_input:
         notes.append(
             "the input arrives row by row; neither waiting for a row nor fetching it is counted"
         )

@@ -51,7 +51,7 @@ def schedule_part(requested: str, plan: Plan) -> SchedulePart:
     return SchedulePart(
         requested=requested,
         chosen=point.schedule,
-        input_by_rows=not point.input_resident,
+        input_by_rows=plan.fetches_input,
         recompute_ratio=point.recompute_ratio,
         segments=point.segments,
     )

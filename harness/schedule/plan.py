@@ -231,6 +231,11 @@ class Plan:
         """Bytes that kernels' scratch adds on top of the tensors; scratch in a gap adds none."""
         return self.planned_peak_bytes - self.arena_bytes
 
+    @property
+    def fetches_input(self) -> bool:
+        """Whether the model's input arrives row by row while the inference runs."""
+        return any(isinstance(s, StreamSegment) and s.input_by_rows for s in self.segments)
+
     def allocation(self, tensor_id: TensorId) -> Allocation:
         """Return where a tensor lies when it is written."""
         return next(a for a in self.allocations if tensor_id in a.tensors)

@@ -18,6 +18,8 @@ from harness.results.record import (
     ModelPart,
     OpPart,
     Record,
+    SchedulePart,
+    SegmentPart,
     SramPart,
     ToolPart,
 )
@@ -111,13 +113,33 @@ def test_synthetic_weights_are_called_so() -> None:
 
 def test_ops_share_out_the_whole_and_steps_stand_at_their_last_op() -> None:
     ops = (
-        OpPart(index=0, kind="PAD", name="p", macs=0, segment="fused"),
-        OpPart(index=1, kind="CONV_2D", name="c", macs=300, segment="fused", instructions=900),
-        OpPart(index=2, kind="SOFTMAX", name="s", macs=0, segment="layer", instructions=300),
+        OpPart(index=0, kind="PAD", name="p", macs=0, segment="stream"),
+        OpPart(index=1, kind="CONV_2D", name="c", macs=100, segment="stream"),
+        OpPart(index=2, kind="CONV_2D", name="d", macs=200, segment="stream", instructions=900),
+        OpPart(index=3, kind="SOFTMAX", name="s", macs=0, segment="layer", instructions=300),
     )
-    said = shown(per_op=True, ops=ops)
-    assert "0 PAD p fused 1 CONV_2D c fused 300 900 75.0% 3.00 2 SOFTMAX s layer 300 25.0%" in said
-    assert "CONV_2D" not in shown(ops=ops)
+    segments = (
+        SegmentPart(kind="stream", first_op=0, last_op=2),
+        SegmentPart(kind="layer", first_op=3, last_op=3),
+    )
+    schedule = SchedulePart(
+        requested="stream", chosen="stream", recompute_ratio=1.0, segments=segments
+    )
+    said = shown(per_op=True, ops=ops, schedule=schedule)
+    assert (
+        "0 PAD p ┌ stream 0 1 CONV_2D c │ 100 2 CONV_2D d └ 200 900 75.0% 3.00 "
+        "3 SOFTMAX s layer 300 25.0%"
+    ) in said
+    assert "CONV_2D" not in shown(ops=ops, schedule=schedule)
+
+
+def test_an_input_by_rows_is_told_beside_the_schedule() -> None:
+    schedule = SchedulePart(
+        requested="auto", chosen="stream", input_by_rows=True, recompute_ratio=1.25, segments=()
+    )
+    said = shown(schedule=schedule)
+    assert "auto, which chose stream" in said
+    assert "recompute 1.25; input by rows" in said
 
 
 def test_warnings_are_printed_as_they_are() -> None:
