@@ -37,8 +37,10 @@ def op_class(graph: Graph, op: Op, operand: int | None) -> str:
             return "binary"
         case ir.AveragePool2D() | ir.MaxPool2D() | ir.Mean():
             return "pool"
-        case ir.Quantize() | ir.Dequantize() | ir.Logistic() | ir.Tanh() | ir.Softmax():
-            return "pointwise_function"
+        case ir.Quantize() | ir.Logistic() | ir.Tanh():
+            return "lookup"
+        case ir.Softmax() | ir.Dequantize():
+            return op.kind.lower()
         case _:
             return "move"
 

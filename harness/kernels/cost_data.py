@@ -8,7 +8,7 @@ from typing import NamedTuple
 class Fit(NamedTuple):
     """Weights in instructions for each feature of ``cost.FEATURES``, and how good they are.
 
-    ``error`` is the median relative error over the ``ops`` ops that the fit saw.
+    ``error`` is the median relative error over the ``ops`` that the fit saw.
     """
 
     weights: tuple[float, float, float, float]
@@ -18,16 +18,17 @@ class Fit(NamedTuple):
 
 FITTED_ON = "mps2-an386"
 CLASSES: dict[str, Fit] = {
-    "binary": Fit((0, 33.8, 68.42, 0), 0.074, 202),
+    "binary": Fit((0, 34.04, 65.16, 0), 0.077, 198),
     "conv": Fit((2.307, 21.03, 0, 1.102e04), 0.015, 17),
-    "depthwise": Fit((4.002, 10.08, 0, 3365), 0.115, 138),
-    "depthwise_inplace": Fit((4.651, 14.4, 0, 8873), 0.099, 237),
+    "depthwise": Fit((4.142, 9.697, 0, 2818), 0.108, 213),
+    "depthwise_inplace": Fit((4.507, 15.14, 0, 8733), 0.115, 137),
     "fully_connected": Fit((2.791, 22.22, 11.01, 0), 0.025, 51),
-    "move": Fit((0, 0.4072, 2.931, 24.5), 0.123, 10),
-    "pointwise": Fit((2.23, 17.78, 27.52, 116.3), 0.028, 673),
-    "pointwise_function": Fit((0, 4.481, 0, 6.736), 0.874, 27),
-    "pool": Fit((2.331, 5.873, 0, 85.36), 0.072, 41),
+    "lookup": Fit((0, 3.746, 0, 3.804), 0.027, 6),
+    "move": Fit((0, 0.451, 1.296, 32.02), 0.127, 14),
+    "pointwise": Fit((2.228, 17.67, 32.53, 112.2), 0.029, 676),
+    "pool": Fit((2.335, 5.873, 0, 85.1), 0.074, 41),
+    "softmax": Fit((0, 25.03, 89.18, 0), 0.009, 21),
     "stem": Fit((2.687, 16.09, 0, 0), 0.061, 24),
 }
-ROW_RATIO, ROW_INSTRUCTIONS = 0.9936, 382.1
-ROW_ERROR, ROW_SEGMENTS = 0.049, 66
+ROW_RATIO, ROW_INSTRUCTIONS = 1.006, 1291
+ROW_ERROR, ROW_SEGMENTS = 0.075, 62
