@@ -125,14 +125,14 @@ Fuse = Callable[[st.DrawFn, Fusion, int, int], tuple[FusedSegment, int]]
 def stream(draw: st.DrawFn, fusion: Fusion, first: int, end: int) -> tuple[FusedSegment, int]:
     """Draw a stream whose rings are as small as can be."""
     segment = Streams(fusion).segment(first, end)
-    return segment, _bytes(fusion.graph, segment)
+    return segment, workspace_bytes(fusion.graph, segment)
 
 
 def stripes(draw: st.DrawFn, fusion: Fusion, first: int, end: int) -> tuple[FusedSegment, int]:
     """Draw a stream in stripes."""
     count = draw(st.integers(1, _room(fusion, first, end, Axis.COLUMNS)))
     segment = Streams(fusion).segment(first, end, stripes=count)
-    return segment, _bytes(fusion.graph, segment)
+    return segment, workspace_bytes(fusion.graph, segment)
 
 
 def patches(draw: st.DrawFn, fusion: Fusion, first: int, end: int) -> tuple[FusedSegment, int]:
@@ -156,7 +156,7 @@ def patches(draw: st.DrawFn, fusion: Fusion, first: int, end: int) -> tuple[Fuse
         offset += align(kept.rows * kept.columns * graph.tensor(tensor).shape[-1])
         rows.append(kept)
     segment = PatchSegment(first, end - 1, (down, across), tuple(rows))
-    return segment, _bytes(graph, segment)
+    return segment, workspace_bytes(graph, segment)
 
 
 @st.composite
@@ -211,7 +211,7 @@ def _most(tiles: Iterable[Mapping[TensorId, Span]]) -> dict[TensorId, int]:
     return most
 
 
-def _bytes(graph: Graph, segment: FusedSegment) -> int:
+def workspace_bytes(graph: Graph, segment: FusedSegment) -> int:
     """Return the bytes of a workspace, sums included."""
     ends = [
         rows.offset + align(rows.rows * rows.columns * graph.tensor(rows.tensor).shape[-1])

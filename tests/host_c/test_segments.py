@@ -11,10 +11,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from harness.ir import Graph
-from harness.ir.ops import Padding
+from harness.ir.ops import Add, Padding
 from harness.reference.interpreter import run
+from harness.schedule.fusion import Fusion
 from harness.schedule.plan import Plan, StreamSegment
 from harness.schedule.search import plan as make_plan
+from harness.schedule.stream import Streams
 from harness.schedule.verify import verify_plan
 from tests.fused import fused_plan
 from tests.graphs import GraphBuilder, chain_graph, random_inputs, residual_graph
@@ -73,6 +75,18 @@ def test_the_least_plan_equals_the_reference(graphs: list[Graph]) -> None:
 @pytest.mark.parametrize("graph", [chain_graph(), residual_graph()], ids=["chain", "residual"])
 def test_an_input_that_arrives_by_rows(graph: Graph) -> None:
     assert_equals_reference(make_plan(graph, "stream", input_by_rows=True))
+
+
+def test_branches_are_pulled_in_the_order_for_which_their_rows_share_bytes() -> None:
+    build = GraphBuilder()
+    x = build.conv(build.input((1, 6, 6, 4)), 4, (1, 1))
+    first, second = (build.conv(build.conv(x, 16, (1, 1)), 4, (1, 1)) for _ in range(2))
+    build.binary(Add, second, first)
+    graph = build.graph()
+    segment = Streams(Fusion(graph)).segment(0, len(graph.ops))
+    size = plans.workspace_bytes(graph, segment)
+    assert size < 24 * (4 + 16 + 4 + 16 + 4), "rows share bytes"
+    assert_equals_reference(plans.spread_plan(graph, [segment], {segment: size}))
 
 
 def test_rows_at_the_end_that_no_op_reads_are_not_fetched() -> None:
