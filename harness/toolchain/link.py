@@ -10,7 +10,7 @@ from harness.units import format_bytes
 
 _OVERFLOW = re.compile(r"region [`'](?P<region>\w+)' overflowed by (?P<bytes>\d+) bytes?")
 _WHAT_HELPS = {
-    "RAM": "try --schedule inplace, a smaller model, or a board with more SRAM (`bench boards`)",
+    "RAM": "take a smaller model or a board with more SRAM (`bench boards`)",
     "FLASH": "try --optimize size, a model with fewer weights, or a board with more flash",
 }
 
