@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import platformdirs
@@ -26,3 +27,8 @@ def cache_dir(name: str) -> Path:
     """
     root = os.environ.get("BENCH_CACHE")
     return (Path(root) if root else platformdirs.user_cache_path("bench-tinyml")) / name
+
+
+def plain(name: str) -> str:
+    """Return a user's name as a part of a file name that needs no quotes and fits everywhere."""
+    return re.sub(r"[^\w.]+", "-", name).strip(".-")[:40] or "unnamed"

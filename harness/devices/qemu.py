@@ -31,6 +31,7 @@ from harness.toolchain.firmware import Firmware
 
 PROGRAM = "qemu-system-arm"
 ICOUNT_SHIFT = 8
+_VERSION_S = 10.0
 
 
 class QemuDevice:
@@ -48,9 +49,13 @@ class QemuDevice:
     @property
     def detail(self) -> str:
         """QEMU's version and how it counts."""
-        said = subprocess.run(
-            [_program(), "--version"], capture_output=True, text=True, timeout=30, check=False
-        ).stdout
+        command = [_program(), "--version"]
+        try:
+            said = subprocess.run(
+                command, capture_output=True, text=True, timeout=_VERSION_S, check=False
+            ).stdout
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise DeviceNotFoundError(f"{command[0]} does not tell its version: {error}") from None
         version = re.search(r"version (\S+)", said)
         return f"QEMU {version[1] if version else '?'}, icount shift {ICOUNT_SHIFT}"
 

@@ -16,7 +16,7 @@ from harness.board.schema import DeviceKind
 from harness.devices.clock import Clock, cycle_clock, host_clock, icount_clock
 from harness.devices.protocol import Capability
 from harness.devices.qemu import ICOUNT_SHIFT
-from harness.errors import DeviceError, DeviceNotFoundError, NoAnswerError
+from harness.errors import CorruptStreamError, DeviceError, DeviceNotFoundError, NoAnswerError
 from harness.telemetry.capture import Capture, Direction
 from harness.telemetry.console import Console
 from harness.telemetry.frames import Decoder, Frame
@@ -105,7 +105,10 @@ class ReplayDevice:
             content = self._path.read_bytes()
         except OSError as error:
             raise DeviceNotFoundError(f"{self._path}: {error.strerror}") from None
-        return Capture.decode(content)
+        try:
+            return Capture.decode(content)
+        except CorruptStreamError as error:
+            raise CorruptStreamError(f"{self._path}: {error.message}") from None
 
     def clock(self, hello: Hello) -> Clock:
         """Return the clock of the recorded board."""

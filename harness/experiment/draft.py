@@ -5,13 +5,13 @@ When a case fails on the way, what is set by then is the failed record.
 
 from __future__ import annotations
 
-import re
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.codegen.sources import Sources
+from harness.data import plain
 from harness.devices.protocol import Device
 from harness.errors import BenchError, DeviceError
 from harness.experiment.case import Case, Found, Planned
@@ -148,7 +148,7 @@ class Draft:
         model = self.found.model.name if self.found else Path(self.case.model).stem
         board = self.board.name if self.board else Path(self.case.board).stem
         kind = self.found.kind.value if self.found else self.case.device.partition(":")[0]
-        names = "-".join(map(_plain, (model, board, kind)))
+        names = "-".join(map(plain, (model, board, kind)))
         return f"{now:%Y%m%dT%H%M%SZ}-{names}-{uuid.uuid4().hex[:8]}"
 
     def _case_part(self) -> CasePart:
@@ -165,11 +165,6 @@ class Draft:
             warmup=self.case.warmup,
             repeat=self.case.repeat,
         )
-
-
-def _plain(name: str) -> str:
-    """Return a user's name as a part of a file name that needs no quotes and fits everywhere."""
-    return re.sub(r"[^\w.]+", "-", name).strip(".-")[:40] or "unnamed"
 
 
 def _error_part(error: BenchError) -> ErrorPart:

@@ -47,10 +47,28 @@ def build(
     cache folder when None.
 
     Raises:
-        ToolchainError: the compiler is missing, or refused a file.
+        ToolchainError: the compiler is missing, refused a file, or nothing can be written.
         DoesNotFitError: the image needs more flash or SRAM than the target has.
         UsageError: no such optimization.
     """
+    try:
+        return _build(sources, target, out_dir, optimize, stack_bytes, sanitize, cache)
+    except OSError as error:
+        raise ToolchainError(
+            f"cannot build in {error.filename or out_dir}: {error.strerror or error}",
+            hint="make room, or name a writable folder in BENCH_CACHE",
+        ) from error
+
+
+def _build(
+    sources: Sources,
+    target: Target,
+    out_dir: Path,
+    optimize: str,
+    stack_bytes: int,
+    sanitize: bool,
+    cache: Path | None,
+) -> Firmware:
     compiler = find_compiler("cc" if _is_native(target) else "arm-none-eabi-gcc")
     flags = compile_flags(target, optimize, sanitize=sanitize)
     build_id = _build_id(sources, target, compiler, (*flags, str(stack_bytes)))

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from harness.board.target import Target
 from harness.codegen.sources import Sources
-from harness.data import cache_dir
+from harness.data import cache_dir, plain
 
 
 def build_dir(sources: Sources, target: Target, optimize: str) -> Path:
     """Return the folder for an image; the same sources and target always give the same one."""
     digest = hashlib.sha256(repr((sources.files, target, optimize)).encode()).hexdigest()
-    return cache_dir("builds") / f"{sources.model_name}-{target.board}-{digest[:12]}"
+    return cache_dir("builds") / f"{plain(sources.model_name)}-{target.board}-{digest[:12]}"

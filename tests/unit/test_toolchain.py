@@ -17,6 +17,7 @@ from harness.toolchain.flags import compile_flags, core_flags
 from harness.toolchain.footprint import symbols
 from harness.toolchain.gcc import build
 from harness.toolchain.link import memory_script, overflow_error
+from harness.toolchain.workspace import build_dir
 from tests.tiny_model import INVOKE, host_target, qemu_target, tiny_sources
 
 M4 = "mps2-an386"
@@ -60,6 +61,8 @@ def test_an_overflow_is_told_in_bytes_for_each_memory() -> None:
         "(327.7 kB) of nucleo-f746zg"
     )
     assert "--schedule auto" in error.hint
+    assert "--optimize size" in error.hint
+    assert "a board with more SRAM" in error.hint
     assert overflow_error("vww", qemu_target(M4), "undefined reference to `foo'") is None
 
 
@@ -184,3 +187,17 @@ def test_a_model_that_does_not_fit_says_by_how_much(tmp_path: Path) -> None:
         match=r"tiny: needs [\d,]+ B of SRAM, [\d,]+ B more than the 3,000 B of mps2-an386",
     ):
         build(tiny_sources(), target, out_dir=tmp_path, stack_bytes=2048)
+
+
+@pytest.mark.host_c
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(ToolchainError, match=r"cannot build in .*file") as caught:
+        build(tiny_sources(), host_target(), out_dir=tmp_path / "file", cache=tmp_path)
+    assert "BENCH_CACHE" in caught.value.hint
+
+
+def test_a_folder_for_a_model_has_a_name_that_fits_everywhere() -> None:
+    folder = build_dir(replace(tiny_sources(), model_name="a/b c" * 80), host_target(), "cycles")
+    assert folder.name.startswith("a-b-ca-b-c")
+    assert len(folder.name) < 100

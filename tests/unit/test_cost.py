@@ -1,0 +1,62 @@
+"""The cost model: an estimate for every kind of op, from weights that were fitted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.ir.ops import Add, Dequantize
+from harness.kernels.cost import FEATURES, by_rows, features, instructions, op_class
+from harness.kernels.cost_data import CLASSES
+from harness.schedule.search import plan
+from harness.schedule.work import estimated_instructions
+from tests.graphs import GraphBuilder, residual_graph
+
+
+def test_every_kind_of_op_has_a_class_with_weights() -> None:
+    build = GraphBuilder()
+    x = build.conv(build.conv(build.input((1, 8, 8, 8)), 8), 8, (1, 1))
+    x = build.binary(Add, x, build.depthwise(x))
+    x = build.logistic(build.pad(x, (0, 0), (1, 1), (1, 1), (0, 0)))
+    x = build.mean(x, (1, 2))
+    build.softmax(build.fully_connected(x, 4))
+    stem = build.conv(build.input((1, 8, 8, 3)), 4, (3, 3))
+    build.emit(Dequantize(inputs=(stem,), outputs=build.next_ids()), build.tensors[stem])
+    graph = build.graph()
+    kinds = {op_class(graph, op, None) for op in graph.ops} | {"depthwise_inplace"}
+    assert kinds == set(CLASSES)
+    for weights, _, _ in CLASSES.values():
+        assert len(weights) == len(FEATURES)
+        assert min(weights) >= 0
+
+
+def test_features_are_counted_by_hand() -> None:
+    build = GraphBuilder()
+    build.conv(build.input((1, 4, 4, 8)), 6, (3, 3))
+    graph = build.graph()
+    expected = [4 * 4 * 6 * 9 * 8, 4 * 4 * 6, 16, 1]
+    np.testing.assert_array_equal(features(graph, graph.ops[0]), expected)
+
+
+def test_estimate_of_an_op_is_its_weighted_features() -> None:
+    build = GraphBuilder()
+    x = build.input((1, 4, 4, 8))
+    build.binary(Add, x, x)
+    graph = build.graph()
+    weights = CLASSES["binary"].weights
+    assert instructions(graph, graph.ops[0], None) == pytest.approx(
+        128 * weights[1] + 16 * weights[2] + weights[3]
+    )
+
+
+def test_rows_made_twice_cost_twice() -> None:
+    once, twice = by_rows(1000.0, 1.0, 0), by_rows(1000.0, 2.0, 0)
+    assert twice == 2 * once
+    assert by_rows(1000.0, 1.0, 5) > once
+
+
+def test_plan_costs_what_its_segments_cost() -> None:
+    graph = residual_graph()
+    made = plan(graph, "layer")
+    each = [instructions(graph, op, None) for op in graph.ops]
+    assert estimated_instructions(made) == pytest.approx(sum(each))
