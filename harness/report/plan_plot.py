@@ -93,7 +93,15 @@ def _mark_segments(axes: Axes, plan: Plan, top: int) -> None:
         axes.plot([place.first + 0.15, place.end - 0.15], [y, y], color=GREEN, linewidth=2.5)
         if count >= _LEAST_LABELLED * len(plan.graph.ops):
             middle = (place.first + place.end) / 2
-            axes.text(middle, y, place.kind, ha="center", va="bottom", fontsize=7, color=GREY)
+            axes.annotate(
+                place.kind,
+                (middle, y),
+                xytext=(0, 2),
+                textcoords="offset points",
+                ha="center",
+                fontsize=7,
+                color=GREY,
+            )
 
 
 def _mark_peak(axes: Axes, plan: Plan, top: int) -> None:
