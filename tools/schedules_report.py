@@ -100,7 +100,7 @@ def rows_of(path: Path) -> list[Row]:
     try:
         graph = read(path)
     except BenchError as refused:
-        return [Row(path.stem, "", "", 0, why_not=_one_line(refused))]
+        return [Row(path.stem, "", "", 0, why_not=_reason(path.stem, refused.message))]
     least = min(made.planned_peak_bytes for made in pareto(graph))
     boards = [b for b in BOARDS if b == "mps2-an386" or graph_macs(graph) <= MOST_MACS_ON_M7]
     rows: list[Row] = []
@@ -139,7 +139,9 @@ def row_of(
             ran[same] = _row(run_case(case, store=None).record, core, schedule, input_bytes)
         return replace(ran[same], schedule=schedule)
     except BenchError as refused:
-        return Row(path.stem, core, schedule, input_bytes, why_not=_one_line(refused))
+        return Row(
+            path.stem, core, schedule, input_bytes, why_not=_reason(path.stem, refused.message)
+        )
 
 
 def asked(graph: Graph, schedule: str, least: int) -> tuple[str, int | None, bool]:
@@ -162,9 +164,9 @@ def asked(graph: Graph, schedule: str, least: int) -> tuple[str, int | None, boo
 
 
 def _row(record: Record, core: str, schedule: str, input_bytes: int) -> Row:
-    sram, chosen = record.sram, record.schedule
+    sram, chosen, model = record.sram, record.schedule, Path(record.case.model).stem
     return Row(
-        model=Path(record.case.model).stem,
+        model=model,
         core=core,
         schedule=schedule,
         input_bytes=input_bytes,
@@ -177,13 +179,13 @@ def _row(record: Record, core: str, schedule: str, input_bytes: int) -> Row:
         code_bytes=record.flash.code_bytes if record.flash else None,
         bit_exact=record.correctness.bit_exact if record.correctness else None,
         segments=summary(chosen.segments) if chosen else "",
-        why_not=" ".join(record.error.message.split()) if record.error else "",
+        why_not=_reason(model, record.error.message) if record.error else "",
     )
 
 
-def _one_line(refused: BenchError) -> str:
-    """Return a message whose list of reasons follows on its own line, as one line."""
-    return " ".join(refused.message.split())
+def _reason(model: str, message: str) -> str:
+    """Return an error's message as one line that does not name the model again."""
+    return " ".join(message.removeprefix(f"{model}: ").split())
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:
