@@ -72,6 +72,8 @@ class Choices:
         """Yield the streams that end with op ``end - 1``, the shortest first, not packed yet."""
         for start, workspace in self.streams.least_workspaces(end, stripes).items():
             first, by_rows = max(start, 0), start == INPUT
+            if by_rows and stripes > 1:
+                continue  # each stripe would fetch the rows again, and they come only once
             if by_rows == (self.input_by_rows and first == 0):
                 peak = self._cut(first) + workspace + self._least_output(first, end, stripes)
                 shares = self.work.stream_shares(range(first, end), stripes)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import InputError, UsageError
+from harness.errors import DoesNotFitError, InputError, UsageError
 from harness.importer.tflite import read_tflite
 from harness.ir import Graph
 from harness.ir.ops import Add
@@ -16,7 +16,7 @@ from harness.schedule.fusion import Fusion
 from harness.schedule.geometry import sums_bytes
 from harness.schedule.plan import StreamSegment
 from harness.schedule.reach import output_below_operand
-from harness.schedule.search import plan
+from harness.schedule.search import pareto, plan
 from harness.schedule.stream import Streams, workspace_bytes
 from harness.schedule.sweep import Sweep
 from harness.schedule.work import executed_macs
@@ -153,6 +153,15 @@ def test_input_by_rows_is_never_whole() -> None:
     assert first.input_by_rows
     assert first.rows[0].tensor == graph.inputs[0]
     assert made.planned_peak_bytes < plan(graph, "stream").planned_peak_bytes
+
+
+def test_input_by_rows_is_never_fetched_in_stripes() -> None:
+    graph = block()
+    for made in pareto(graph, input_by_rows=True):
+        assert isinstance(made.segments[0], StreamSegment)
+        assert made.segments[0].stripes == 1
+    with pytest.raises(DoesNotFitError, match="the least is"):
+        plan(graph, "auto", limit=1, input_by_rows=True)
 
 
 def test_input_that_is_no_image_is_not_delivered_by_rows() -> None:
