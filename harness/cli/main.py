@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Annotated
 
 import typer
+from typer.main import get_command
 
 from harness import __version__
 from harness.cli import boards, compile, doctor, models, plan, run
@@ -63,7 +64,8 @@ def main() -> None:
         sys.excepthook = _say_shortly
     arguments = [argument for argument in sys.argv[1:] if argument != DEBUG_FLAG]
     try:
-        app(args=arguments, prog_name="bench")
+        # Calling the app itself would put a hook of typer's own in place of ours.
+        get_command(app)(args=arguments, prog_name="bench")
     except BenchError as error:
         if debug:
             raise

@@ -263,11 +263,11 @@ def test_what_the_system_refuses_is_told_in_one_line(
 
 
 def test_a_fault_of_our_own_shows_no_traceback_unless_asked() -> None:
-    code = "from harness.cli import main as m; m.app = lambda **_: 1 / 0; m.main()"
+    code = "from harness.cli import main as m; m.app.command('f')(lambda: 1 / 0); m.main()"
     said = {}
     for debug in ([], ["--debug"]):
         done = subprocess.run(
-            [sys.executable, "-c", code, *debug],
+            [sys.executable, "-c", code, "f", *debug],
             capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
         assert done.returncode == 1
