@@ -18,6 +18,7 @@ from harness.importer.tflite import read_tflite
 from harness.ir import Graph
 from harness.models.catalog import ModelFile, find_model
 from harness.passes.pipeline import run_passes
+from harness.schedule.limits import can_come_by_rows
 from harness.schedule.plan import Plan
 from harness.schedule.search import plan as make_plan
 from harness.schedule.timeline import what_holds_the_peak
@@ -162,12 +163,13 @@ def choose_plan(
             f"{error.message}. {board.name} has {format_bytes(board.memory('ram').size_bytes)}, "
             f"less {format_bytes(STACK_BYTES)} for the stack and {format_bytes(_RUNTIME_BYTES)} "
             "for the runtime",
-            hint=_what_else(input_by_rows) + ", or a board with more SRAM (`bench boards`)",
+            hint=_what_else(graph, input_by_rows) + ", or a board with more SRAM (`bench boards`)",
         ) from None
 
 
-def _what_else(input_by_rows: bool) -> str:
-    return "try a model with a smaller input" if input_by_rows else "try --input-by-rows"
+def _what_else(graph: Graph, input_by_rows: bool) -> str:
+    helps = not input_by_rows and can_come_by_rows(graph)
+    return "try --input-by-rows" if helps else "try a model with a smaller input"
 
 
 def check_sram(plan: Plan, board: Board | None, limit: int | None) -> None:
@@ -195,7 +197,7 @@ def check_sram(plan: Plan, board: Board | None, limit: int | None) -> None:
 
 def _what_would_help(plan: Plan, limited: bool) -> str:
     others = [] if plan.schedule == "auto" else ["--schedule auto"]
-    if not plan.fetches_input:
+    if not plan.fetches_input and can_come_by_rows(plan.graph):
         others.append("--input-by-rows")
     return "; ".join(
         [

@@ -1,8 +1,10 @@
-"""Limits: what is said when no plan fits."""
+"""Limits: what is said when no plan fits, and what would help."""
 
 from __future__ import annotations
 
 from harness.errors import DoesNotFitError
+from harness.ir import Graph
+from harness.schedule.fusion import Fusion
 from harness.schedule.plan import Plan
 from harness.schedule.timeline import what_holds_the_peak
 from harness.units import format_bytes
@@ -14,7 +16,18 @@ def does_not_fit(least: Plan, limit: int) -> DoesNotFitError:
         f"{least.graph.name}: no plan of schedule {least.schedule} fits into "
         f"{format_bytes(limit)}; the least is {format_bytes(least.planned_peak_bytes)}: "
         f"{what_holds_the_peak(least)}",
-        hint="raise the limit, or try --schedule auto"
-        if least.schedule != "auto"
-        else "raise the limit, or deliver the input with --input-by-rows",
+        hint=", or ".join(["raise the limit", *_other_ways(least)]),
     )
+
+
+def can_come_by_rows(graph: Graph) -> bool:
+    """Whether the model's input could be delivered row by row."""
+    return Fusion(graph).input_by_rows is not None
+
+
+def _other_ways(plan: Plan) -> list[str]:
+    if plan.schedule != "auto":
+        return ["try --schedule auto"]
+    if not plan.fetches_input and can_come_by_rows(plan.graph):
+        return ["deliver the input with --input-by-rows"]
+    return []

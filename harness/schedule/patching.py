@@ -92,7 +92,8 @@ def _by_hand(choices: Choices, count: int, grid: Grid) -> Choice:
     if not first < count <= len(graph.ops):
         raise InputError(
             f"{graph.name}: a patch stage of {count} ops is not possible: it has at least "
-            f"{first + 1} and at most {len(graph.ops)}"
+            f"{first + 1} and at most {len(graph.ops)}",
+            hint="choose another number of ops, or leave the choice to --schedule patch",
         )
     reason = choices.patches.refusal(first, count, grid)
     if reason:
