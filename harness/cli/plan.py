@@ -84,6 +84,8 @@ def plan(
     if pareto:
         if schedule is not Schedule.AUTO:
             raise UsageError(f"--pareto is over all schedules, not {schedule.value} alone")
+        if receptive_field:
+            raise UsageError("--receptive-field is of one plan, not of a front")
         least = show_front(graph, file.weights, sram_limit, input_by_rows, plot, as_json)
         check_sram(least, facts, sram_limit)
         return

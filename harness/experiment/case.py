@@ -151,7 +151,7 @@ def choose_plan(
     allowed = limit if schedule in ("auto", "patch") else None
     is_board_tighter = False
     if schedule == "auto" and board is not None:
-        free = board.memory("ram").size_bytes - STACK_BYTES - _RUNTIME_BYTES
+        free = max(0, board.memory("ram").size_bytes - STACK_BYTES - _RUNTIME_BYTES)
         is_board_tighter = limit is None or free < limit
         allowed = free if is_board_tighter else limit
     try:

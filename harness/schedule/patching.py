@@ -89,6 +89,12 @@ def _searched(choices: Choices, rest: _Rest) -> Iterator[Choice]:
 def _by_hand(choices: Choices, count: int, grid: Grid) -> Choice:
     graph, first = choices.graph, first_op(choices)
     down, across = grid
+    if first == len(graph.ops):
+        raise InputError(
+            f"{graph.name}: a patch stage is not possible: no op of it can be done for a part of "
+            "its output",
+            hint="take another schedule",
+        )
     if not first < count <= len(graph.ops):
         raise InputError(
             f"{graph.name}: a patch stage of {count} ops is not possible: it has at least "

@@ -120,6 +120,18 @@ def test_a_board_that_is_too_small_says_what_it_has(bench: Bench, tmp_path: Path
     assert small["planned_peak_bytes"] < 262_144
 
 
+def test_a_board_without_room_for_the_runtime_leaves_nothing(
+    bench: Bench, model: Path, tmp_path: Path
+) -> None:
+    board = tmp_path / "tiny.yaml"
+    source = Path(__file__).parents[2] / "boards" / "nucleo-f446re.yaml"
+    facts = source.read_text(encoding="utf-8")
+    board.write_text(facts.replace("size_bytes: 0x2_0000", "size_bytes: 0x1000"), encoding="utf-8")
+    result = bench("plan", model, "--board", board)
+    assert result.code == 1
+    assert "fits into 0 B; the least is" in result.err
+
+
 def test_a_limit_that_nothing_meets_says_the_least_possible(bench: Bench, model: Path) -> None:
     result = bench("plan", model, "--sram-limit", 100)
     assert result.code == 1
@@ -149,6 +161,7 @@ def test_patches_are_set_by_hand(bench: Bench, model: Path) -> None:
         (["--schedule", "patch", "--patch-ops", "1", "--patch-grid", "2x"], "as in 3 or 2x4"),
         (["--schedule", "layer", "--input-by-rows"], "needs the whole input"),
         (["--schedule", "layer", "--pareto"], "over all schedules"),
+        (["--receptive-field", "--pareto"], "--receptive-field is of one plan"),
         (["--plot", "a.pdf"], "pictures are .svg, .png, .html"),
     ],
 )

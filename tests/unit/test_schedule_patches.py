@@ -83,6 +83,13 @@ def test_impossible_split_is_refused(split: tuple[int, tuple[int, int]], reason:
         plan(stage(), "patch", patch=split)
 
 
+def test_graph_without_an_op_that_can_be_split_is_refused() -> None:
+    build = GraphBuilder()
+    build.softmax(build.input((1, 16)))
+    with pytest.raises(InputError, match="no op of it can be done for a part of its output"):
+        plan(build.graph(), "patch", patch=(1, (1, 1)))
+
+
 def test_split_inside_a_residual_is_refused() -> None:
     build = GraphBuilder()
     x = build.conv(build.input((1, 8, 8, 4)), 4)
