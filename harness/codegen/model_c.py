@@ -107,7 +107,6 @@ def generate(plan: Plan, *, target: Target) -> Sources:
         model_sha256=graph.sha256,
         steps=tuple(step.op for step in generated),
         weights_bytes=weights.size_bytes,
-        prefixes=tuple(step.prefix for step in generated),
     )
 
 

@@ -29,7 +29,7 @@ def patch_segment(
     """Return the step of a segment that goes patch by patch."""
     fused = Fused(plan, number, segment, names, weights, is_cut=True)
     text = "\n".join(_Patches(fused, segment).lines()) + "\n"
-    return Step(f"{fused.prefix}_", fused.function, text, fused.headers(), segment.last_op)
+    return Step(fused.function, text, fused.headers(), segment.last_op)
 
 
 @dataclass(frozen=True, slots=True)

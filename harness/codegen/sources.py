@@ -10,8 +10,7 @@ class Sources:
     """Generated files ``(name, text)``, sorted by name, and what they were generated from.
 
     ``steps`` names, for each entry of ``model_steps`` in the generated C, the position in
-    ``graph.ops`` of the last op that the step executes; ``prefixes``, for each, how the names of
-    all its functions begin.
+    ``graph.ops`` of the last op that the step executes.
     """
 
     files: tuple[tuple[str, str], ...]
@@ -19,11 +18,6 @@ class Sources:
     model_sha256: str
     steps: tuple[int, ...]
     weights_bytes: int
-    prefixes: tuple[str, ...] = ()
-
-    def step_of(self, symbol: str) -> int | None:
-        """Return the position in ``steps`` of the step that a function belongs to, if to any."""
-        return next((i for i, p in enumerate(self.prefixes) if symbol.startswith(p)), None)
 
     def text(self, name: str) -> str:
         """Return one file's text."""

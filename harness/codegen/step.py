@@ -10,11 +10,9 @@ class Step:
     """One entry of ``model_steps``.
 
     ``function`` is its name, ``text`` the functions that it consists of, ``headers`` what they
-    include, ``op`` the last op that it executes. The names of all these functions begin with
-    ``prefix``, and no others do, so that their bytes can be added up.
+    include, ``op`` the last op that it executes.
     """
 
-    prefix: str
     function: str
     text: str
     headers: tuple[str, ...]

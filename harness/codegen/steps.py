@@ -51,8 +51,7 @@ class _Writer:
     def step(self) -> Step:
         """Return the function."""
         text = self.text
-        prefix = f"op_{text.position}_"
-        function = prefix + text.output_name
+        function = f"op_{text.position}_{text.output_name}"
         parts = self._calls()
         over = () if self.operand is None else (f"over its input {self.operand}",)
         lines = [*text.comment(*over), f"static STEP void {function}(void)", "{"]
@@ -60,7 +59,7 @@ class _Writer:
             lines += self._call(call, f"part_{number}" if len(parts) > 1 else "op")
         lines.append("}")
         headers = tuple(call.header for call in parts)
-        return Step(prefix, function, "\n".join(lines) + "\n", headers, text.position)
+        return Step(function, "\n".join(lines) + "\n", headers, text.position)
 
     def _calls(self) -> tuple[Call, ...]:
         text = self.text

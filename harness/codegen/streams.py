@@ -35,7 +35,7 @@ def stream_segment(
     fused = Fused(plan, number, segment, names, weights, is_cut=segment.stripes > 1)
     stream = _Stream(fused, segment)
     text = "\n".join(stream.lines()) + "\n"
-    return Step(f"{fused.prefix}_", fused.function, text, fused.headers(), segment.last_op)
+    return Step(fused.function, text, fused.headers(), segment.last_op)
 
 
 @dataclass(frozen=True, slots=True)
