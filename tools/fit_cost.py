@@ -22,9 +22,10 @@ import numpy.typing as npt
 from harness.errors import BenchError
 from harness.experiment.case import Case, find, plan_case
 from harness.experiment.run import run_case
-from harness.ir import Graph
-from harness.kernels.cost import features, op_class
-from harness.kernels.cost_data import CLASSES
+from harness.kernels import cost_data
+from harness.kernels.cost import costs, features, op_class
+from harness.kernels.cost_data import COSTS, Costs
+from harness.kernels.kernel_set import KernelSet
 from harness.results.record import Record
 from harness.schedule.fusion import Fusion
 from harness.schedule.plan import (
@@ -52,9 +53,9 @@ class Whole(NamedTuple):
 
 
 class Fused(NamedTuple):
-    """One fused segment: its graph, its plan's work, its instructions."""
+    """One fused segment: its plan, and its instructions."""
 
-    graph: Graph
+    plan: Plan
     segment: FusedSegment
     instructions: float
 
@@ -81,7 +82,7 @@ def measured(plan: Plan, record: Record) -> Iterator[Whole | Fused]:
                 name = op_class(plan.graph, op, operand)
                 yield Whole(name, features(plan.graph, op), float(count))
             case StreamSegment() | PatchSegment():
-                yield Fused(plan.graph, segment, float(count))
+                yield Fused(plan, segment, float(count))
             case AliasSegment():
                 pass
 
@@ -115,9 +116,10 @@ def fit_classes(samples: list[Whole]) -> dict[str, Fit]:
 def fit_rows(samples: list[Fused], classes: dict[str, Fit]) -> Fit:
     """Return what rows cost: the ratio to whole ops, and the instructions of a call."""
     rows, counts = [], []
-    for graph, segment, instructions in samples:
+    for plan, segment, instructions in samples:
+        graph = plan.graph
         ratio = calls = 0.0
-        for position, share in Work(Fusion(graph)).shares(segment).items():
+        for position, share in Work(Fusion(graph, plan.kernels)).shares(segment).items():
             op = graph.ops[position]
             weights = classes[op_class(graph, op, None)].weights
             ratio += share.made * float(features(graph, op) @ np.array(weights))
@@ -127,18 +129,21 @@ def fit_rows(samples: list[Fused], classes: dict[str, Fit]) -> Fit:
     return fit(np.array(rows), np.array(counts))
 
 
-def source(classes: dict[str, Fit], rows: Fit, fitted_on: str) -> str:
+def source(models: dict[str, Costs]) -> str:
     """Return the text of ``cost_data.py``."""
     text = TARGET.read_text()
-    head = text[: text.index("FITTED_ON")]
-    lines = [f"FITTED_ON = {fitted_on!r}", "CLASSES: dict[str, Fit] = {"]
-    for name, (weights, error, samples) in classes.items():
-        listed = ", ".join(f"{weight:.4g}" for weight in weights)
-        lines.append(f'    "{name}": Fit(({listed}), {error:.3f}, {samples}),')
-    ratio, calls = rows.weights
-    lines += ["}", f"ROW_RATIO, ROW_INSTRUCTIONS = {ratio:.4g}, {calls:.4g}"]
-    lines += [f"ROW_ERROR, ROW_SEGMENTS = {rows.error:.3f}, {rows.samples}"]
-    return head + "\n".join(lines).replace("'", '"') + "\n"
+    lines = ["COSTS: dict[str, Costs] = {"]
+    for isa, model in sorted(models.items()):
+        lines += [f'    "{isa}": Costs(', f'        fitted_on="{model.fitted_on}",']
+        lines.append("        classes={")
+        for name, (weights, error, samples) in model.classes.items():
+            listed = ", ".join(f"{weight:.4g}" for weight in weights)
+            lines.append(f'            "{name}": Fit(({listed}), {error:.3f}, {samples}),')
+        lines += ["        },", f"        row_ratio={model.row_ratio:.4g},"]
+        lines.append(f"        row_instructions={model.row_instructions:.4g},")
+        lines.append(f"        row_error={model.row_error:.3f},")
+        lines += [f"        row_segments={model.row_segments},", "    ),"]
+    return text[: text.index("COSTS:")] + "\n".join([*lines, "}"]) + "\n"
 
 
 def main() -> int:
@@ -148,6 +153,7 @@ def main() -> int:
     options.add_argument("--board", default="mps2-an386")
     options.add_argument("--schedules", default="layer,inplace,stream")
     chosen = options.parse_args()
+    kernels: KernelSet | None = None
     whole: list[Whole] = []
     fused: list[Fused] = []
     for model in chosen.models:
@@ -161,15 +167,23 @@ def main() -> int:
             except BenchError as reason:
                 sys.stderr.write(f"{model}, {schedule}: left out: {reason}\n")
                 continue
+            kernels = plan.kernels
             for sample in measured(plan, outcome.record):
                 if isinstance(sample, Whole):
                     whole.append(sample)
                 else:
                     fused.append(sample)
             sys.stderr.write(f"{model}, {schedule}: {len(plan.segments)} segments\n")
-    classes = {name: Fit(*known) for name, known in CLASSES.items()} | fit_classes(whole)
+    if kernels is None:
+        sys.stderr.write("nothing was measured\n")
+        return 1
+    known = {name: Fit(*old) for name, old in costs(kernels).classes.items()}
+    classes = known | fit_classes(whole)
     rows = fit_rows(fused, classes)
-    TARGET.write_text(source(classes, rows, chosen.board))
+    fitted = {name: cost_data.Fit(*fit) for name, fit in classes.items()}
+    ratio, calls = rows.weights
+    model = Costs(chosen.board, fitted, ratio, calls, rows.error, rows.samples)
+    TARGET.write_text(source({**COSTS, kernels.isa.value: model}))
     for name, (_, error, samples) in (*classes.items(), ("rows", rows)):
         sys.stdout.write(f"{name:20} {samples:4} samples, median error {100 * error:.1f} %\n")
     return 0

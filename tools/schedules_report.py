@@ -18,12 +18,14 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+from harness.board.schema import Core
 from harness.errors import BenchError
 from harness.experiment.case import Case
 from harness.experiment.run import run_case
 from harness.importer.tflite import read_tflite
 from harness.ir import Graph
 from harness.ir.macs import graph_macs
+from harness.kernels.kernel_set import kernels_for
 from harness.passes.pipeline import run_passes
 from harness.report.front import front_text, summary
 from harness.report.front_plot import draw_front
@@ -42,6 +44,7 @@ LEGEND = """\
 AUTO_LIMIT = 124_928
 PATCH_ROOM = 1.1
 BOARDS = {"mps2-an386": "Cortex-M4", "mps2-an500": "Cortex-M7"}
+KERNELS = kernels_for(Core.CORTEX_M4, "cycles")
 MOST_MACS_ON_M7 = 15_000_000
 ON_M7 = ("patch", "stream")
 PICTURES = ("mcunet_vww1_5fps", "mcunet_in3_320kb_1mb")
@@ -101,7 +104,7 @@ def rows_of(path: Path) -> list[Row]:
         graph = read(path)
     except BenchError as refused:
         return [Row(path.stem, "", "", 0, why_not=_reason(path.stem, refused.message))]
-    least = min(made.planned_peak_bytes for made in pareto(graph))
+    least = min(made.planned_peak_bytes for made in pareto(graph, KERNELS))
     boards = [b for b in BOARDS if b == "mps2-an386" or graph_macs(graph) <= MOST_MACS_ON_M7]
     rows: list[Row] = []
     for board in boards:
@@ -123,7 +126,7 @@ def row_of(
     core, input_bytes = BOARDS[board], sum(graph.tensor(t).size_bytes for t in graph.inputs)
     try:
         name, limit, by_rows = asked(graph, schedule, least)
-        made = plan(graph, name, limit=limit, input_by_rows=by_rows)
+        made = plan(graph, name, kernels=KERNELS, limit=limit, input_by_rows=by_rows)
         same = (made.segments, made.allocations)
         if same not in ran:
             case = Case(
@@ -151,7 +154,7 @@ def asked(graph: Graph, schedule: str, least: int) -> tuple[str, int | None, boo
     """
     match schedule:
         case "patch":
-            least_by_patches = plan(graph, "patch").planned_peak_bytes
+            least_by_patches = plan(graph, "patch", kernels=KERNELS).planned_peak_bytes
             return "patch", round(least_by_patches * PATCH_ROOM), False
         case "stream, rows":
             return "stream", None, True
@@ -264,9 +267,14 @@ def _refused(rows: Sequence[Row]) -> Iterator[str]:
 def draw_pictures(path: Path, out: Path) -> None:
     """Draw a model's schedules side by side, and its front."""
     graph = read(path)
-    plans = [plan(graph, schedule) for schedule in ("layer", "inplace", "patch", "stream")]
+    plans = [
+        plan(graph, schedule, kernels=KERNELS)
+        for schedule in ("layer", "inplace", "patch", "stream")
+    ]
     draw_plans(plans, out / f"{path.stem}.svg", text="")
-    points = sorted(map(plan_point, pareto(graph)), key=lambda point: point.planned_peak_bytes)
+    points = sorted(
+        map(plan_point, pareto(graph, KERNELS)), key=lambda point: point.planned_peak_bytes
+    )
     text = front_text(points, weights="", limit=None, width=120)
     draw_front(points, [*map(plan_point, plans)], out / f"{path.stem}_front.svg", text=text)
 

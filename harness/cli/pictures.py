@@ -10,6 +10,7 @@ import typer
 
 from harness.errors import InputError
 from harness.ir import Graph
+from harness.kernels.kernel_set import KernelSet
 from harness.report.console import stdout_console
 from harness.report.front import front_json, front_table, front_text
 from harness.report.front_plot import draw_front
@@ -23,14 +24,14 @@ _PAGE_WIDTH = 120
 """Columns of the text below a picture."""
 
 
-def whole_schedules(graph: Graph) -> list[Plan]:
+def whole_schedules(graph: Graph, kernels: KernelSet) -> list[Plan]:
     """Return the plans of all schedules but auto; what a model does not allow is told on stderr."""
     plans = []
     for schedule in SCHEDULES:
         if schedule == "auto":
             continue
         try:
-            plans.append(plan(graph, schedule))
+            plans.append(plan(graph, schedule, kernels=kernels))
         except InputError as missing:
             typer.echo(f"{schedule} is not drawn: {missing.message}", err=True)
     return plans
@@ -44,6 +45,7 @@ def draw(plans: Sequence[Plan], path: Path, weights: str, limit: int | None) -> 
 
 def show_front(
     graph: Graph,
+    kernels: KernelSet,
     weights: str,
     limit: int | None,
     input_by_rows: bool,
@@ -51,14 +53,15 @@ def show_front(
     as_json: bool,
 ) -> Plan:
     """Print the front as a table or as JSON, and draw it; return its plan of least peak."""
-    plans = sorted(pareto(graph, input_by_rows=input_by_rows), key=lambda p: p.planned_peak_bytes)
+    front = pareto(graph, kernels, input_by_rows=input_by_rows)
+    plans = sorted(front, key=lambda p: p.planned_peak_bytes)
     points = [plan_point(p) for p in plans]
     if as_json:
         sys.stdout.write(front_json(points) + "\n")
     else:
         stdout_console().print(front_table(points, weights=weights, limit=limit))
     if plot is not None:
-        others = [plan_point(p) for p in whole_schedules(graph)]
+        others = [plan_point(p) for p in whole_schedules(graph, kernels)]
         text = front_text(points, weights=weights, limit=limit, width=_PAGE_WIDTH)
         draw_front(points, others, plot, text=text, limit=limit)
     return plans[0]

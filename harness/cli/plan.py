@@ -12,6 +12,8 @@ from harness.cli.options import (
     InputByRowsOption,
     JsonOption,
     ModelArgument,
+    Optimize,
+    OptimizeOption,
     PatchGridOption,
     PatchOpsOption,
     Schedule,
@@ -27,13 +29,18 @@ if TYPE_CHECKING:
 def plan(
     model: ModelArgument,
     board: Annotated[
-        str | None, typer.Option("--board", help="Plan for, and check against, this board's SRAM.")
+        str | None,
+        typer.Option(
+            "--board",
+            help="Plan for this board's core and SRAM; without it, for a Cortex-M4 or M7.",
+        ),
     ] = None,
     schedule: ScheduleOption = Schedule.AUTO,
     sram_limit: SramLimitOption = None,
     input_by_rows: InputByRowsOption = False,
     patch_ops: PatchOpsOption = None,
     patch_grid: PatchGridOption = None,
+    optimize: OptimizeOption = Optimize.CYCLES,
     pareto: Annotated[
         bool,
         typer.Option("--pareto", help="Show all plans that no other beats in memory and work."),
@@ -62,17 +69,21 @@ def plan(
 ) -> None:
     """Plan a model's memory and show which bytes are alive when."""
     from harness.board.load import load_board
+    from harness.board.schema import Core
     from harness.cli.pictures import draw, show_front, whole_schedules
     from harness.errors import UsageError
     from harness.experiment.case import check_sram, choose_plan
     from harness.importer.tflite import read_tflite
     from harness.ir.text import dump
+    from harness.kernels.kernel_set import kernels_for
     from harness.models.catalog import find_model
     from harness.passes.pipeline import run_passes
     from harness.report.canvas import check_picture
     from harness.results.plan_point import plan_point
 
     facts = None if board is None else load_board(board)
+    core = Core.CORTEX_M4 if facts is None else facts.core
+    kernels = kernels_for(core, optimize.value)
     patch = hand_set_patches(patch_ops, patch_grid, schedule)
     if plot is not None:
         check_picture(plot)
@@ -86,12 +97,13 @@ def plan(
             raise UsageError(f"--pareto is over all schedules, not {schedule.value} alone")
         if receptive_field:
             raise UsageError("--receptive-field is of one plan, not of a front")
-        least = show_front(graph, file.weights, sram_limit, input_by_rows, plot, as_json)
+        least = show_front(graph, kernels, file.weights, sram_limit, input_by_rows, plot, as_json)
         check_sram(least, facts, sram_limit)
         return
     chosen = choose_plan(
         graph,
         schedule.value,
+        kernels=kernels,
         board=facts,
         limit=sram_limit,
         input_by_rows=input_by_rows,
@@ -102,8 +114,8 @@ def plan(
     else:
         _print(chosen, file.weights, receptive_field)
     if plot is not None:
-        beside = [*whole_schedules(graph), chosen] if schedule is Schedule.AUTO else [chosen]
-        draw(beside, plot, file.weights, sram_limit)
+        beside = whole_schedules(graph, kernels) if schedule is Schedule.AUTO else []
+        draw([*beside, chosen], plot, file.weights, sram_limit)
     check_sram(chosen, facts, sram_limit)
 
 

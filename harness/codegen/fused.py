@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from harness.codegen.c_text import WIDTH, wrap
-from harness.codegen.model_map import rows_macro, sums_macro, tensor_macro
+from harness.codegen.model_map import rows_macro, scratch_macro, sums_macro, tensor_macro
 from harness.codegen.op_text import OpText, wrapped_call
 from harness.codegen.weights import Weights
 from harness.ir import Graph, TensorId
 from harness.ir.macs import op_macs
 from harness.kernels.call import RowCall
-from harness.kernels.rows import row_calls, sums_call
+from harness.kernels.library import row_calls, sums_call
 from harness.schedule.geometry import Axis, Span, length, sums_all_rows
 from harness.schedule.plan import FusedSegment, Plan, Rows
 
@@ -87,7 +87,7 @@ class Fused:
             if self.sums(position):
                 found.add(sums_call(self.graph, op).header)
             else:
-                found.update(call.header for call in row_calls(self.graph, op))
+                found.update(call.header for call in row_calls(self.plan.kernels, self.graph, op))
         return tuple(sorted(found))
 
     def row_function(self, position: int, pull: Sequence[str] = ()) -> list[str]:
@@ -140,7 +140,7 @@ class Fused:
 
     def _one_row(self, position: int) -> Iterator[str]:
         text, y = self.text(position), self.graph.ops[position].outputs[0]
-        parts = row_calls(self.graph, text.op)
+        parts = row_calls(self.plan.kernels, self.graph, text.op)
         if self.is_cut:
             columns = "columns"
             yield f"    const span_t columns = {self.prefix}.columns->op_{position};"
@@ -153,9 +153,10 @@ class Fused:
             for operand, name in zip(call.operands, operands, strict=True):
                 yield from self._rows(text, operand, name)
             place = self._place(y, "row")
-            yield from wrapped_call(
-                call.function, [f"&op{suffix}", *operands, "row", columns, place]
-            )
+            arguments = [f"&op{suffix}", *operands, "row", columns, place]
+            if call.takes_scratch:
+                arguments.append(f"int8_at({scratch_macro(self.segment.first_op)})")
+            yield from wrapped_call(call.function, arguments)
 
     def _sum_rows(self, position: int, pull: Sequence[str]) -> Iterator[str]:
         text, op = self.text(position), self.graph.ops[position]

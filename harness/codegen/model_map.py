@@ -40,7 +40,7 @@ def tensor_macro(name: str) -> str:
 
 
 def scratch_macro(position: int) -> str:
-    """Return the macro that holds the offset of an op's scratch."""
+    """Return the macro that holds the offset of the scratch of a segment that begins with an op."""
     return f"SCRATCH_OF_OP_{position}"
 
 

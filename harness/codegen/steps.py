@@ -14,6 +14,7 @@ from harness.codegen.weights import Weights
 from harness.errors import UnsupportedModelError
 from harness.ir import TensorId
 from harness.kernels.call import Call, Operand, Role
+from harness.kernels.kernel_set import KernelSet
 from harness.kernels.library import calls
 from harness.schedule.plan import (
     AliasSegment,
@@ -32,9 +33,11 @@ def steps(plan: Plan, names: Mapping[TensorId, str], weights: Weights) -> Iterat
             case AliasSegment():
                 continue
             case LayerSegment(op=position):
-                yield _Writer(OpText(plan.graph, names, weights, position), None).step()
+                text = OpText(plan.graph, names, weights, position)
+                yield _Writer(text, plan.kernels, None).step()
             case InplaceSegment(op=position, operand=operand):
-                yield _Writer(OpText(plan.graph, names, weights, position), operand).step()
+                text = OpText(plan.graph, names, weights, position)
+                yield _Writer(text, plan.kernels, operand).step()
             case StreamSegment():
                 yield stream_segment(plan, number, segment, names, weights)
             case PatchSegment():
@@ -46,6 +49,7 @@ class _Writer:
     """Writes the function of one op; ``operand`` is the input that it overwrites, if any."""
 
     text: OpText
+    kernels: KernelSet
     operand: int | None
 
     def step(self) -> Step:
@@ -64,7 +68,7 @@ class _Writer:
     def _calls(self) -> tuple[Call, ...]:
         text = self.text
         try:
-            return calls(text.graph, text.op, self.operand)
+            return calls(self.kernels, text.graph, text.op, self.operand)
         except UnsupportedModelError as error:
             where = f"{text.graph.name}: {text.graph.label(text.position)}"
             raise UnsupportedModelError(f"{where}: {error.message}", hint=error.hint) from None

@@ -16,6 +16,7 @@ from harness.board.target import Target, target_for
 from harness.errors import DoesNotFitError, UsageError, near_names
 from harness.importer.tflite import read_tflite
 from harness.ir import Graph
+from harness.kernels.kernel_set import PORTABLE, KernelSet, kernels_for
 from harness.models.catalog import ModelFile, find_model
 from harness.passes.pipeline import run_passes
 from harness.schedule.limits import can_come_by_rows
@@ -109,12 +110,20 @@ def plan_case(found: Found) -> Planned:
     plan = choose_plan(
         run_passes(imported),
         case.schedule,
+        kernels=_kernels(found),
         board=found.board,
         limit=case.sram_limit,
         input_by_rows=case.input_by_rows,
         patch=case.patch,
     )
     return Planned(imported, plan)
+
+
+def _kernels(found: Found) -> KernelSet:
+    """Return the kernels that a case runs; the host has no core that there are others for."""
+    if found.target.kind is DeviceKind.HOST:
+        return PORTABLE
+    return kernels_for(found.target.core, found.case.optimize)
 
 
 def device_kind(device: str) -> tuple[DeviceKind, Path | None]:
@@ -133,6 +142,7 @@ def choose_plan(
     graph: Graph,
     schedule: str,
     *,
+    kernels: KernelSet,
     board: Board | None,
     limit: int | None,
     input_by_rows: bool,
@@ -155,7 +165,14 @@ def choose_plan(
         is_board_tighter = limit is None or free < limit
         allowed = free if is_board_tighter else limit
     try:
-        return make_plan(graph, schedule, limit=allowed, input_by_rows=input_by_rows, patch=patch)
+        return make_plan(
+            graph,
+            schedule,
+            kernels=kernels,
+            limit=allowed,
+            input_by_rows=input_by_rows,
+            patch=patch,
+        )
     except DoesNotFitError as error:
         if board is None or not is_board_tighter:
             raise

@@ -81,7 +81,8 @@ class RowCall:
     """One call that makes columns of one output row, or some channels of them.
 
     The kernel is ``function(parameters, rows_t of each operand..., row, columns, y)``, where y is
-    the pixel of the first column. ``operands`` are positions in ``op.inputs``.
+    the pixel of the first column. ``operands`` are positions in ``op.inputs``. If it takes scratch,
+    that is the last argument.
     """
 
     header: str
@@ -89,6 +90,7 @@ class RowCall:
     type: str
     parameters: Fields
     operands: tuple[int, ...] = (0,)
+    takes_scratch: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,7 +2,7 @@
 
 Counts are of the kernels as they are, so after any change to a kernel the model is fitted anew
 (``tools/fit_cost.py``, which writes ``cost_data.py``). Only ratios between ways to execute the same
-ops matter to a schedule, so one model serves cores that run the same kernels.
+ops matter to a schedule, so one model serves all cores of an instruction set.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import numpy.typing as npt
 from harness.ir import Graph, Op
 from harness.ir import ops as ir
 from harness.ir.macs import op_macs
-from harness.kernels.cost_data import CLASSES, ROW_INSTRUCTIONS, ROW_RATIO
+from harness.kernels.cost_data import COSTS, Costs
+from harness.kernels.kernel_set import PORTABLE, KernelSet
 
 FEATURES = ("macs", "outputs", "pixels", "calls")
 """What an op's instructions are a weighted sum of: multiply-accumulates, output elements, output
@@ -58,15 +59,21 @@ def features(graph: Graph, op: Op) -> Features:
     return np.array([work, elements, pixels, 1.0])
 
 
-def instructions(graph: Graph, op: Op, operand: int | None) -> float:
+def costs(kernels: KernelSet) -> Costs:
+    """Return what was fitted for an instruction set, or for the portable kernels."""
+    return COSTS.get(kernels.isa.value, COSTS[PORTABLE.isa.value])
+
+
+def instructions(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> float:
     """Return the instructions of an op on whole tensors."""
-    weights = CLASSES[op_class(graph, op, operand)].weights
+    weights = costs(kernels).classes[op_class(graph, op, operand)].weights
     return float(features(graph, op) @ np.array(weights))
 
 
-def by_rows(whole: float, made: float, rows: int) -> float:
+def by_rows(kernels: KernelSet, whole: float, made: float, rows: int) -> float:
     """Return the instructions of an op that is done in ``rows`` calls of a row each.
 
     ``made`` is how much of its output is made, more than 1 where parts are made again.
     """
-    return whole * made * ROW_RATIO + rows * ROW_INSTRUCTIONS
+    model = costs(kernels)
+    return whole * made * model.row_ratio + rows * model.row_instructions

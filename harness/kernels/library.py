@@ -1,68 +1,116 @@
 """What the firmware offers: for each op its calls, its scratch, and what it may overwrite.
 
-These are the portable kernels, which do every op on every core. Kernels for one core will be a
-second such function, asked first and free to leave an op to this one.
+The kernels of an instruction set are asked first; what they leave alone the portable ones do. The
+scheduler and the code generator ask nobody else, so that they cannot disagree.
 """
 
 from __future__ import annotations
 
-from typing import assert_never
+from collections.abc import Iterator, Mapping
+from typing import Protocol
 
-from harness.errors import UnsupportedModelError
 from harness.ir import Graph, Op
 from harness.ir import ops as ir
-from harness.kernels import convolution, elementwise, moves, pointwise, pooling
-from harness.kernels.call import Call
-from harness.kernels.inplace import inplace_operands, is_alias, scratch_bytes
+from harness.kernels import inplace, pooling, portable
+from harness.kernels.call import Call, RowCall, SumsCall
+from harness.kernels.inplace import is_alias
+from harness.kernels.kernel_set import Isa, KernelSet
+from harness.kernels.variant import RowVariant, Variant
 
-__all__ = ["calls", "inplace_operands", "is_alias", "scratch_bytes"]
+__all__ = [
+    "calls",
+    "inplace_operands",
+    "is_alias",
+    "row_calls",
+    "row_scratch_bytes",
+    "row_variant",
+    "scratch_bytes",
+    "sums_call",
+    "variant",
+]
 
 
-def calls(graph: Graph, op: Op, operand: int | None) -> tuple[Call, ...]:
-    """Return the kernel calls that execute an op, one after the other.
+class Family(Protocol):
+    """The kernels of one instruction set: a package that has these functions.
+
+    It yields variants of an op with the best first, and none where the portable kernel is to do it.
+    What it says may be overwritten comes on top of what the portable kernels allow.
+    """
+
+    def variants(
+        self, kernels: KernelSet, graph: Graph, op: Op, operand: int | None
+    ) -> Iterator[Variant]:
+        """Yield ways to execute an op on whole tensors."""
+
+    def row_variants(self, kernels: KernelSet, graph: Graph, op: Op) -> Iterator[RowVariant]:
+        """Yield ways to make a row of an op."""
+
+    def inplace_operands(self, graph: Graph, op: Op) -> tuple[int, ...]:
+        """Return the positions in ``op.inputs`` whose bytes the output may take."""
+
+
+_FAMILIES: Mapping[Isa, Family] = {}
+
+
+def variant(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> Variant:
+    """Return how an op is executed on whole tensors.
 
     ``operand`` is the input whose bytes the output takes, None if it has bytes of its own.
+    """
+    if kernels.isa in _FAMILIES:
+        for found in _FAMILIES[kernels.isa].variants(kernels, graph, op, operand):
+            return found
+    return portable.variant(graph, op, operand)
+
+
+def row_variant(kernels: KernelSet, graph: Graph, op: Op) -> RowVariant:
+    """Return how a row of an op is made; the op goes by rows, which the schedule has seen to."""
+    if kernels.isa in _FAMILIES:
+        for found in _FAMILIES[kernels.isa].row_variants(kernels, graph, op):
+            return found
+    return portable.row_variant(graph, op)
+
+
+def inplace_operands(kernels: KernelSet, graph: Graph, op: Op) -> tuple[int, ...]:
+    """Return the positions in ``op.inputs`` whose bytes the output may take.
+
+    The caller must still see to it that the operand is not needed afterwards.
+    """
+    found = inplace.inplace_operands(graph, op)
+    if kernels.isa in _FAMILIES:
+        found += _FAMILIES[kernels.isa].inplace_operands(graph, op)
+    return tuple(dict.fromkeys(found))
+
+
+def calls(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> tuple[Call, ...]:
+    """Return the kernel calls that execute an op, one after the other.
+
     Raises UnsupportedModelError for what no kernel does.
     """
+    return variant(kernels, graph, op, operand).calls()
+
+
+def row_calls(kernels: KernelSet, graph: Graph, op: Op) -> tuple[RowCall, ...]:
+    """Return the calls that together make columns of one row of an op's output."""
+    return row_variant(kernels, graph, op).calls()
+
+
+def scratch_bytes(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> int:
+    """Return the bytes of working memory of the op when it takes ``operand``, or nothing."""
+    return variant(kernels, graph, op, operand).scratch_bytes
+
+
+def row_scratch_bytes(kernels: KernelSet, graph: Graph, op: Op) -> int:
+    """Return the bytes of working memory that the op needs while it makes a row."""
+    return row_variant(kernels, graph, op).scratch_bytes
+
+
+def sums_call(graph: Graph, op: Op) -> SumsCall:
+    """Return the call that finishes an op that sums over all rows."""
     match op:
-        case ir.Conv2D():
-            return convolution.conv(graph, op)
-        case ir.DepthwiseConv2D():
-            return convolution.depthwise(graph, op, operand)
-        case ir.FullyConnected():
-            return convolution.fully_connected(graph, op)
-        case ir.Add() | ir.Sub() | ir.Mul():
-            return elementwise.binary(graph, op)
-        case ir.AveragePool2D() | ir.MaxPool2D():
-            return pooling.pool(graph, op)
+        case ir.AveragePool2D():
+            return pooling.average_sums(graph, op)
         case ir.Mean():
-            return pooling.mean(graph, op)
-        case ir.Softmax():
-            return pointwise.softmax(graph, op)
-        case ir.Logistic() | ir.Tanh():
-            return pointwise.lookup(graph, op)
-        case ir.Quantize():
-            return pointwise.quantize(graph, op)
-        case ir.Dequantize():
-            return pointwise.dequantize(graph, op)
-        case ir.Reshape():
-            return moves.reshape(graph, op)
-        case ir.Transpose():
-            return moves.transpose(graph, op)
-        case ir.StridedSlice():
-            return moves.strided_slice(graph, op)
-        case ir.Pad():
-            return moves.pad(graph, op)
-        case ir.Concatenation() | ir.Pack():
-            return moves.join(graph, op)
-        case ir.Split() | ir.Unpack():
-            return moves.cut(graph, op)
-        case ir.ResizeNearestNeighbor():
-            return moves.resize(graph, op)
-        case ir.Shape():
-            raise UnsupportedModelError(
-                "the shape of a tensor is not computed on the board",
-                hint="run all passes: constant folding removes this op",
-            )
+            return pooling.mean_sums(graph, op)
         case _:
-            assert_never(op)
+            raise AssertionError(f"op {op.index} ({op.kind}) does not sum over all rows")

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from harness.ir import Graph, TensorId
+from harness.kernels.kernel_set import PORTABLE, KernelSet
 from harness.kernels.library import is_alias
 from harness.schedule.fusion import Fusion
 from harness.schedule.inplace import free_operands, own_bytes
@@ -45,9 +46,11 @@ class Choice:
 class Choices:
     """The choices that a graph offers."""
 
-    def __init__(self, graph: Graph, *, input_by_rows: bool = False) -> None:
-        self.graph, self.input_by_rows = graph, input_by_rows
-        self.fusion, self.needs = Fusion(graph), Needs(graph)
+    def __init__(
+        self, graph: Graph, kernels: KernelSet = PORTABLE, *, input_by_rows: bool = False
+    ) -> None:
+        self.graph, self.kernels, self.input_by_rows = graph, kernels, input_by_rows
+        self.fusion, self.needs = Fusion(graph, kernels), Needs(graph)
         self.work = Work(self.fusion)
         self.streams, self.patches = Streams(self.fusion), Patches(self.fusion)
         self._whole_input = sum(align(graph.tensor(t).size_bytes) for t in graph.inputs)
@@ -60,12 +63,12 @@ class Choices:
         if is_alias(graph, op):
             yield Choice(position, position + 1, self._cut(position), 0.0, AliasSegment(position))
             return
-        operands = (None, *free_operands(graph, self.needs, position))
+        operands = (None, *free_operands(graph, self.kernels, self.needs, position))
         for operand in operands:
             segment = (
                 LayerSegment(position) if operand is None else InplaceSegment(position, operand)
             )
-            peak = self._cut(position) + own_bytes(graph, op, operand)
+            peak = self._cut(position) + own_bytes(graph, self.kernels, op, operand)
             yield Choice(position, position + 1, peak, self.work.whole(position, operand), segment)
 
     def streams_to(self, end: int, stripes: int = 1) -> Iterator[Choice]:
@@ -75,7 +78,8 @@ class Choices:
             if by_rows and stripes > 1:
                 continue  # each stripe would fetch the rows again, and they come only once
             if by_rows == (self.input_by_rows and first == 0):
-                peak = self._cut(first) + workspace + self._least_output(first, end, stripes)
+                own = workspace + self.fusion.scratch_bytes(range(first, end))
+                peak = self._cut(first) + own + self._least_output(first, end, stripes)
                 shares = self.work.stream_shares(range(first, end), stripes)
                 work = self.work.of_shares(shares)
                 yield Choice(first, end, peak, work, None, stripes, by_rows)
@@ -83,6 +87,7 @@ class Choices:
     def patched(self, first: int, end: int, grid: tuple[int, int]) -> Choice:
         """Return a patch stage, not packed yet; it must be possible (``Patches.refusal``)."""
         workspace = self.patches.least_workspace(first, end, grid)
+        workspace += self.fusion.scratch_bytes(range(first, end))
         work = self.work.of_shares(self.work.patch_shares(range(first, end), grid))
         peak = self._cut(first) + workspace + self._output(end)
         return Choice(first, end, peak, work, None, grid=grid)
@@ -94,7 +99,7 @@ class Choices:
         if choice.grid is not None:
             stage = self.patches.segment(choice.first, choice.end, choice.grid)
             peak = self._cut(choice.first) + self._output(choice.end)
-            peak += workspace_bytes(self.graph, stage)
+            peak += workspace_bytes(self.graph, stage) + self.fusion.scratch_bytes(stage.ops)
             return replace(choice, segment=stage, peak_bytes=peak)
         dying = self._dying(choice.first, choice.end) if choice.stripes == 1 else ()
         segment = self.streams.segment(
@@ -105,6 +110,7 @@ class Choices:
             dying=dying,
         )
         peak = self._cut(choice.first) + self.streams.joint_bytes(segment, dying)
+        peak += self.fusion.scratch_bytes(segment.ops)
         return replace(choice, segment=segment, peak_bytes=peak - self._bytes(dying))
 
     def _cut(self, position: int) -> int:

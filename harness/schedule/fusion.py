@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from harness.ir import Graph, Op, TensorId
-from harness.kernels.library import is_alias
+from harness.kernels.kernel_set import PORTABLE, KernelSet
+from harness.kernels.library import is_alias, row_scratch_bytes
 from harness.schedule.geometry import Axis, Span, is_rowwise, length, reads, sums_all_rows
+from harness.schedule.plan import align
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +27,10 @@ class Operand:
 
 
 class Fusion:
-    """What can be fused in a graph."""
+    """What can be fused in a graph, with given kernels."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, kernels: KernelSet = PORTABLE) -> None:
+        self.graph, self.kernels = graph, kernels
         self.makers = graph.producers()
         self.readers = graph.consumers()
 
@@ -73,6 +75,18 @@ class Fusion:
             return None
         has_run = any(self.starts[end] == 0 for end in range(readers[-1] + 1, len(self.starts)))
         return graph.inputs[0] if has_run else None
+
+    @cached_property
+    def row_scratch(self) -> tuple[int, ...]:
+        """For each op that is done by rows, the bytes of scratch that it needs meanwhile."""
+        return tuple(
+            align(row_scratch_bytes(self.kernels, self.graph, op)) if goes else 0
+            for op, goes in zip(self.graph.ops, self.is_fusible, strict=True)
+        )
+
+    def scratch_bytes(self, ops: range) -> int:
+        """Return the bytes of scratch of a fused run: the most of any of its ops."""
+        return max(self.row_scratch[i] for i in ops)
 
     def output_rows(self, position: int, axis: Axis = Axis.ROWS) -> int:
         """Return the rows (or columns) of an op's output."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from harness.ir import Graph
 from harness.schedule.arena import place
-from harness.schedule.fusion import Fusion
 from harness.schedule.lifetime import blocks, overlaps
 from harness.schedule.plan import Allocation, Plan, Segment
 from harness.schedule.stream import Streams
@@ -16,20 +15,21 @@ def lay_out(
     graph: Graph,
     schedule: str,
     segments: Sequence[Segment],
-    streams: Streams | None = None,
+    streams: Streams,
     *,
     capacity: int | None = None,
 ) -> Plan:
-    """Return the plan of given segments, not replayed; ``streams`` is known already.
+    """Return the plan of given segments, not replayed; ``streams`` are those of the graph.
 
     With a ``capacity`` in bytes the search for offsets is short, and looks for nothing less.
     """
-    needed = blocks(graph, segments)
-    shared = overlaps(streams or Streams(Fusion(graph)), segments, needed)
+    kernels = streams.fusion.kernels
+    needed = blocks(graph, kernels, segments)
+    shared = overlaps(streams, segments, needed)
     allocations = [
         Allocation(block.purpose, piece.tensors, offset, piece.size_bytes, piece.first, piece.last)
         for block, offset in zip(needed, place(needed, shared, capacity=capacity), strict=True)
         for piece in block.pieces
     ]
     allocations.sort(key=lambda a: (a.first, a.offset))
-    return Plan(graph, schedule, tuple(segments), tuple(allocations))
+    return Plan(graph, schedule, tuple(segments), tuple(allocations), kernels)

@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from harness.ir import Graph, TensorId
-from harness.kernels.library import scratch_bytes
+from harness.kernels.kernel_set import KernelSet
+from harness.kernels.library import row_scratch_bytes, scratch_bytes
 from harness.schedule.packing import Overlap
 from harness.schedule.plan import (
     AliasSegment,
+    FusedSegment,
     InplaceSegment,
     LayerSegment,
     PatchSegment,
@@ -71,14 +73,14 @@ class Block:
         return self.pieces[-1].last
 
 
-def blocks(graph: Graph, segments: Sequence[Segment]) -> tuple[Block, ...]:
+def blocks(graph: Graph, kernels: KernelSet, segments: Sequence[Segment]) -> tuple[Block, ...]:
     """Return the blocks of a schedule, tensors before scratch, each in order of time."""
     lives = tensor_lives(graph, segments)
     tensors = (
         Block(Purpose.TENSOR, _pieces(graph, lives, group))
         for group in _sharing_groups(graph, segments, lives)
     )
-    return (*tensors, *_scratch_blocks(graph, segments))
+    return (*tensors, *_scratch_blocks(graph, kernels, segments))
 
 
 def tensor_lives(graph: Graph, segments: Sequence[Segment]) -> dict[TensorId, tuple[int, int]]:
@@ -201,24 +203,28 @@ def _pieces(
     return tuple(pieces)
 
 
-def _scratch_blocks(graph: Graph, segments: Sequence[Segment]) -> Iterator[Block]:
-    """Yield the working memory of each segment that needs any."""
+def _scratch_blocks(
+    graph: Graph, kernels: KernelSet, segments: Sequence[Segment]
+) -> Iterator[Block]:
+    """Yield the working memory of each segment that needs any: workspace, then scratch."""
     for position, segment in enumerate(segments):
-        is_fused = isinstance(segment, StreamSegment | PatchSegment)
-        size = align(segment_scratch_bytes(graph, segment))
+        if isinstance(segment, FusedSegment):
+            size = align(workspace_bytes(graph, segment))
+            if size:
+                yield Block(Purpose.WORKSPACE, (Piece((), size, position, position),))
+        size = align(segment_scratch_bytes(graph, kernels, segment))
         if size:
-            purpose = Purpose.WORKSPACE if is_fused else Purpose.SCRATCH
-            yield Block(purpose, (Piece((), size, position, position),))
+            yield Block(Purpose.SCRATCH, (Piece((), size, position, position),))
 
 
-def segment_scratch_bytes(graph: Graph, segment: Segment) -> int:
-    """Return the bytes of scratch, or workspace, that a segment needs."""
+def segment_scratch_bytes(graph: Graph, kernels: KernelSet, segment: Segment) -> int:
+    """Return the bytes of scratch that the kernels of a segment need."""
     match segment:
         case LayerSegment(op):
-            return scratch_bytes(graph, graph.ops[op], None)
+            return scratch_bytes(kernels, graph, graph.ops[op], None)
         case InplaceSegment(op, operand):
-            return scratch_bytes(graph, graph.ops[op], operand)
+            return scratch_bytes(kernels, graph, graph.ops[op], operand)
         case AliasSegment():
             return 0
         case StreamSegment() | PatchSegment():
-            return workspace_bytes(graph, segment)
+            return max(row_scratch_bytes(kernels, graph, graph.ops[i]) for i in segment.ops)

@@ -115,7 +115,7 @@ class _Rest:
 
     def __init__(self, choices: Choices) -> None:
         self._choices = choices
-        self._segments = inplace_segments(choices.graph)
+        self._segments = inplace_segments(choices.graph, choices.kernels)
         self._peaks, self._work = [], []
         for position, segment in enumerate(self._segments):
             single = next(c for c in choices.singles(position) if c.segment == segment)

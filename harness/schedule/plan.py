@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.ir import Graph, TensorId
+from harness.kernels.kernel_set import PORTABLE, KernelSet
 
 ALIGNMENT = 4
 """Offsets and sizes of allocations are multiples of this, in bytes.
@@ -214,6 +215,7 @@ class Plan:
     schedule: str
     segments: tuple[Segment, ...]
     allocations: tuple[Allocation, ...]
+    kernels: KernelSet = PORTABLE
 
     @property
     def planned_peak_bytes(self) -> int:

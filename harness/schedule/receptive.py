@@ -62,7 +62,7 @@ class SegmentReport:
 def receptive_fields(plan: Plan) -> tuple[SegmentReport, ...]:
     """Return a report for each fused segment of more than one op, in order of execution."""
     graph = plan.graph
-    work = Work(Fusion(graph))
+    work = Work(Fusion(graph, plan.kernels))
     return tuple(
         _report(graph, work, segment)
         for segment in plan.segments

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from harness.errors import InputError, UsageError, near_names
 from harness.ir import Graph
+from harness.kernels.kernel_set import PORTABLE, KernelSet
 from harness.schedule.choices import Choice, Choices
+from harness.schedule.fusion import Fusion
 from harness.schedule.geometry import Axis, length
 from harness.schedule.inplace import inplace_segments, layer_segments
 from harness.schedule.layout import lay_out
@@ -14,6 +16,7 @@ from harness.schedule.limits import does_not_fit
 from harness.schedule.offer import Offer
 from harness.schedule.patching import first_op, patch_plan, stages
 from harness.schedule.plan import Plan, Segment
+from harness.schedule.stream import Streams
 from harness.schedule.verify import verify_plan
 
 SCHEDULES: tuple[str, ...] = ("layer", "inplace", "patch", "stream", "auto")
@@ -30,16 +33,18 @@ def plan(
     graph: Graph,
     schedule: str = "inplace",
     *,
+    kernels: KernelSet = PORTABLE,
     limit: int | None = None,
     input_by_rows: bool = False,
     patch: tuple[int, tuple[int, int]] | None = None,
 ) -> Plan:
     """Return the plan of a graph, replayed and found sound.
 
-    ``limit`` is in bytes: of the plans that fit, ``patch`` and ``auto`` take the one of least work.
-    Without it ``patch`` takes the least peak, ``auto`` the least work; ``stream`` always takes the
-    least peak. ``input_by_rows`` delivers the model's input row by row, so that it is never whole.
-    ``patch`` sets the split by hand: the number of ops, and patches (down, across).
+    ``kernels`` say what an op needs, may overwrite and costs. ``limit`` is in bytes: of the plans
+    that fit, ``patch`` and ``auto`` take the one of least work. Without it ``patch`` takes the
+    least peak, ``auto`` the least work; ``stream`` always takes the least peak. ``input_by_rows``
+    delivers the model's input row by row, so that it is never whole. ``patch`` sets the split by
+    hand: the number of ops, and patches (down, across).
 
     Raises:
         UsageError: there is no such schedule, or it does not know such an option.
@@ -58,21 +63,25 @@ def plan(
         raise UsageError(
             f"schedule {schedule} needs the whole input", hint="take schedule stream or auto"
         )
-    made = _plan(graph, schedule, limit, input_by_rows, patch)
+    made = _plan(graph, kernels, schedule, limit, input_by_rows, patch)
     verify_plan(made)
     return made
 
 
-def assemble(graph: Graph, schedule: str, segments: Sequence[Segment]) -> Plan:
+def assemble(
+    graph: Graph, schedule: str, segments: Sequence[Segment], kernels: KernelSet = PORTABLE
+) -> Plan:
     """Return the plan of segments chosen by hand, replayed and found sound."""
-    made = lay_out(graph, schedule, segments)
+    made = lay_out(graph, schedule, segments, Streams(Fusion(graph, kernels)))
     verify_plan(made)
     return made
 
 
-def pareto(graph: Graph, *, input_by_rows: bool = False) -> tuple[Plan, ...]:
+def pareto(
+    graph: Graph, kernels: KernelSet = PORTABLE, *, input_by_rows: bool = False
+) -> tuple[Plan, ...]:
     """Return the plans of which none has both less peak and less work, by falling peak."""
-    choices = _choices(graph, input_by_rows)
+    choices = _choices(graph, kernels, input_by_rows)
     offer = Offer(choices, _offered(choices))
     plans = tuple(offer.front("auto"))
     for made in plans:
@@ -82,6 +91,7 @@ def pareto(graph: Graph, *, input_by_rows: bool = False) -> tuple[Plan, ...]:
 
 def _plan(
     graph: Graph,
+    kernels: KernelSet,
     schedule: str,
     limit: int | None,
     input_by_rows: bool,
@@ -89,16 +99,18 @@ def _plan(
 ) -> Plan:
     match schedule:
         case "layer":
-            made = lay_out(graph, schedule, layer_segments(graph))
+            streams = Streams(Fusion(graph, kernels))
+            made = lay_out(graph, schedule, layer_segments(graph), streams)
         case "inplace":
-            made = lay_out(graph, schedule, inplace_segments(graph))
+            streams = Streams(Fusion(graph, kernels))
+            made = lay_out(graph, schedule, inplace_segments(graph, kernels), streams)
         case "patch":
-            return patch_plan(Choices(graph), limit, patch)
+            return patch_plan(Choices(graph, kernels), limit, patch)
         case "stream":
-            choices = _choices(graph, input_by_rows)
+            choices = _choices(graph, kernels, input_by_rows)
             made = Offer(choices, _kept(choices)).least(schedule)
         case _:
-            choices = _choices(graph, input_by_rows)
+            choices = _choices(graph, kernels, input_by_rows)
             return _auto(Offer(choices, _offered(choices)), limit)
     if limit is not None and made.planned_peak_bytes > limit:
         raise does_not_fit(made, limit)
@@ -114,8 +126,8 @@ def _auto(offer: Offer, limit: int | None) -> Plan:
     return made
 
 
-def _choices(graph: Graph, input_by_rows: bool) -> Choices:
-    choices = Choices(graph, input_by_rows=input_by_rows)
+def _choices(graph: Graph, kernels: KernelSet, input_by_rows: bool) -> Choices:
+    choices = Choices(graph, kernels, input_by_rows=input_by_rows)
     if input_by_rows and choices.fusion.input_by_rows is None:
         raise InputError(
             f"{graph.name}: the input cannot be delivered by rows: it must be one image "

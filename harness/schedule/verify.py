@@ -27,7 +27,8 @@ from harness.ir.ops import (
     Tanh,
 )
 from harness.ir.tensor import short_name
-from harness.kernels.library import scratch_bytes
+from harness.kernels.kernel_set import KernelSet
+from harness.kernels.library import row_scratch_bytes, scratch_bytes
 from harness.schedule.plan import (
     ALIGNMENT,
     AliasSegment,
@@ -124,7 +125,7 @@ def _allocation_faults(plan: Plan) -> Iterator[str]:
             yield f"'{name}' lies at {sorted(places) or 'no offset'}"
     scratch = _scratch(plan)
     for position, segment in enumerate(plan.segments):
-        needed = _scratch_needed(graph, segment)
+        needed = _scratch_needed(plan.kernels, graph, segment)
         given = scratch[position].size_bytes if position in scratch else 0
         if given < needed:
             label = graph.label(segment.ops.start)
@@ -277,16 +278,16 @@ def _scratch(plan: Plan) -> dict[int, Allocation]:
     return {a.first: a for a in plan.allocations if a.purpose is Purpose.SCRATCH}
 
 
-def _scratch_needed(graph: Graph, segment: Segment) -> int:
+def _scratch_needed(kernels: KernelSet, graph: Graph, segment: Segment) -> int:
     match segment:
         case LayerSegment(op):
-            return scratch_bytes(graph, graph.ops[op], None)
+            return scratch_bytes(kernels, graph, graph.ops[op], None)
         case InplaceSegment(op, operand):
-            return scratch_bytes(graph, graph.ops[op], operand)
+            return scratch_bytes(kernels, graph, graph.ops[op], operand)
         case AliasSegment():
             return 0
         case StreamSegment() | PatchSegment():
-            return max(scratch_bytes(graph, graph.ops[op], None) for op in segment.ops)
+            return max(row_scratch_bytes(kernels, graph, graph.ops[op]) for op in segment.ops)
 
 
 def _activations(graph: Graph, tensor_ids: Iterable[TensorId]) -> list[TensorId]:

@@ -40,7 +40,9 @@ class Work:
         """Return the instructions of an op on whole tensors."""
         key = position, operand
         if key not in self._whole:
-            self._whole[key] = instructions(self._graph, self._graph.ops[position], operand)
+            self._whole[key] = instructions(
+                self._fusion.kernels, self._graph, self._graph.ops[position], operand
+            )
         return self._whole[key]
 
     def instructions(self, segment: Segment) -> float:
@@ -58,7 +60,8 @@ class Work:
     def of_shares(self, shares: dict[int, Share]) -> float:
         """Return the instructions of ops that are done by rows."""
         return sum(
-            by_rows(self.whole(i, None), share.made, share.rows) for i, share in shares.items()
+            by_rows(self._fusion.kernels, self.whole(i, None), share.made, share.rows)
+            for i, share in shares.items()
         )
 
     def executed_macs(self, segment: Segment) -> float:
@@ -111,11 +114,11 @@ class Work:
 
 def executed_macs(plan: Plan) -> int:
     """Return the multiply-accumulates of one inference, recomputed ones included."""
-    work = Work(Fusion(plan.graph))
+    work = Work(Fusion(plan.graph, plan.kernels))
     return round(sum(work.executed_macs(segment) for segment in plan.segments))
 
 
 def estimated_instructions(plan: Plan) -> float:
     """Return what the cost model says of one inference."""
-    work = Work(Fusion(plan.graph))
+    work = Work(Fusion(plan.graph, plan.kernels))
     return sum(work.instructions(segment) for segment in plan.segments)

@@ -7,7 +7,8 @@ import pytest
 
 from harness.ir.ops import Add, Dequantize
 from harness.kernels.cost import FEATURES, by_rows, features, instructions, op_class
-from harness.kernels.cost_data import CLASSES
+from harness.kernels.cost_data import COSTS
+from harness.kernels.kernel_set import PORTABLE
 from harness.schedule.search import plan
 from harness.schedule.work import estimated_instructions
 from tests.graphs import GraphBuilder, residual_graph
@@ -24,10 +25,11 @@ def test_every_kind_of_op_has_a_class_with_weights() -> None:
     build.emit(Dequantize(inputs=(stem,), outputs=build.next_ids()), build.tensors[stem])
     graph = build.graph()
     kinds = {op_class(graph, op, None) for op in graph.ops} | {"depthwise_inplace"}
-    assert kinds == set(CLASSES)
-    for weights, _, _ in CLASSES.values():
-        assert len(weights) == len(FEATURES)
-        assert min(weights) >= 0
+    for model in COSTS.values():
+        assert kinds == set(model.classes)
+        for weights, _, _ in model.classes.values():
+            assert len(weights) == len(FEATURES)
+            assert min(weights) >= 0
 
 
 def test_features_are_counted_by_hand() -> None:
@@ -43,20 +45,20 @@ def test_estimate_of_an_op_is_its_weighted_features() -> None:
     x = build.input((1, 4, 4, 8))
     build.binary(Add, x, x)
     graph = build.graph()
-    weights = CLASSES["binary"].weights
-    assert instructions(graph, graph.ops[0], None) == pytest.approx(
+    weights = COSTS["portable"].classes["binary"].weights
+    assert instructions(PORTABLE, graph, graph.ops[0], None) == pytest.approx(
         128 * weights[1] + 16 * weights[2] + weights[3]
     )
 
 
 def test_rows_made_twice_cost_twice() -> None:
-    once, twice = by_rows(1000.0, 1.0, 0), by_rows(1000.0, 2.0, 0)
+    once, twice = by_rows(PORTABLE, 1000.0, 1.0, 0), by_rows(PORTABLE, 1000.0, 2.0, 0)
     assert twice == 2 * once
-    assert by_rows(1000.0, 1.0, 5) > once
+    assert by_rows(PORTABLE, 1000.0, 1.0, 5) > once
 
 
 def test_plan_costs_what_its_segments_cost() -> None:
     graph = residual_graph()
     made = plan(graph, "layer")
-    each = [instructions(graph, op, None) for op in graph.ops]
+    each = [instructions(PORTABLE, graph, op, None) for op in graph.ops]
     assert estimated_instructions(made) == pytest.approx(sum(each))

@@ -12,22 +12,23 @@ from harness.ir import DType, TensorId
 from harness.ir.ops import Add, Padding, Shape
 from harness.kernels.axes import Axis, contiguous_steps, joined, padded
 from harness.kernels.call import Constant
+from harness.kernels.kernel_set import PORTABLE
 from harness.kernels.library import calls, inplace_operands, is_alias, scratch_bytes
 from tests.graphs import GraphBuilder
 
 
 def operands(build: GraphBuilder) -> tuple[int, ...]:
     graph = build.graph()
-    return inplace_operands(graph, graph.ops[-1])
+    return inplace_operands(PORTABLE, graph, graph.ops[-1])
 
 
 def test_a_depthwise_keeps_one_channel_of_the_rows_it_spans() -> None:
     build = GraphBuilder()
     build.depthwise(build.input((1, 48, 48, 8)))
     graph = build.graph()
-    assert inplace_operands(graph, graph.ops[0]) == (0,)
-    assert scratch_bytes(graph, graph.ops[0], 0) == 3 * 50
-    assert scratch_bytes(graph, graph.ops[0], None) == 0
+    assert inplace_operands(PORTABLE, graph, graph.ops[0]) == (0,)
+    assert scratch_bytes(PORTABLE, graph, graph.ops[0], 0) == 3 * 50
+    assert scratch_bytes(PORTABLE, graph, graph.ops[0], None) == 0
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ def test_the_zero_point_is_folded_into_the_bias() -> None:
     build = GraphBuilder()
     build.fully_connected(build.input((1, 6), quantized=(0.1, 5)), 2)
     graph = build.graph()
-    (call,) = calls(graph, graph.ops[0], None)
+    (call,) = calls(PORTABLE, graph, graph.ops[0], None)
     channels = call.parameters["channels"]
     assert isinstance(channels, dict)
     bias = channels["bias"]
@@ -159,4 +160,4 @@ def test_a_shape_op_has_no_kernel() -> None:
     op = Shape(inputs=(x,), outputs=build.next_ids(), index=3)
     build.emit(op, build.output("shape", (2,), None, DType.INT32))
     with pytest.raises(UnsupportedModelError, match="not computed on the board"):
-        calls(build.graph(), op, None)
+        calls(PORTABLE, build.graph(), op, None)

@@ -10,6 +10,7 @@ from harness.errors import UsageError
 from harness.importer.tflite import read_tflite
 from harness.ir import DType
 from harness.ir.ops import Add
+from harness.kernels.kernel_set import PORTABLE
 from harness.passes.pipeline import run_passes
 from harness.schedule.lifetime import blocks, tensor_lives
 from harness.schedule.plan import InplaceSegment, LayerSegment, Plan, Purpose, Segment
@@ -159,7 +160,7 @@ def test_types_wider_than_a_byte_count_in_bytes() -> None:
 
 def test_scratch_belongs_to_one_segment() -> None:
     graph = residual_graph()
-    scratch = [b for b in blocks(graph, plan(graph).segments) if not b.is_tensor]
+    scratch = [b for b in blocks(graph, PORTABLE, plan(graph).segments) if not b.is_tensor]
     assert [(b.purpose, b.first, b.last) for b in scratch] == [(Purpose.SCRATCH, 2, 2)]
 
 

@@ -1,0 +1,48 @@
+"""Which kernels a plan is made for: an instruction set, and what they are tuned for.
+
+A plan depends on them: they say what an op may overwrite, what scratch it needs, and what it
+costs. So the set is chosen before planning, from the core and from what shall be optimized.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from harness.board.schema import Core
+
+
+class Isa(Enum):
+    """An instruction set for which there are kernels; the value names their folder."""
+
+    PORTABLE = "portable"
+    ARMV6M = "armv6m"
+    ARMV7M = "armv7m"
+    ARMV7EM = "armv7em"
+    MVE = "mve"
+
+
+@dataclass(frozen=True, slots=True)
+class KernelSet:
+    """Kernels of an instruction set; ``optimize`` is cycles, instructions or size."""
+
+    isa: Isa
+    optimize: str = "cycles"
+
+
+PORTABLE = KernelSet(Isa.PORTABLE)
+"""C11 kernels, which do every op on every core."""
+
+_ISAS = {
+    Core.CORTEX_M0PLUS: Isa.ARMV6M,
+    Core.CORTEX_M3: Isa.ARMV7M,
+    Core.CORTEX_M4: Isa.ARMV7EM,
+    Core.CORTEX_M7: Isa.ARMV7EM,
+    Core.CORTEX_M33: Isa.ARMV7EM,
+    Core.CORTEX_M55: Isa.MVE,
+}
+
+
+def kernels_for(core: Core, optimize: str) -> KernelSet:
+    """Return the kernels that a core executes best."""
+    return KernelSet(_ISAS[core], optimize)

@@ -1,0 +1,30 @@
+"""A variant: one way to execute an op, of those that the kernels of an instruction set offer.
+
+Calls are made when they are asked for, since planning only wants to know scratch, and laying out
+weights takes time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.kernels.call import Call, RowCall
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Variant:
+    """A way to execute an op on whole tensors, one call after the other."""
+
+    name: str
+    calls: Callable[[], tuple[Call, ...]]
+    scratch_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowVariant:
+    """A way to make columns of one row of an op, by calls that together make all channels."""
+
+    name: str
+    calls: Callable[[], tuple[RowCall, ...]]
+    scratch_bytes: int = 0
