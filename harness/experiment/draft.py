@@ -43,7 +43,6 @@ from harness.results.record import (
     SramPart,
     ToolchainPart,
 )
-from harness.results.store import append, append_capture
 from harness.schedule.plan import Plan
 from harness.toolchain.firmware import Firmware
 
@@ -109,19 +108,12 @@ class Draft:
         self.sram = reconcile(plan, firmware.footprint, measured.sram)
         self.ops = op_parts(plan, sources, measured)
 
-    def finish(self, error: BenchError | None, store: Path | None) -> tuple[Record, Path | None]:
-        """Return the record, and where it was written if there is a store.
-
-        Raises:
-            StoreError: the store cannot be written.
-        """
+    def finish(self, error: BenchError | None) -> tuple[Record, bytes]:
+        """Return the record, and the bytes that went over the wire."""
         now = datetime.now(UTC)
-        record_id = self._id(now)
-        capture = error.capture if isinstance(error, DeviceError) else self.capture
-        kept = append_capture(store, record_id, capture) if store and capture else None
         record = Record(
             status="ok" if error is None else "failed",
-            id=record_id,
+            id=self._id(now),
             created=now.isoformat(timespec="seconds"),
             tool=tool_part(),
             case=self._case_part(),
@@ -139,9 +131,8 @@ class Draft:
             ops=self.ops,
             warnings=self.warnings,
             error=None if error is None else _error_part(error),
-            capture=None if kept is None else str(kept),
         )
-        return record, append(store, record) if store else None
+        return record, error.capture if isinstance(error, DeviceError) else self.capture
 
     def _id(self, now: datetime) -> str:
         """Return a name that sorts by time and that no other writer has."""

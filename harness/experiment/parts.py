@@ -59,7 +59,12 @@ def schedule_part(requested: str, plan: Plan) -> SchedulePart:
 
 def toolchain_part(firmware: Firmware) -> ToolchainPart:
     """Return what compiled the image."""
-    return ToolchainPart(compiler=firmware.compiler, version=firmware.version, flags=firmware.flags)
+    return ToolchainPart(
+        compiler=firmware.compiler,
+        version=firmware.version,
+        flags=firmware.flags,
+        kernels=firmware.kernels,
+    )
 
 
 def firmware_part(firmware: Firmware) -> FirmwarePart:
@@ -84,6 +89,7 @@ def latency_part(measured: Measured, warmup: int) -> LatencyPart:
     figures = _figures(measured.clock, measured.latency)
     return LatencyPart(
         clock=measured.clock.name,
+        caches="not modelled" if measured.clock.unit is Unit.INSTRUCTIONS else "unknown",
         overhead_ticks=measured.latency.overhead_ticks,
         warmup=warmup,
         samples=figures,

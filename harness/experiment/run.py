@@ -22,7 +22,7 @@ from harness.models.catalog import Weights
 from harness.models.preprocess import interpret_outputs, load_inputs
 from harness.reference.interpreter import run as run_reference
 from harness.results.record import Record
-from harness.results.store import prepare
+from harness.results.store import append, prepare
 from harness.toolchain.gcc import build
 from harness.toolchain.workspace import build_dir
 
@@ -31,11 +31,13 @@ from harness.toolchain.workspace import build_dir
 class Outcome:
     """A record, where it was written, the outputs of each sample, and the error if it failed.
 
-    ``stacked`` says that the inputs had a leading axis of samples, so the outputs have one too.
+    ``capture`` is what went over the wire. ``stacked`` says that the inputs had a leading axis of
+    samples, so the outputs have one too.
     """
 
     record: Record
     path: Path | None
+    capture: bytes = b""
     outputs: tuple[tuple[Array, ...], ...] = ()
     stacked: bool = False
     error: BenchError | None = None
@@ -87,12 +89,16 @@ def run_case(case: Case, *, store: Path | None, report: Report = lambda *_: None
         raise
     except BenchError as failure:
         error = failure
-    try:
-        record, path = draft.finish(error, store)
-    except StoreError as failure:
-        error = error or failure
-        record, path = draft.finish(error, None)
-    return Outcome(record=record, path=path, outputs=outputs, stacked=stacked, error=error)
+    record, capture = draft.finish(error)
+    path = None
+    if store is not None:
+        try:
+            record, path = append(store, record, capture)
+        except StoreError as failure:
+            error = error or failure
+    return Outcome(
+        record=record, path=path, capture=capture, outputs=outputs, stacked=stacked, error=error
+    )
 
 
 def _outputs_differ(found: Found) -> OutputsDifferError:

@@ -5,8 +5,12 @@ do it again. Figures of different kinds have fields of their own: ``instructions
 emulator counted, ``cycles`` and ``latency_s`` where a clock ran on hardware (``latency_s`` alone
 on the host); none is ever derived from another.
 
-Schema version 1. Sizes are bytes, durations seconds. A failed case is a record too: ``status`` is
+Sizes are bytes, durations seconds. A failed case is a record too: ``status`` is
 ``failed``, ``error`` says why, ``capture`` names the bytes that went over the wire.
+
+``SCHEMA_VERSION`` grows when a field changes its meaning or goes; :mod:`harness.results.migrate`
+then says how older records become new ones. A field that is added has a default that means "not
+known", so that older records stay readable as they are.
 """
 
 from __future__ import annotations
@@ -15,7 +19,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-Count = Annotated[int, Field(ge=0)]
+SCHEMA_VERSION = 1
+
+_LARGEST = 2**63 - 1
+Count = Annotated[int, Field(ge=0, le=_LARGEST)]
 
 
 class _Part(BaseModel):
@@ -94,11 +101,15 @@ class SchedulePart(_Part):
 
 
 class ToolchainPart(_Part):
-    """The compiler and the flags of the model's code; the runtime is always built for size."""
+    """The compiler and the flags of the model's code; the runtime is always built for size.
+
+    ``kernels`` is a digest of the text of all kernels; empty in records from before it was kept.
+    """
 
     compiler: str
     version: str
     flags: tuple[str, ...]
+    kernels: str = ""
 
 
 class FirmwarePart(_Part):
@@ -113,13 +124,15 @@ class LatencyPart(_Part):
     """One inference. ``samples`` are in the unit of the figure that is set, in order of running.
 
     The figure is their median. ``clock`` says what counted; ``overhead_ticks`` is the calibrated
-    cost of reading it, already taken off.
+    cost of reading it, already taken off. ``caches`` are the core's during the measured inferences;
+    a count of instructions does not know them.
     """
 
     instructions: int | None = None
     cycles: int | None = None
     latency_s: float | None = None
     clock: str
+    caches: Literal["on", "off", "not modelled", "unknown"] = "unknown"
     overhead_ticks: float = 0
     warmup: Count
     samples: tuple[float, ...]
@@ -206,6 +219,13 @@ class CasePart(_Part):
     repeat: Count
 
 
+class SweepPart(_Part):
+    """The sweep that a case belongs to, and which of its cases it is, counted from 0."""
+
+    id: str
+    case: Count
+
+
 class Record(_Part):
     """One case; parts that a failed case did not reach are None."""
 
@@ -231,3 +251,4 @@ class Record(_Part):
     warnings: tuple[str, ...] = ()
     error: ErrorPart | None = None
     capture: str | None = None
+    sweep: SweepPart | None = None

@@ -38,7 +38,10 @@ class Footprint:
 
 @dataclass(frozen=True, slots=True)
 class Firmware:
-    """One built image. ``build_id`` is 16 hex digits over everything that went into it."""
+    """One built image. ``build_id`` is 16 hex digits over everything that went into it.
+
+    ``kernels`` is 12 hex digits over the text of all kernels, used or not: their version.
+    """
 
     elf: Path
     elf_sha256: str
@@ -48,4 +51,5 @@ class Firmware:
     compiler: str
     version: str
     flags: tuple[str, ...]
+    kernels: str
     footprint: Footprint

@@ -92,6 +92,7 @@ def _build(
         compiler=compiler.command,
         version=compiler.version,
         flags=flags,
+        kernels=_kernels_version(),
         footprint=footprint,
     )
 
@@ -132,6 +133,15 @@ def _build_id(sources: Sources, target: Target, compiler: Compiler, flags: Seque
         repr(astuple(target)).encode(),
     ]
     return digest(parts)[:16]
+
+
+def _kernels_version() -> str:
+    folder = data_dir("firmware") / "kernels"
+    files = sorted(f for f in folder.rglob("*") if f.suffix in (".c", ".h"))
+    names = (f.relative_to(folder).as_posix().encode() for f in files)
+    return digest(
+        part for name, f in zip(names, files, strict=True) for part in (name, f.read_bytes())
+    )[:12]
 
 
 def _identity_c(build_id: str, model_sha256: str) -> str:

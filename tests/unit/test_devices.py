@@ -298,6 +298,7 @@ def test_a_qemu_that_ends_at_once_is_quoted(
         compiler="",
         version="",
         flags=(),
+        kernels="",
         footprint=Footprint(0, 0, 0, 0, 0, 0),
     )
     with (

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import BenchError, NoAnswerError, StoreError
-from harness.experiment import draft as draft_module
+from harness.experiment import run as run_module
 from harness.experiment.case import Case
 from harness.experiment.deadline import DeadlineConsole
 from harness.experiment.run import run_case
@@ -75,7 +75,7 @@ def test_a_store_that_fails_at_the_end_leaves_the_record_in_hand(
     def full(*_: object) -> Path:
         raise StoreError("disk full")
 
-    monkeypatch.setattr(draft_module, "append", full)
+    monkeypatch.setattr(run_module, "append", full)
     outcome = run_case(case, store=tmp_path / "store")
     assert outcome.path is None
     assert outcome.record.model is not None
