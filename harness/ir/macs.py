@@ -39,3 +39,9 @@ def graph_parameters(graph: Graph) -> int:
         for t in op.inputs[1:]
     }
     return sum(graph.tensor(t).elements for t in parameters if graph.tensor(t).is_constant)
+
+
+def graph_weights_bytes(graph: Graph) -> int:
+    """Return the bytes of all constants that ops read, each counted once."""
+    constants = {t for op in graph.ops for t in op.inputs if graph.tensor(t).is_constant}
+    return sum(graph.tensor(t).size_bytes for t in constants)
