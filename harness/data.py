@@ -8,6 +8,9 @@ from pathlib import Path
 
 import platformdirs
 
+STORE = Path("records")
+"""Where records are kept unless told otherwise."""
+
 _PACKAGE = Path(__file__).resolve().parent
 
 

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from harness.errors import FactsError
+from harness.errors import FactsError, near_names
 
 MAX_FILE_BYTES = 1_000_000
 MAX_VALUES = 20_000
@@ -79,7 +79,8 @@ def read_facts(data: bytes, schema: type[FactsT], *, where: str) -> FactsT:
         facts = schema.model_validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         found = error.errors(include_url=False)
-        faults += [_schema_fault(root, fault) for fault in found[:MAX_FAULTS_SHOWN]]
+        fields = tuple(schema.model_fields)
+        faults += [_schema_fault(root, fault, fields) for fault in found[:MAX_FAULTS_SHOWN]]
         raise _fault_report(where, faults, len(found) - MAX_FAULTS_SHOWN) from error
     if faults:
         raise _fault_report(where, faults)
@@ -145,8 +146,11 @@ def _yaml_fault(error: yaml.YAMLError) -> Fault:
     return 1, f"is not YAML: {str(error).splitlines()[0]}"
 
 
-def _schema_fault(root: yaml.Node, error: Any) -> Fault:
-    """Return one of pydantic's faults with the line of the field that it is about."""
+def _schema_fault(root: yaml.Node, error: Any, known: tuple[str, ...]) -> Fault:
+    """Return one of pydantic's faults with the line of the field that it is about.
+
+    ``known`` are the fields of the whole, which may be what an unknown one was meant to be.
+    """
     line = _line(root)
     field = ""
     node: yaml.Node | None = root
@@ -157,7 +161,10 @@ def _schema_fault(root: yaml.Node, error: Any) -> Fault:
         elif error["type"] != "missing" or step != error["loc"][-1]:
             continue
         field += f"[{step}]" if isinstance(step, int) else f".{step}" if field else str(step)
-    return line, f"{field}: {_reason(error)}" if field else _reason(error)
+    reason = _reason(error)
+    if error["type"] == "extra_forbidden" and len(error["loc"]) == 1:
+        reason += f"; {near_names(field, known).rstrip('.')}"
+    return line, f"{field}: {reason}" if field else reason
 
 
 def _members(node: yaml.Node) -> Iterator[tuple[str | int, int, yaml.Node]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -59,6 +60,7 @@ PatchGridOption = Annotated[
     str | None,
     typer.Option("--patch-grid", metavar="P|DOWNxACROSS", help="Of schedule patch: P x P patches."),
 ]
+StoreOption = Annotated[Path, typer.Option("--store", help="Folder of records.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 

@@ -20,13 +20,13 @@ from harness.cli.options import (
     Schedule,
     ScheduleOption,
     SramLimitOption,
+    StoreOption,
     hand_set_patches,
 )
+from harness.data import STORE
 
 if TYPE_CHECKING:
     from harness.experiment.run import Outcome
-
-DEFAULT_STORE = Path("records")
 
 
 def run(
@@ -56,9 +56,7 @@ def run(
     ] = 3,
     per_op: Annotated[bool, typer.Option("--per-op", help="Show what each op took.")] = False,
     as_json: JsonOption = False,
-    store: Annotated[
-        Path, typer.Option("--store", help="Folder that the record is written into.")
-    ] = DEFAULT_STORE,
+    store: StoreOption = STORE,
     no_store: Annotated[bool, typer.Option("--no-store", help="Write no record.")] = False,
     timeout: Annotated[
         float,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
+from pathlib import Path
 
 from harness import __version__
 from harness.data import data_dir
@@ -19,6 +21,19 @@ def tool_part() -> ToolPart:
     commit = _git(root.as_posix(), "rev-parse", "HEAD")
     changes = _git(root.as_posix(), "status", "--porcelain")
     return ToolPart(version=__version__, git_commit=commit, dirty=bool(changes))
+
+
+def source_digest() -> str:
+    """Return the SHA-256 of all that decides figures: the package and the firmware, as text."""
+    firmware = data_dir("firmware")
+    package = Path(__file__).resolve().parent.parent
+    state = hashlib.sha256()
+    for root, suffixes in ((package, (".py",)), (firmware, (".c", ".h", ".ld"))):
+        for path in sorted(p for p in root.rglob("*") if p.suffix in suffixes):
+            content = path.read_bytes()
+            state.update(f"{path.relative_to(root).as_posix()} {len(content)}\n".encode())
+            state.update(content)
+    return state.hexdigest()
 
 
 def _git(root: str, *arguments: str) -> str:

@@ -16,16 +16,15 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from harness.data import STORE
 from harness.errors import UsageError
 from harness.results.columns import COLUMNS
 from harness.results.index import indexed, table_of
 from harness.results.record import Record
+from harness.results.store import read
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-STORE = Path("records")
-"""Where commands keep records unless told otherwise."""
 
 _NAMES = ", ".join(f'"{column.name}"' for column in COLUMNS)
 _RANKED = (
@@ -77,6 +76,14 @@ def load_ops(store: Path | str = STORE, where: str = "") -> pd.DataFrame:
         "order by created, id, op.index",
         where,
     )
+
+
+def find(store: Path | str, where: str = "") -> list[tuple[Path, Record]]:
+    """Return records whole, each with its file, oldest first; ``where`` as for :func:`load`."""
+    folder = Path(store)
+    sql = f"select file from records {_condition(where)} order by created, id"
+    files = _query(folder, sql, where)["file"]
+    return [(folder / file, read(folder / file)) for file in files]
 
 
 def frame_of(records: Iterable[Record]) -> pd.DataFrame:

@@ -45,10 +45,10 @@ def append(store: Path, record: Record, capture: bytes = b"") -> tuple[Record, P
     """
     if capture:
         # First, so that no record ever names a capture that is not there.
-        kept = _write_once(store / CAPTURES, f"{record.id}.capture", capture)
+        kept = write_once(store / CAPTURES, f"{record.id}.capture", capture)
         record = record.model_copy(update={"capture": _json_safe(kept)})
     text = record.model_dump_json(indent=1) + "\n"
-    return record, _write_once(store, f"{record.id}.json", text.encode())
+    return record, write_once(store, f"{record.id}.json", text.encode())
 
 
 def _json_safe(path: Path) -> str:
@@ -56,7 +56,12 @@ def _json_safe(path: Path) -> str:
     return str(path).encode(errors="backslashreplace").decode()
 
 
-def _write_once(folder: Path, name: str, content: bytes) -> Path:
+def write_once(folder: Path, name: str, content: bytes) -> Path:
+    """Write a new file whole or not at all, and return its path.
+
+    Raises:
+        StoreError: the folder cannot be written, or the file is there already.
+    """
     path = folder / name
     partial = folder / f".{name}.{os.getpid()}"
     try:

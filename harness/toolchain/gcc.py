@@ -2,7 +2,8 @@
 
 The build id is a digest of everything that went in: generated and hand-written sources, flags,
 compiler version, target. It is compiled into the image, so that the host can tell whether the
-board runs what was built.
+board runs what was built. An image that is there already with the same build id is taken as it is,
+if it is still the file that was linked.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from harness.codegen.sources import Sources
 from harness.data import cache_dir, data_dir
 from harness.errors import ToolchainError
 from harness.toolchain.compiler import Compiler, Unit, compile_units, digest, find_compiler, run
-from harness.toolchain.firmware import Firmware, Footprint
+from harness.toolchain.firmware import Firmware
 from harness.toolchain.flags import compile_flags
 from harness.toolchain.footprint import firmware_footprint, host_footprint
 from harness.toolchain.link import memory_script, overflow_error
@@ -72,20 +73,21 @@ def _build(
     compiler = find_compiler("cc" if _is_native(target) else "arm-none-eabi-gcc")
     flags = compile_flags(target, optimize, sanitize=sanitize)
     build_id = _build_id(sources, target, compiler, (*flags, str(stack_bytes)))
-    out_dir.mkdir(parents=True, exist_ok=True)
-    generated = [
-        *(_write(out_dir / name, text) for name, text in sources.files),
-        _write(out_dir / "identity.c", _identity_c(build_id, sources.model_sha256)),
-    ]
-    runtime = data_dir("firmware")
-    model_include = (out_dir, runtime / "include", runtime / "kernels")
-    units = [Unit(f, flags, model_include) for f in generated if f.suffix == ".c"]
-    units += _runtime_units(target, compile_flags(target, "size", sanitize=sanitize))
-    objects = compile_units(compiler, units, cache=cache or cache_dir("objects"))
-    elf, footprint = _link(compiler, flags, objects, sources, target, out_dir, stack_bytes)
+    elf = out_dir / ("firmware" if _is_native(target) else "firmware.elf")
+    if not _is_built(elf, build_id):
+        out_dir.mkdir(parents=True, exist_ok=True)
+        objects = _compile(sources, target, compiler, out_dir, optimize, build_id, sanitize, cache)
+        _link(compiler, flags, objects, sources, target, elf, stack_bytes)
+        _write(_stamp(elf), f"{build_id} {_sha256(elf)}\n")
+    weights = sources.weights_bytes
+    footprint = (
+        host_footprint(elf, weights_bytes=weights)
+        if _is_native(target)
+        else firmware_footprint(elf)
+    )
     return Firmware(
         elf=elf,
-        elf_sha256=hashlib.sha256(elf.read_bytes()).hexdigest(),
+        elf_sha256=_sha256(elf),
         build_id=build_id,
         model_sha256=sources.model_sha256,
         target=target,
@@ -95,6 +97,45 @@ def _build(
         kernels=_kernels_version(),
         footprint=footprint,
     )
+
+
+def _stamp(elf: Path) -> Path:
+    return elf.with_name("built")
+
+
+def _is_built(elf: Path, build_id: str) -> bool:
+    """Return whether an image is what this build would make, to the byte."""
+    try:
+        return _stamp(elf).read_text().split() == [build_id, _sha256(elf)]
+    except (FileNotFoundError, UnicodeDecodeError):
+        return False
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _compile(
+    sources: Sources,
+    target: Target,
+    compiler: Compiler,
+    out_dir: Path,
+    optimize: str,
+    build_id: str,
+    sanitize: bool,
+    cache: Path | None,
+) -> list[Path]:
+    """Return the objects of the generated and of the hand-written files."""
+    flags = compile_flags(target, optimize, sanitize=sanitize)
+    generated = [
+        *(_write(out_dir / name, text) for name, text in sources.files),
+        _write(out_dir / "identity.c", _identity_c(build_id, sources.model_sha256)),
+    ]
+    runtime = data_dir("firmware")
+    model_include = (out_dir, runtime / "include", runtime / "kernels")
+    units = [Unit(f, flags, model_include) for f in generated if f.suffix == ".c"]
+    units += _runtime_units(target, compile_flags(target, "size", sanitize=sanitize))
+    return compile_units(compiler, units, cache=cache or cache_dir("objects"))
 
 
 def _is_native(target: Target) -> bool:
@@ -165,22 +206,18 @@ def _link(
     objects: Sequence[Path],
     sources: Sources,
     target: Target,
-    out_dir: Path,
+    elf: Path,
     stack_bytes: int,
-) -> tuple[Path, Footprint]:
-    """Return the image and its footprint; the image appears only when it is whole."""
+) -> None:
+    """Link an image, which appears only when it is whole."""
     command = [compiler.path, *flags, "-Wl,--gc-sections", *map(str, objects)]
-    elf = out_dir / ("firmware" if _is_native(target) else "firmware.elf")
     if not _is_native(target):
-        script = _write(out_dir / "firmware.ld", memory_script(target, stack_bytes))
+        script = _write(elf.with_suffix(".ld"), memory_script(target, stack_bytes))
         command += [*_BARE_METAL, "-T", str(script), f"-L{data_dir('firmware') / 'cortex_m'}"]
-    with tempfile.TemporaryDirectory(dir=out_dir) as scratch:
+    with tempfile.TemporaryDirectory(dir=elf.parent) as scratch:
         fresh = Path(scratch) / elf.name
         try:
             run([*command, "-o", str(fresh)], what=f"linking {elf.name}")
         except ToolchainError as error:
             raise overflow_error(sources.model_name, target, error.message) or error from None
         fresh.replace(elf)
-    if _is_native(target):
-        return elf, host_footprint(elf, weights_bytes=sources.weights_bytes)
-    return elf, firmware_footprint(elf)

@@ -201,3 +201,19 @@ def test_a_folder_for_a_model_has_a_name_that_fits_everywhere() -> None:
     folder = build_dir(replace(tiny_sources(), model_name="a/b c" * 80), host_target(), "cycles")
     assert folder.name.startswith("a-b-ca-b-c")
     assert len(folder.name) < 100
+
+
+@pytest.mark.host_c
+def test_an_image_that_is_built_already_is_neither_compiled_nor_linked_again(
+    tmp_path: Path,
+) -> None:
+    first = build(tiny_sources(), host_target(), out_dir=tmp_path, cache=tmp_path / "cache")
+    linked = first.elf.stat().st_mtime_ns
+    again = build(tiny_sources(), host_target(), out_dir=tmp_path, cache=tmp_path / "cache")
+    assert again == first
+    assert first.elf.stat().st_mtime_ns == linked
+    first.elf.write_bytes(first.elf.read_bytes() + b"damage")
+    mended = build(tiny_sources(), host_target(), out_dir=tmp_path, cache=tmp_path / "cache")
+    assert mended == first
+    other = replace(tiny_sources(), model_sha256="ab" * 32)
+    assert build(other, host_target(), out_dir=tmp_path, cache=tmp_path / "c") != first

@@ -1,0 +1,68 @@
+"""A sweep with its progress on stderr: on a terminal a bar, in a pipe a line a case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from textwrap import shorten
+
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as Bars
+
+from harness.experiment.pool import processes, usable_cores
+from harness.experiment.spec import load_spec
+from harness.experiment.sweep import Done, Progress, Sweep, run_sweep
+from harness.report.case_table import case_name, outcome
+from harness.report.console import stderr_console
+
+
+def run_on(spec: Path, store: Path, *, jobs: int | None, fresh: bool) -> Sweep:
+    """Run the sweep of a file on this computer's cores."""
+    wanted = load_spec(spec)
+    at_once, workers = jobs or usable_cores(), processes(jobs or usable_cores())
+    with _progress() as progress:
+        return run_sweep(
+            wanted, store=store, workers=workers, at_once=at_once, fresh=fresh, progress=progress
+        )
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    console = stderr_console()
+    if not console.is_terminal:
+
+        def tell(done: Done, count: int, total: int, left_s: float | None) -> None:
+            console.print(_line(done, count, total, left_s), soft_wrap=True, markup=False)
+
+        yield tell
+        return
+    columns = (BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.description}"))
+    with Bars(*columns, console=console, transient=True) as bars:
+        task = bars.add_task("", total=None)
+
+        def show(done: Done, count: int, total: int, left_s: float | None) -> None:
+            left = f"{duration(left_s)} left" if left_s is not None else "resumed"
+            description = f"{left}; {case_name(done.record.case)}"
+            bars.update(task, completed=count, total=total, description=description)
+            if done.record.error is not None:
+                bars.console.print(_line(done, count, total, None), markup=False)
+
+        yield show
+
+
+def _line(done: Done, count: int, total: int, left_s: float | None) -> str:
+    width = len(str(total))
+    left = "" if left_s is None or count == total else f" ({duration(left_s)} left)"
+    what = shorten(f"{case_name(done.record.case)}: {outcome(done.record)}", 110, placeholder=" …")
+    return f"[{count:{width}}/{total}] {what}{left}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as a person says it: ``8 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,131 @@
+"""What a sweep is to measure: every combination of what a YAML file lists.
+
+::
+
+    name: nightly
+    models: [kws, vww]
+    boards: [nucleo-f746zg]
+    devices: [qemu]
+    schedules: [layer, stream]
+    sram_limits: [null, 65536]
+    optimize: [cycles, size]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import product
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from harness.board.load import board_names
+from harness.errors import UsageError, near_names
+from harness.experiment.case import Case, device_kind
+from harness.facts import Facts, load_facts
+from harness.models.catalog import catalog
+from harness.results.record import Count
+from harness.schedule.search import SCHEDULES
+from harness.toolchain.flags import OPTIMIZATIONS
+
+MAX_CASES = 10_000
+
+
+def _known(what: str, names: Callable[[], Iterable[str]], path_suffix: str = "") -> AfterValidator:
+    """Return a check that every member is a known name, or a file of the user's own."""
+
+    def check(wanted: tuple[str, ...]) -> tuple[str, ...]:
+        known = set(names())
+        faults = [
+            f"there is no {what} {name!r} ({near_names(name, known).rstrip('.')})"
+            for name in wanted
+            if name not in known
+            and not (path_suffix and name.endswith(path_suffix) and Path(name).is_file())
+        ]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return wanted
+
+    return AfterValidator(check)
+
+
+def _devices(wanted: tuple[str, ...]) -> tuple[str, ...]:
+    faults = []
+    for name in wanted:
+        try:
+            device_kind(name)
+        except UsageError as error:
+            faults.append(f"{error.message} ({error.hint.rstrip('.')})")
+    if faults:
+        raise ValueError("; ".join(faults))
+    return wanted
+
+
+_Names = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class SweepSpec(Facts):
+    """A sweep; a list that is left out has one member, the default of ``bench run``."""
+
+    name: Annotated[str, Field(pattern=r"^[\w.-]{1,40}$")]
+    models: Annotated[
+        _Names, _known("model", lambda: (m.name for m in catalog().models), ".tflite")
+    ]
+    boards: Annotated[_Names, _known("board", board_names, ".yaml")]
+    devices: Annotated[_Names, AfterValidator(_devices)] = ("auto",)
+    schedules: Annotated[_Names, _known("schedule", lambda: SCHEDULES)] = ("auto",)
+    sram_limits: Annotated[tuple[Count | None, ...], Field(min_length=1)] = (None,)
+    input_by_rows: Annotated[tuple[bool, ...], Field(min_length=1)] = (False,)
+    optimize: Annotated[_Names, _known("optimization", lambda: OPTIMIZATIONS)] = ("cycles",)
+    warmup: Annotated[int, Field(ge=0, le=10_000)] = 1
+    repeat: Annotated[int, Field(ge=1, le=10_000)] = 3
+    timeout_s: Annotated[float, Field(ge=1, le=86_400)] = 600.0
+
+
+def load_spec(path: Path) -> SweepSpec:
+    """Return the sweep that a YAML file describes.
+
+    Raises:
+        FactsError: the file cannot be read, or with every wrong field and unknown name.
+    """
+    return load_facts(path, SweepSpec)
+
+
+def cases(spec: SweepSpec) -> tuple[Case, ...]:
+    """Return all cases of a sweep, in the order of its lists; a case listed twice comes once.
+
+    Raises:
+        UsageError: there are too many.
+    """
+    combinations = dict.fromkeys(
+        product(
+            spec.models,
+            spec.boards,
+            spec.devices,
+            spec.schedules,
+            spec.sram_limits,
+            spec.input_by_rows,
+            spec.optimize,
+        )
+    )
+    if len(combinations) > MAX_CASES:
+        raise UsageError(
+            f"{spec.name}: {len(combinations):,} cases, a sweep has at most {MAX_CASES:,}",
+            hint="split it",
+        )
+    return tuple(
+        Case(
+            model=model,
+            board=board,
+            device=device,
+            schedule=schedule,
+            sram_limit=limit,
+            input_by_rows=by_rows,
+            optimize=optimize,
+            warmup=spec.warmup,
+            repeat=spec.repeat,
+            timeout_s=spec.timeout_s,
+        )
+        for model, board, device, schedule, limit, by_rows, optimize in combinations
+    )

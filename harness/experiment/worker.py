@@ -1,0 +1,107 @@
+"""What a process of a pool or of a cluster does: run one case and give back what it measured.
+
+Nothing is written here: the process that began the sweep keeps the records, so a worker that dies
+leaves nothing behind and no case twice.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+
+from harness.errors import BenchError, DeviceError, UsageError
+from harness.experiment.case import Case
+from harness.experiment.draft import Draft
+from harness.experiment.run import run_case
+from harness.results.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A case that was run. The record is JSON, so that both ends need only agree on its schema.
+
+    ``built_s`` and ``emulated_s`` are the parts of ``took_s`` that toolchain and device had.
+    """
+
+    record_json: str
+    capture: bytes
+    took_s: float
+    built_s: float = 0.0
+    emulated_s: float = 0.0
+
+    @property
+    def record(self) -> Record:
+        """The record."""
+        return Record.model_validate_json(self.record_json)
+
+
+_DEVICE_STAGES = ("booting", "uploading", "painting", "running", "counting ops")
+
+
+def run_one(case: Case) -> Ran:
+    """Run a case; whatever goes wrong is a failed record."""
+    began = time.monotonic()
+    spent: dict[str, float] = {}
+    stage, since = "", began
+
+    def note(now_in: str, _done: int = 0, _total: int = 0) -> None:
+        nonlocal stage, since
+        if now_in != stage:
+            now = time.monotonic()
+            spent[stage] = spent.get(stage, 0.0) + now - since
+            stage, since = now_in, now
+
+    try:
+        outcome = run_case(case, store=None, report=note)
+        record, capture = outcome.record, outcome.capture
+    except UsageError as error:  # an option that its schedule does not have
+        record, capture = Draft(case).finish(error)
+    note("")
+    return Ran(
+        record_json=record.model_dump_json(),
+        capture=capture,
+        took_s=time.monotonic() - began,
+        built_s=spent.get("building", 0.0),
+        emulated_s=sum(spent.get(name, 0.0) for name in _DEVICE_STAGES),
+    )
+
+
+def failed(case: Case, error: BenchError) -> Ran:
+    """Return the failed record of a case that no worker could run."""
+    record, capture = Draft(case).finish(error)
+    return Ran(record.model_dump_json(), capture, took_s=0.0)
+
+
+def lost(case: Case, what: str) -> Ran:
+    """Return the failed record of a case whose process died under it."""
+    return failed(
+        case,
+        DeviceError(
+            f"{case.model} on {case.board}: {what}",
+            hint="it may have run out of memory; `bench run` shows what happens",
+        ),
+    )
+
+
+def start_worker() -> None:
+    """Prepare a process of a pool: leave Ctrl-C to its parent, and end when the parent ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    wait([sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _end(_signal: int, _frame: object) -> None:
+    # An exception rather than a sudden end, so that the emulator is put away.
+    raise SystemExit(1)

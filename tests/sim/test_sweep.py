@@ -1,0 +1,81 @@
+"""Sweeps on an emulated core: what they cost, and that a kill in the middle loses nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import harness.results as results
+from harness.data import data_dir
+from harness.experiment.pool import processes
+from harness.experiment.spec import SweepSpec, cases
+from harness.experiment.sweep import run_sweep
+
+pytestmark = pytest.mark.qemu
+
+CORES = 2
+OVERHEAD_S = 0.3
+"""What a case may take beyond building and emulating, with two processes."""
+
+HUNDRED = SweepSpec(
+    name="hundred",
+    models=("hello-world", "ad"),
+    boards=("nucleo-f746zg", "nucleo-f446re", "nucleo-l4r5zi", "nrf52840-dk", "mps2-an386"),
+    schedules=("layer", "inplace", "stream", "auto", "patch"),
+    sram_limits=(None, 60_000),
+    repeat=1,
+)
+
+
+def test_a_hundred_cases_cost_little_beyond_building_and_emulating(tmp_path: Path) -> None:
+    assert len(cases(HUNDRED)) == 100
+    done = run_sweep(HUNDRED, store=tmp_path, workers=processes(CORES), at_once=CORES)
+    ran = [case.ran for case in done.done if case.ran is not None]
+    assert len(ran) == len(results.load(tmp_path)) == 100
+    work_s = sum(case.built_s + case.emulated_s for case in ran)
+    overhead_s = (done.took_s * CORES - work_s) / len(ran)
+    assert overhead_s < OVERHEAD_S, f"{overhead_s:.3f} s a case"
+
+
+def test_the_second_run_is_three_times_faster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    spec = SweepSpec(
+        name="twice", models=("kws", "vww"), boards=("nucleo-f746zg", "nucleo-f446re"),
+        schedules=("layer", "inplace"), repeat=1,
+    )  # fmt: skip
+    first, second = (
+        run_sweep(spec, store=tmp_path / "s", workers=processes(CORES), at_once=CORES)
+        for _ in range(2)
+    )
+    assert first.took_s > 3 * second.took_s, f"{first.took_s:.1f} s, then {second.took_s:.1f} s"
+
+
+def test_a_killed_sweep_is_completed_without_loss_or_copies(tmp_path: Path) -> None:
+    spec, store = tmp_path / "s.yaml", tmp_path / "store"
+    spec.write_text(
+        "name: killed\nmodels: [kws, ad, hello-world]\nboards: [nucleo-f746zg, nucleo-f446re]\n"
+        "schedules: [layer, stream]\n"
+    )
+    command = [sys.executable, "-m", "harness", "sweep", str(spec), "--store", str(store)]
+    root = data_dir("boards").parent
+    with subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr is not None
+        assert any(line.startswith("[ 3/12]") for line in run.stderr)
+        run.send_signal(signal.SIGKILL)
+    kept = {path.name: path.read_bytes() for path in store.glob("*.json")}
+    assert 3 <= len(kept) < 12
+    done = subprocess.run(
+        command, cwd=root, env=os.environ, capture_output=True, text=True, check=True
+    )
+    assert f"[{len(kept)}/12]" in done.stderr.replace("[ ", "[")
+    frame = results.load(store)
+    assert len(frame) == 12
+    assert not frame.duplicated(["model", "board", "schedule"]).any()
+    assert {name: (store / name).read_bytes() for name in kept} == kept
