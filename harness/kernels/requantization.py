@@ -36,7 +36,23 @@ import numpy.typing as npt
 from harness.arithmetic import Multiplier
 from harness.arithmetic.fixed_point import INT32_MAX, INT32_MIN, Raw
 from harness.ir.tensor import Array
-from harness.kernels.step_function import Flags, StepFunctions, are_int32, step_functions
+from harness.kernels.step_function import (
+    Flags,
+    StepFunctions,
+    accumulator_reach,
+    are_int32,
+    step_functions,
+)
+
+__all__ = [
+    "Layer",
+    "ShortForm",
+    "accumulator_reach",
+    "evaluate",
+    "prove",
+    "short_form",
+    "solve_layer",
+]
 
 MAX_SHIFT = 22
 """Nine bits above the point hold every difference to the zero point, with its sign."""
