@@ -14,6 +14,12 @@
 /* Kernels are specialised by their constant arguments, so they must melt into their caller. */
 #define KERNEL static inline __attribute__((always_inline))
 
+/*
+ * Kernels that ops share, to save flash. noinline alone would not do: where GCC sees what such a
+ * function reads, it may drop stores before a call to it.
+ */
+#define SHARED static __attribute__((noipa, unused))
+
 /* The real factor multiplier / 2^31 * 2^shift; shift is -31..30, multiplier is not INT32_MIN. */
 typedef struct {
     int32_t multiplier;

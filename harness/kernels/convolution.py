@@ -37,14 +37,14 @@ def _conv(
 ) -> Fields:
     """Return a ``conv2d_t``."""
     p = prepare_conv(graph, op)
-    weights = _live_weights(graph, op, p, axis=0)
+    weights = live_weights(graph, op, p, axis=0)
     return {
         "x": shape(in_shape),
         "y": shape(out_shape),
         "window": window(op.window),
         "padding": -p.input_offset,
         "weights": Constant("weights", weights),
-        "channels": _channels(p, _folded_bias(graph, op, p, weights, axis=0)),
+        "channels": _channels(p, folded_bias(graph, op, p, weights, axis=0)),
     }
 
 
@@ -67,8 +67,8 @@ def _depthwise(graph: Graph, op: DepthwiseConv2D, *, by_channel: bool) -> Fields
     """Return a ``depthwise_t``; ``by_channel`` keeps each channel's kernel together."""
     p = prepare_conv(graph, op)
     x, y = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
-    weights = _live_weights(graph, op, p, axis=3)
-    bias = _folded_bias(graph, op, p, weights, axis=3)
+    weights = live_weights(graph, op, p, axis=3)
+    bias = folded_bias(graph, op, p, weights, axis=3)
     kernels = np.moveaxis(weights[0], -1, 0) if by_channel else weights[0]
     return {
         "x": shape(x.shape[1:]),
@@ -96,14 +96,14 @@ def fully_connected_row(graph: Graph, op: FullyConnected) -> RowCall:
 def _fully_connected(graph: Graph, op: FullyConnected) -> Fields:
     """Return a ``fully_connected_t``."""
     p = prepare_fully_connected(graph, op)
-    weights = _live_weights(graph, op, p, axis=0)
+    weights = live_weights(graph, op, p, axis=0)
     out, depth = weights.shape
     return {
         "batch": graph.tensor(op.outputs[0]).elements // out,
         "in": depth,
         "out": out,
         "weights": Constant("weights", weights),
-        "channels": _channels(p, _folded_bias(graph, op, p, weights, axis=0)),
+        "channels": _channels(p, folded_bias(graph, op, p, weights, axis=0)),
     }
 
 
@@ -132,7 +132,7 @@ def _one_row(lengths: tuple[int, ...]) -> tuple[int, ...]:
     return 1, height * width, channels
 
 
-def _live_weights(graph: Graph, op: Op, p: ConvParameters, *, axis: int) -> Array:
+def live_weights(graph: Graph, op: Op, p: ConvParameters, *, axis: int) -> Array:
     """Return the weights, 0 in channels whose factor is 0: what they add up to does not matter."""
     weights = graph.tensor(op.inputs[1]).data
     assert weights is not None, "weights are constant"
@@ -142,7 +142,8 @@ def _live_weights(graph: Graph, op: Op, p: ConvParameters, *, axis: int) -> Arra
     return live
 
 
-def _folded_bias(graph: Graph, op: Op, p: ConvParameters, weights: Array, *, axis: int) -> Array:
+def folded_bias(graph: Graph, op: Op, p: ConvParameters, weights: Array, *, axis: int) -> Array:
+    """Return the bias less the input's zero point times the sum of each channel's weights."""
     others = tuple(a for a in range(weights.ndim) if a != axis)
     bias = p.input_offset * weights.sum(axis=others, dtype=np.int64)
     if len(op.inputs) > 2:

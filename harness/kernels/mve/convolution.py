@@ -1,0 +1,128 @@
+"""Calls of convolutions and fully connected ops, all of them products of columns with a matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.arithmetic import ConvParameters, prepare_conv, prepare_fully_connected
+from harness.ir import Graph
+from harness.ir.ops import Conv2D, FullyConnected, Padding
+from harness.kernels.call import SCRATCH, Call, Fields, RowCall, X, Y
+from harness.kernels.convolution import folded_bias, live_weights, shape, window
+from harness.kernels.mve.columns import columns, is_supported
+from harness.kernels.variant import RowVariant, Variant
+
+_NAME = "mve"
+_HEADER = "mve/conv.h"
+
+_SCRATCH_BYTES = 320
+"""Scratch for gathered columns, as long as two of them fit; more save calls."""
+
+_MOST_GATHERED = 8
+
+
+def conv(graph: Graph, op: Conv2D) -> Iterator[Variant]:
+    """Yield the variant of a convolution."""
+    if not is_supported(prepare_conv(graph, op)):
+        return
+    if not _are_columns(op):
+        scratch = _gathered(graph, op) * _depth(graph, op)
+
+        def gathering() -> tuple[Call, ...]:
+            parameters = _conv(graph, op, one_row=False)
+            return (Call(_HEADER, "mve_conv", "mve_conv_t", parameters, (X, Y, SCRATCH)),)
+
+        yield Variant(_NAME, gathering, scratch)
+        return
+
+    def pointwise() -> tuple[Call, ...]:
+        parameters = _conv(graph, op, one_row=op.window.stride == (1, 1))
+        return (Call(_HEADER, "mve_pointwise", "mve_conv_t", parameters, (X, Y)),)
+
+    yield Variant(_NAME, pointwise)
+
+
+def conv_row(graph: Graph, op: Conv2D) -> Iterator[RowVariant]:
+    """Yield the variant that makes a row of a convolution."""
+    if not is_supported(prepare_conv(graph, op)):
+        return
+    gathers = not _are_columns(op)
+    function = "mve_conv_row" if gathers else "mve_pointwise_row"
+
+    def calls() -> tuple[RowCall, ...]:
+        parameters = _conv(graph, op, one_row=False)
+        return (RowCall(_HEADER, function, "mve_conv_t", parameters, takes_scratch=gathers),)
+
+    yield RowVariant(_NAME, calls, _gathered(graph, op) * _depth(graph, op) if gathers else 0)
+
+
+def fully_connected(graph: Graph, op: FullyConnected) -> Iterator[Variant]:
+    """Yield the variant of a fully connected op."""
+    p = prepare_fully_connected(graph, op)
+    if not is_supported(p):
+        return
+
+    def calls() -> tuple[Call, ...]:
+        parameters = _fully_connected(graph, op, p)
+        type_ = "mve_fully_connected_t"
+        return (Call(_HEADER, "mve_fully_connected", type_, parameters, (X, Y)),)
+
+    yield Variant(_NAME, calls)
+
+
+def fully_connected_row(graph: Graph, op: FullyConnected) -> Iterator[RowVariant]:
+    """Yield the variant of a fully connected op on a single pixel."""
+    p = prepare_fully_connected(graph, op)
+    if not is_supported(p):
+        return
+
+    def calls() -> tuple[RowCall, ...]:
+        parameters = _fully_connected(graph, op, p)
+        type_ = "mve_fully_connected_t"
+        return (RowCall(_HEADER, "mve_fully_connected_row", type_, parameters),)
+
+    yield RowVariant(_NAME, calls)
+
+
+def _are_columns(op: Conv2D) -> bool:
+    """Return whether the op reads single pixels, which are columns where they lie."""
+    return op.window.kernel == (1, 1) and op.window.padding == Padding()
+
+
+def _depth(graph: Graph, op: Conv2D) -> int:
+    _, height, width, channels = graph.tensor(op.inputs[1]).shape
+    return height * width * channels
+
+
+def _gathered(graph: Graph, op: Conv2D) -> int:
+    """Return how many columns are gathered before they are multiplied: an even number."""
+    fitting = _SCRATCH_BYTES // _depth(graph, op)
+    return min(max(fitting // 2 * 2, 2), _MOST_GATHERED)
+
+
+def _conv(graph: Graph, op: Conv2D, *, one_row: bool) -> Fields:
+    """Return an ``mve_conv_t``; ``one_row`` says that rows do not matter."""
+    p = prepare_conv(graph, op)
+    shapes = [graph.tensor(t).shape[1:] for t in (op.inputs[0], op.outputs[0])]
+    if one_row:
+        shapes = [(1, height * width, channels) for height, width, channels in shapes]
+    weights = live_weights(graph, op, p, axis=0)
+    bias = folded_bias(graph, op, p, weights, axis=0)
+    return {
+        "x": shape(shapes[0]),
+        "y": shape(shapes[1]),
+        "window": window(op.window),
+        "padding": -p.input_offset,
+        "gathered": _gathered(graph, op),
+        "columns": columns(p, weights.reshape(len(weights), -1), bias),
+    }
+
+
+def _fully_connected(graph: Graph, op: FullyConnected, p: ConvParameters) -> Fields:
+    """Return an ``mve_fully_connected_t``."""
+    weights = live_weights(graph, op, p, axis=0)
+    bias = folded_bias(graph, op, p, weights, axis=0)
+    return {
+        "batch": graph.tensor(op.outputs[0]).elements // len(weights),
+        "columns": columns(p, weights, bias),
+    }
