@@ -14,6 +14,7 @@ from harness.cli.options import (
     ModelArgument,
     Optimize,
     OptimizeOption,
+    PassesOption,
     PatchGridOption,
     PatchOpsOption,
     Schedule,
@@ -45,6 +46,7 @@ def compile_command(
     patch_ops: PatchOpsOption = None,
     patch_grid: PatchGridOption = None,
     optimize: OptimizeOption = Optimize.CYCLES,
+    passes: PassesOption = "all",
 ) -> None:
     """Write the firmware of a model on a board, or its generated C."""
     from harness.cli.progress import progress_on_stderr
@@ -63,6 +65,7 @@ def compile_command(
         input_by_rows=input_by_rows,
         patch=hand_set_patches(patch_ops, patch_grid, schedule),
         optimize=optimize.value,
+        passes=passes,
     )
     found = find(case)
     plan = plan_case(found).plan

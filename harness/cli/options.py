@@ -46,6 +46,15 @@ SramLimitOption = Annotated[
 OptimizeOption = Annotated[
     Optimize, typer.Option("--optimize", help="What the compiler should favour.")
 ]
+PassesOption = Annotated[
+    str,
+    typer.Option(
+        "--passes",
+        metavar="LIST",
+        help="all, none, NAME,NAME for those alone, or -NAME for all but one; `bench plan` lists "
+        "them. Those without which no model runs are always done.",
+    ),
+]
 InputByRowsOption = Annotated[
     bool,
     typer.Option(

@@ -14,6 +14,7 @@ from harness.cli.options import (
     ModelArgument,
     Optimize,
     OptimizeOption,
+    PassesOption,
     PatchGridOption,
     PatchOpsOption,
     Schedule,
@@ -23,6 +24,10 @@ from harness.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.ir import Graph
+    from harness.passes.pipeline import Stage
     from harness.schedule.plan import Plan
 
 
@@ -41,6 +46,7 @@ def plan(
     patch_ops: PatchOpsOption = None,
     patch_grid: PatchGridOption = None,
     optimize: OptimizeOption = Optimize.CYCLES,
+    passes: PassesOption = "all",
     pareto: Annotated[
         bool,
         typer.Option("--pareto", help="Show all plans that no other beats in memory and work."),
@@ -58,10 +64,6 @@ def plan(
             "the one of --schedule; with --pareto the front.",
         ),
     ] = None,
-    passes: Annotated[
-        str | None,
-        typer.Option("--passes", help="Only these, comma-separated; `none` for none of them."),
-    ] = None,
     dump_ir: Annotated[
         bool, typer.Option("--dump-ir", help="Print the graph after the passes, and stop.")
     ] = False,
@@ -77,18 +79,23 @@ def plan(
     from harness.ir.text import dump
     from harness.kernels.kernel_set import kernels_for
     from harness.models.catalog import find_model
-    from harness.passes.pipeline import run_passes
+    from harness.passes.pipeline import trace_passes
+    from harness.passes.selection import select_passes
     from harness.report.canvas import check_picture
     from harness.results.plan_point import plan_point
+    from harness.results.work import pass_parts, work_part
 
     facts = None if board is None else load_board(board)
     core = Core.CORTEX_M4 if facts is None else facts.core
     kernels = kernels_for(core, optimize.value)
     patch = hand_set_patches(patch_ops, patch_grid, schedule)
+    names = select_passes(passes)
     if plot is not None:
         check_picture(plot)
     file = find_model(model)
-    graph = run_passes(read_tflite(file.data, name=file.name), _names(passes))
+    imported = read_tflite(file.data, name=file.name)
+    stages = trace_passes(imported, names)
+    graph = stages[-1].graph
     if dump_ir:
         sys.stdout.write(dump(graph))
         return
@@ -110,31 +117,28 @@ def plan(
         patch=patch,
     )
     if as_json:
-        sys.stdout.write(plan_point(chosen).model_dump_json(indent=1) + "\n")
+        point = plan_point(chosen, work_part(imported), pass_parts(stages))
+        sys.stdout.write(point.model_dump_json(indent=1) + "\n")
     else:
-        _print(chosen, file.weights, receptive_field)
+        _print(chosen, imported, stages, file.weights, receptive_field)
     if plot is not None:
         beside = whole_schedules(graph, kernels) if schedule is Schedule.AUTO else []
         draw([*beside, chosen], plot, file.weights, sram_limit)
     check_sram(chosen, facts, sram_limit)
 
 
-def _names(passes: str | None) -> list[str] | None:
-    """Return the names in a comma-separated list; None means all."""
-    if passes is None:
-        return None
-    return [
-        name for name in (part.strip() for part in passes.split(",")) if name not in ("", "none")
-    ]
-
-
-def _print(plan: Plan, weights: str, receptive_field: bool) -> None:
+def _print(
+    plan: Plan, imported: Graph, stages: Sequence[Stage], weights: str, receptive_field: bool
+) -> None:
     from harness.report.console import stdout_console
+    from harness.report.pass_text import pass_text
     from harness.report.plan_text import plan_text
+    from harness.results.work import pass_parts, work_part
     from harness.schedule.receptive import receptive_text
 
     console = stdout_console()
     text = plan_text(plan, weights=weights, width=console.width)
     if receptive_field:
         text += "\n\n" + (receptive_text(plan) or "no ops are fused: nothing has a halo")
+    text += "\n\n" + pass_text(work_part(imported), pass_parts(stages))
     console.print(text, markup=False)

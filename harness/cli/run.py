@@ -15,6 +15,7 @@ from harness.cli.options import (
     ModelOption,
     Optimize,
     OptimizeOption,
+    PassesOption,
     PatchGridOption,
     PatchOpsOption,
     Schedule,
@@ -41,6 +42,7 @@ def run(
     patch_ops: PatchOpsOption = None,
     patch_grid: PatchGridOption = None,
     optimize: OptimizeOption = Optimize.CYCLES,
+    passes: PassesOption = "all",
     inputs: Annotated[
         Path | None,
         typer.Option("--inputs", help="An .npz with input0…, or a file the catalog can prepare."),
@@ -81,6 +83,7 @@ def run(
         input_by_rows=input_by_rows,
         patch=hand_set_patches(patch_ops, patch_grid, schedule),
         optimize=optimize.value,
+        passes=passes,
         inputs=inputs,
         warmup=warmup,
         repeat=repeat,

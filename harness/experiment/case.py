@@ -18,7 +18,8 @@ from harness.importer.tflite import read_tflite
 from harness.ir import Graph
 from harness.kernels.kernel_set import PORTABLE, KernelSet, kernels_for
 from harness.models.catalog import ModelFile, find_model
-from harness.passes.pipeline import run_passes
+from harness.passes.pipeline import Stage, trace_passes
+from harness.passes.selection import select_passes
 from harness.schedule.limits import can_come_by_rows
 from harness.schedule.plan import Plan
 from harness.schedule.search import plan as make_plan
@@ -44,6 +45,7 @@ class Case:
     input_by_rows: bool = False
     patch: tuple[int, tuple[int, int]] | None = None
     optimize: str = "cycles"
+    passes: str = "all"
     inputs: Path | None = None
     warmup: int = 1
     repeat: int = 3
@@ -52,7 +54,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What the names of a case stand for. ``kind`` executes the firmware.
+    """What the names of a case stand for. ``kind`` executes the firmware, ``passes`` are to run.
 
     A replay has the target of the emulated board that was captured.
     """
@@ -63,17 +65,19 @@ class Found:
     kind: DeviceKind
     model: ModelFile
     capture: Path | None
+    passes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
     """A model that was read and planned.
 
-    ``imported`` is the graph as the file has it, which the reference interprets; ``plan`` is over
-    the graph after the passes, which is what runs.
+    ``imported`` is the graph as the file has it, which the reference interprets; ``stages`` are
+    what the passes made of it; ``plan`` is over the last of them, which is what runs.
     """
 
     imported: Graph
+    stages: tuple[Stage, ...]
     plan: Plan
 
 
@@ -81,7 +85,7 @@ def find(case: Case) -> Found:
     """Find what a case names.
 
     Raises:
-        UsageError: a board, model or device that does not exist.
+        UsageError: a board, model, device or pass that does not exist.
         InputError: a file that is not what it should be, or a model that cannot be had.
         DeviceNotFoundError: the board has no such device.
     """
@@ -95,6 +99,7 @@ def find(case: Case) -> Found:
         kind=kind,
         model=find_model(case.model),
         capture=capture,
+        passes=select_passes(case.passes),
     )
 
 
@@ -107,8 +112,9 @@ def plan_case(found: Found) -> Planned:
     """
     case = found.case
     imported = read_tflite(found.model.data, name=found.model.name)
+    stages = trace_passes(imported, found.passes)
     plan = choose_plan(
-        run_passes(imported),
+        stages[-1].graph,
         case.schedule,
         kernels=_kernels(found),
         board=found.board,
@@ -116,7 +122,7 @@ def plan_case(found: Found) -> Planned:
         input_by_rows=case.input_by_rows,
         patch=case.patch,
     )
-    return Planned(imported, plan)
+    return Planned(imported, stages, plan)
 
 
 def _kernels(found: Found) -> KernelSet:

@@ -84,7 +84,7 @@ class Draft:
 
     def note_planned(self, found: Found, planned: Planned) -> None:
         """Set what is known once the model is read and planned."""
-        self.model = model_part(found.model, planned.plan.graph)
+        self.model = model_part(found.model, planned)
         self.schedule = schedule_part(found.case.schedule, planned.plan)
 
     def note_firmware(self, firmware: Firmware) -> None:
@@ -152,6 +152,7 @@ class Draft:
             input_by_rows=self.case.input_by_rows,
             patch=self.case.patch,
             optimize=self.case.optimize,
+            passes=self.case.passes,
             inputs="seeded" if self.case.inputs is None else str(self.case.inputs),
             warmup=self.case.warmup,
             repeat=self.case.repeat,

@@ -7,8 +7,8 @@ from typing import TypedDict
 
 from harness.codegen.sources import Sources
 from harness.devices.clock import Clock, Unit
+from harness.experiment.case import Planned
 from harness.experiment.measure import Measured
-from harness.ir import Graph
 from harness.ir.macs import graph_macs, graph_parameters, op_macs
 from harness.models.catalog import ModelFile
 from harness.results.plan_point import plan_point
@@ -21,6 +21,7 @@ from harness.results.record import (
     SchedulePart,
     ToolchainPart,
 )
+from harness.results.work import pass_parts, work_part
 from harness.schedule.plan import Plan
 from harness.telemetry.messages import Samples
 from harness.toolchain.firmware import Firmware
@@ -34,14 +35,17 @@ class _Figure(TypedDict, total=False):
     latency_s: float
 
 
-def model_part(model: ModelFile, graph: Graph) -> ModelPart:
-    """Return which network runs; ``graph`` is what the passes left, whose work is counted."""
+def model_part(model: ModelFile, planned: Planned) -> ModelPart:
+    """Return which network runs, and what the passes left of it."""
+    graph = planned.plan.graph
     return ModelPart(
         name=model.name,
         sha256=model.sha256,
         weights=model.weights.value,
         macs=graph_macs(graph),
         parameters=graph_parameters(graph),
+        imported=work_part(planned.imported),
+        passes=pass_parts(planned.stages),
     )
 
 

@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness.results.record import LatencyPart, OpPart, Record, SegmentPart, SramPart
+from harness.results.record import LatencyPart, ModelPart, OpPart, Record, SegmentPart, SramPart
 from harness.units import format_bytes, format_count, format_seconds
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _figures(record: Record) -> Table:
     if record.latency is not None:
         table.add_row("latency", _latency(record.latency))
     if record.model is not None:
-        table.add_row("work", f"{format_count(record.model.macs)} MACs{_per_mac(record)}")
+        table.add_row("work", _work(record, record.model))
     if record.sram is not None:
         table.add_row("SRAM planned", _planned(record.sram))
         table.add_row("SRAM linked", format_bytes(record.sram.linked_bytes))
@@ -113,6 +113,14 @@ def _latency(latency: LatencyPart) -> str:
         figure = f"{format_count(count or 0)} {unit}"
         spread = format_count(round(max(latency.samples) - min(latency.samples)))
     return f"{figure} (median, n = {n}, spread {spread}; clock: {latency.clock})"
+
+
+def _work(record: Record, model: ModelPart) -> str:
+    """Return the MACs that run, and how many the file asks for where passes took some away."""
+    imported = ""
+    if model.imported is not None and model.imported.macs != model.macs:
+        imported = f" of {format_count(model.imported.macs)} as imported"
+    return f"{format_count(model.macs)} MACs{imported}{_per_mac(record)}"
 
 
 def _per_mac(record: Record) -> str:

@@ -104,6 +104,8 @@ COLUMNS: tuple[Column, ...] = (
     _C("model_sha256", T, "", "of the .tflite", "model.sha256"),
     _C("weights", T, "", "pretrained, synthetic or user", "model.weights"),
     _C("macs", N, "MACs", "of one inference, after the passes", "model.macs"),
+    _C("imported_macs", N, "MACs", "of one inference, as in the file", "model.imported.macs"),
+    _C("passes", T, "", "which were asked for", "case.passes"),
     _C("parameters", N, "", "weights and biases, after the passes", "model.parameters"),
     _C("board", T, "", "name of the board", _board),
     _C("mcu", T, "", "its microcontroller", "board.mcu"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from harness.ir.macs import graph_macs
-from harness.results.record import Count, SegmentPart
+from harness.results.record import Count, PassPart, SegmentPart, WorkPart
 from harness.schedule.plan import Plan
 from harness.schedule.work import estimated_instructions, executed_macs
 
@@ -15,7 +15,8 @@ class PlanPoint(BaseModel):
 
     ``input_resident`` says that ``planned_peak_bytes`` includes the input tensor.
     ``recompute_ratio`` is MACs executed over MACs of the network. ``estimated_instructions`` is of
-    one inference, from a model of what kernels cost, never measured.
+    one inference, from a model of what kernels cost, never measured. ``imported`` and ``passes``,
+    where they are known, are what the file asks for and what the passes left of it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -30,9 +31,13 @@ class PlanPoint(BaseModel):
     recompute_ratio: float
     estimated_instructions: Count
     segments: tuple[SegmentPart, ...]
+    imported: WorkPart | None = None
+    passes: tuple[PassPart, ...] = ()
 
 
-def plan_point(plan: Plan) -> PlanPoint:
+def plan_point(
+    plan: Plan, imported: WorkPart | None = None, passes: tuple[PassPart, ...] = ()
+) -> PlanPoint:
     """Return a plan in numbers."""
     graph = plan.graph
     macs = graph_macs(graph)
@@ -50,4 +55,6 @@ def plan_point(plan: Plan) -> PlanPoint:
             SegmentPart(kind=s.kind, first_op=s.ops.start, last_op=s.ops.stop - 1)
             for s in plan.segments
         ),
+        imported=imported,
+        passes=passes,
     )

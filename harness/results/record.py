@@ -52,14 +52,35 @@ class ToolPart(_Part):
     dirty: bool = False
 
 
+class WorkPart(_Part):
+    """What a graph asks for: ops, multiply-accumulates, and bytes of constants in flash."""
+
+    ops: Count
+    macs: Count
+    weights_bytes: Count
+
+
+class PassPart(_Part):
+    """A pass that ran, and what it left of the graph; passes run in the order of the record."""
+
+    name: str
+    left: WorkPart
+
+
 class ModelPart(_Part):
-    """The network; ``macs`` and ``parameters`` are counted after the passes."""
+    """The network; ``macs`` and ``parameters`` are counted after the passes.
+
+    ``imported`` is what the file asks for; it and ``passes`` are empty in records from before they
+    were kept.
+    """
 
     name: str
     sha256: str
     weights: Literal["pretrained", "synthetic", "user"]
     macs: Count
     parameters: Count
+    imported: WorkPart | None = None
+    passes: tuple[PassPart, ...] = ()
 
 
 class BoardPart(_Part):
@@ -214,6 +235,7 @@ class CasePart(_Part):
     input_by_rows: bool = False
     patch: tuple[int, tuple[int, int]] | None = None
     optimize: str
+    passes: str = "all"
     inputs: str
     warmup: Count
     repeat: Count

@@ -91,9 +91,17 @@ def test_a_plan_is_told_in_words_and_in_numbers(bench: Bench, model: Path) -> No
 def test_the_graph_is_dumped_before_and_after_the_passes(bench: Bench, model: Path) -> None:
     assert "CONV_2D" in bench("plan", model, "--dump-ir").out
     assert "CONV_2D" in bench("plan", model, "--dump-ir", "--passes", "none").out
-    refused = bench("plan", model, "--dump-ir", "--passes", "fold-pad")
-    assert refused.code == 2
-    assert "did you mean fold-pads" in refused.err
+
+
+def test_passes_are_chosen_by_name_and_their_gain_is_told(bench: Bench, model: Path) -> None:
+    for command in (("plan", model), ("run", "--board", "mps2-an386", "--model", model)):
+        refused = bench(*command, "--passes", "fold-pad")
+        assert refused.code == 2
+        assert "did you mean fold-pads" in refused.err
+    assert "as imported    1   864" in bench("plan", model).out
+    point = bench("plan", model, "--json", "--passes", "none").json
+    assert [p["name"] for p in point["passes"]] == ["fold-constants", "silence-channels"]
+    assert point["imported"]["macs"] == point["passes"][-1]["left"]["macs"] == 864
 
 
 def test_a_limit_that_no_plan_meets_says_how_much_is_missing(bench: Bench, model: Path) -> None:

@@ -22,6 +22,7 @@ from harness.results.record import (
     SegmentPart,
     SramPart,
     ToolPart,
+    WorkPart,
 )
 
 CASE = CasePart(
@@ -65,6 +66,13 @@ def test_instructions_have_their_spread_and_no_seconds() -> None:
     assert "600 MACs, 2.00 instructions each" in said
     assert " s (median" not in said
     assert "device: qemu (QEMU 7), a stand-in for the board" in said
+
+
+def test_work_that_passes_took_away_is_told() -> None:
+    imported = WorkPart(ops=1, macs=900, weights_bytes=1)
+    assert RECORD.model is not None
+    said = shown(model=RECORD.model.model_copy(update={"imported": imported}))
+    assert "600 MACs of 900 as imported, 2.00 instructions each" in said
 
 
 def test_cycles_and_seconds_are_called_so() -> None:
