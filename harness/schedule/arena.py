@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.schedule.lifetime import Block
-from harness.schedule.packer import pack, pack_within
+from harness.schedule.packer import pack
 from harness.schedule.packing import Overlap, Packing
 
 
-def place(
-    blocks: Sequence[Block], overlaps: Sequence[Overlap] = (), *, capacity: int | None = None
-) -> tuple[int, ...]:
-    """Return the offset of each block, in bytes; the peak is as low as the search found.
-
-    With a ``capacity`` the search is short, and looks for nothing less than that.
-    """
-    problem = packing(blocks, overlaps)
-    return pack(problem) if capacity is None else pack_within(problem, capacity)
+def place(blocks: Sequence[Block], overlaps: Sequence[Overlap] = ()) -> tuple[int, ...]:
+    """Return the offset of each block, in bytes; the peak is as low as the search found."""
+    return pack(packing(blocks, overlaps))
 
 
 def lower_bound(blocks: Sequence[Block], overlaps: Sequence[Overlap] = ()) -> int:
@@ -25,14 +20,31 @@ def lower_bound(blocks: Sequence[Block], overlaps: Sequence[Overlap] = ()) -> in
     return packing(blocks, overlaps).bound
 
 
-def packing(blocks: Sequence[Block], overlaps: Sequence[Overlap] = ()) -> Packing:
-    """Return blocks and their lifetimes as a problem."""
+def packing(
+    blocks: Sequence[Block], overlaps: Sequence[Overlap] = (), moments: range | None = None
+) -> Packing:
+    """Return blocks and their lifetimes as a problem; with ``moments`` only what is alive then."""
     alive: dict[int, list[tuple[int, int]]] = {}
     for i, block in enumerate(blocks):
         for piece in block.pieces:
             for moment in range(piece.first, piece.last + 1):
-                alive.setdefault(moment, []).append((i, piece.size_bytes))
+                if moments is None or moment in moments:
+                    alive.setdefault(moment, []).append((i, piece.size_bytes))
+    sizes: dict[int, int] = {}
+    for moment in sorted(alive):
+        for i, size in alive[moment]:
+            sizes[i] = max(size, sizes.get(i, 0))
+    kept = sorted(sizes)
+    numbers = {i: number for number, i in enumerate(kept)}
     # Scratch comes after the tensors of its segment, so that it fills what lies between them.
-    order = sorted(range(len(blocks)), key=lambda i: (blocks[i].first, not blocks[i].is_tensor))
-    sizes = [block.size_bytes for block in blocks]
-    return Packing(sizes, (alive[moment] for moment in sorted(alive)), order, overlaps)
+    order = sorted(sizes, key=lambda i: (blocks[i].first, not blocks[i].is_tensor))
+    return Packing(
+        [sizes[i] for i in kept],
+        ([(numbers[i], size) for i, size in alive[moment]] for moment in sorted(alive)),
+        [numbers[i] for i in order],
+        [
+            replace(overlap, below=numbers[overlap.below], above=numbers[overlap.above])
+            for overlap in overlaps
+            if overlap.below in numbers and overlap.above in numbers
+        ],
+    )

@@ -1,84 +1,119 @@
-"""Branch and bound for offsets: finds the least arena, given enough steps.
+"""Exact search for offsets: which of two blocks alive together is the lower one.
 
-Blocks are placed in ascending order of offset. Then a block rests on one already placed that is
-alive together with it (or on the bottom), so an order determines a packing, and some order gives
-the best one. Two facts keep the tree small. Of blocks alive at one moment those not placed yet all
-come above those that are, as far as they may not overlap, so ``top + left`` of that moment bounds
-the arena from below; and an offset lower than the one before is skipped, since the same packing is
-met in another order.
+An arena is a job shop turned on its side: offsets are times, blocks alive together are tasks that
+need one machine, and the peak is the makespan. So it is solved as those are, by deciding orders of
+pairs instead of offsets (Smith and Cheng, Slack-Based Heuristics for Constraint Satisfaction
+Scheduling, AAAI 1993). Every block has the lowest and the highest offset that are possible yet; a
+pair of which only one order is possible takes it, and what follows is propagated. Where both are
+possible, the pair with the least room is decided: first the roomier order, when that fails the
+other. Where all fails, the arena is too small.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from harness.schedule.packing import Packing
 
 
-def search(problem: Packing, *, peak: int, steps: int) -> tuple[int, ...] | None:
-    """Return offsets whose highest end is below ``peak``, or None if none were found.
+def order_within(problem: Packing, capacity: int, steps: int) -> tuple[int, ...] | None:
+    """Return offsets with which all blocks end by ``capacity``.
 
-    The search ends when the lower bound is met or after ``steps`` blocks were tried.
+    None means that there are none, or that deciding ``steps`` pairs did not find any.
     """
-    tree = _Tree(problem, peak, steps)
-    tree.grow(0, 0)
-    return tree.best
+    search = _Search(problem)
+    low = [0] * len(problem.sizes)
+    high = [capacity - size for size in problem.sizes]
+    state = _State(low, high, [0] * len(search.pairs))
+    if min(high, default=0) < 0 or not search.settle(state, range(len(low))):
+        return None
+    return search.solve(state, steps)
 
 
-class _Tree:
-    """The packing under construction and the best one so far."""
+class _State:
+    """The offsets possible yet, and the order of each pair: 0 is open, 1 as given, -1 reversed."""
 
-    def __init__(self, problem: Packing, peak: int, steps: int) -> None:
-        self.best: tuple[int, ...] | None = None
-        self._problem, self._peak, self._steps = problem, peak, steps
-        self._bound = problem.bound
-        # Of each block: the moments in which it is alive, with its bytes then.
-        self._profiles: list[list[tuple[int, int]]] = [[] for _ in problem.sizes]
-        for number, moment in enumerate(problem.moments):
-            for block, size in moment.alive:
-                self._profiles[block].append((number, size))
-        self._top = [0] * len(problem.moments)
-        self._left = [moment.least for moment in problem.moments]
-        self._offsets = [-1] * len(problem.sizes)
-        self._rests = [0] * len(problem.sizes)
-        spans = problem.spans()
-        self._ranks = [-span * size for span, size in zip(spans, problem.sizes, strict=True)]
+    __slots__ = ("high", "low", "order")
 
-    def grow(self, placed: int, floor: int) -> None:
-        """Try each block that may come next, at ``floor`` or higher, the lowest first."""
-        if placed == len(self._offsets):
-            self._peak = self._problem.peak(self._offsets)
-            self.best = tuple(self._offsets)
-            return
-        for offset, _, block in self._next_blocks(floor):
-            if self._steps <= 0 or self._peak <= self._bound:
-                return
-            if max(map(int.__add__, self._top, self._left)) >= self._peak:
-                return
-            self._steps -= 1
-            top, left, rests = self._top[:], self._left[:], self._rests[:]
-            if self._put(block, offset):
-                self.grow(placed + 1, offset)
-            self._offsets[block] = -1
-            self._top, self._left, self._rests = top, left, rests
+    def __init__(self, low: list[int], high: list[int], order: list[int]) -> None:
+        self.low, self.high, self.order = low, high, order
 
-    def _put(self, block: int, offset: int) -> bool:
-        """Place a block; return whether the best packing can still be beaten."""
-        self._offsets[block] = offset
-        for moment, size in self._profiles[block]:
-            self._top[moment] = max(self._top[moment], offset + size)
-            self._left[moment] -= size
-        for other, above, _ in self._problem.neighbours[block]:
-            self._rests[other] = max(self._rests[other], offset + above)
-        return all(
-            max(self._top[moment], self._top[moment] + self._left[moment]) < self._peak
-            for moment, _ in self._profiles[block]
-        )
+    def copy(self) -> _State:
+        """Return a state that can be changed without this one."""
+        return _State(self.low[:], self.high[:], self.order[:])
 
-    def _next_blocks(self, floor: int) -> list[tuple[int, int, int]]:
-        """Return (offset, rank, block) of those that may come next: the lowest, then largest."""
-        return sorted(
-            (rest, rank, block)
-            for block, (offset, rest, rank) in enumerate(
-                zip(self._offsets, self._rests, self._ranks, strict=True)
-            )
-            if offset < 0 and rest >= floor
-        )
+
+class _Search:
+    """Depth-first search over the orders of pairs."""
+
+    def __init__(self, problem: Packing) -> None:
+        # Of each pair a, b: both blocks, how far b is above a if it is, how far a is above b.
+        self.pairs: list[tuple[int, int, int, int]] = []
+        self._pairs_of: list[list[int]] = [[] for _ in problem.sizes]
+        for block, neighbours in enumerate(problem.neighbours):
+            for other, above, below in neighbours:
+                if block < other:
+                    for one in (block, other):
+                        self._pairs_of[one].append(len(self.pairs))
+                    self.pairs.append((block, other, above, below))
+
+    def solve(self, start: _State, steps: int) -> tuple[int, ...] | None:
+        """Return the lowest offsets of the first state found in which all is decided."""
+        open_states = [start]
+        while open_states and steps > 0:
+            state = open_states.pop()
+            pair, order = self._tightest(state)
+            if pair is None:
+                return tuple(state.low)
+            steps -= 1
+            for choice in (-order, order):
+                child = state.copy()
+                if self._decide(child, pair, choice):
+                    open_states.append(child)
+        return None
+
+    def settle(self, state: _State, changed: Iterable[int]) -> bool:
+        """Propagate what follows from offsets that changed; return whether any are left."""
+        low, high, orders, pairs = state.low, state.high, state.order, self.pairs
+        waiting = list(changed)
+        while waiting:
+            for number in self._pairs_of[waiting.pop()]:
+                a, b, above, below = pairs[number]
+                order = orders[number]
+                if not order:
+                    is_possible = low[a] + above <= high[b]
+                    if is_possible and low[b] + below <= high[a]:
+                        continue
+                    order = orders[number] = 1 if is_possible else -1
+                under, over, gap = (a, b, above) if order > 0 else (b, a, below)
+                if low[under] + gap > low[over]:
+                    low[over] = low[under] + gap
+                    if low[over] > high[over]:
+                        return False
+                    waiting.append(over)
+                if high[over] - gap < high[under]:
+                    high[under] = high[over] - gap
+                    if low[under] > high[under]:
+                        return False
+                    waiting.append(under)
+        return True
+
+    def _decide(self, state: _State, pair: int, order: int) -> bool:
+        state.order[pair] = order
+        return self.settle(state, self.pairs[pair][:2])
+
+    def _tightest(self, state: _State) -> tuple[int | None, int]:
+        """Return the open pair with the least room, and the order in which it has more."""
+        low, high = state.low, state.high
+        least, found, order = 0, None, 1
+        for number, decided in enumerate(state.order):
+            if decided:
+                continue
+            a, b, above, below = self.pairs[number]
+            room, reversed_room = high[b] - low[a] - above, high[a] - low[b] - below
+            # Their measure is the less room over the root of its ratio to the greater: the root of
+            # the product.
+            measure = (room + 1) * (reversed_room + 1)
+            if found is None or measure < least:
+                least, found, order = measure, number, 1 if room >= reversed_room else -1
+        return found, order

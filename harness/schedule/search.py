@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from harness.errors import InputError, UsageError, near_names
@@ -82,8 +83,7 @@ def pareto(
 ) -> tuple[Plan, ...]:
     """Return the plans of which none has both less peak and less work, by falling peak."""
     choices = _choices(graph, kernels, input_by_rows)
-    offer = Offer(choices, _offered(choices))
-    plans = tuple(offer.front("auto"))
+    plans = tuple(Offer("auto", choices, _offered(choices)).front())
     for made in plans:
         verify_plan(made)
     return plans
@@ -108,21 +108,21 @@ def _plan(
             return patch_plan(Choices(graph, kernels), limit, patch)
         case "stream":
             choices = _choices(graph, kernels, input_by_rows)
-            made = Offer(choices, _kept(choices)).least(schedule)
+            made = Offer(schedule, choices, _kept(choices)).least()
         case _:
             choices = _choices(graph, kernels, input_by_rows)
-            return _auto(Offer(choices, _offered(choices)), limit)
+            return _auto(Offer(schedule, choices, _offered(choices)), limit)
     if limit is not None and made.planned_peak_bytes > limit:
         raise does_not_fit(made, limit)
     return made
 
 
 def _auto(offer: Offer, limit: int | None) -> Plan:
-    if limit is None:
-        return offer.cheapest("auto")
-    made = offer.within("auto", limit)
+    made = offer.within(math.inf if limit is None else limit)
     if made is None:
-        raise does_not_fit(offer.least("auto"), limit)
+        least = offer.least()
+        assert limit is not None, "each op is a segment by itself"
+        raise does_not_fit(least, limit)
     return made
 
 

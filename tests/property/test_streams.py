@@ -93,6 +93,18 @@ def test_no_plan_of_a_front_beats_another(graph: Graph) -> None:
         assert estimated_instructions(b) >= estimated_instructions(a) * (1 - 1e-9)
 
 
+@given(graphs, st.data())
+def test_front_and_auto_agree_at_every_limit(graph: Graph, data: st.DataObject) -> None:
+    front = pareto(graph)
+    least, most = front[-1].planned_peak_bytes, front[0].planned_peak_bytes
+    limit = data.draw(st.integers(least, most))
+    made = plan(graph, "auto", limit=limit)
+    best = min(estimated_instructions(p) for p in front if p.planned_peak_bytes <= limit)
+    assert estimated_instructions(made) == pytest.approx(best)
+    with pytest.raises(DoesNotFitError):
+        plan(graph, "auto", limit=least - 1)
+
+
 @given(graphs, st.integers(0, 100))
 def test_auto_fits_the_limit_or_says_what_is_least(graph: Graph, percent: int) -> None:
     limit = plan(graph, "inplace").planned_peak_bytes * percent // 100

@@ -7,8 +7,10 @@ import random
 
 import pytest
 
-from harness.schedule.arena import lower_bound, place
+from harness.schedule.arena import lower_bound, packing, place
+from harness.schedule.exact import order_within
 from harness.schedule.lifetime import Block, Piece
+from harness.schedule.packer import pack
 from harness.schedule.plan import Purpose
 
 
@@ -84,16 +86,24 @@ def test_small_packing_is_the_best_of_all_orders(seed: int) -> None:
     assert peak_of(blocks) == least_peak(blocks)
 
 
-@pytest.mark.parametrize(
-    ("seed", "count"),
-    [
-        pytest.param(0, 14, id="found by bumping"),
-        pytest.param(1, 12, id="found by branch and bound"),
-    ],
-)
+@pytest.mark.parametrize(("seed", "count"), [(0, 14), (1, 12)])
 def test_packing_that_sorted_orders_miss_is_found(seed: int, count: int) -> None:
     blocks = random_blocks(random.Random(seed), count)
     assert peak_of(blocks) == lower_bound(blocks)
+
+
+def test_arena_too_small_for_any_order_is_refused_and_one_word_more_is_not() -> None:
+    problem = packing(random_blocks(random.Random(3), 6))
+    least = problem.peak(pack(problem))
+    assert order_within(problem, least, steps=100) is not None
+    assert order_within(problem, least - 4, steps=100) is None
+
+
+def test_part_of_a_problem_keeps_what_is_alive_then() -> None:
+    blocks = [block((40, 0, 1), (8, 2, 4)), block((12, 1, 2)), block((16, 5, 6))]
+    part = packing(blocks, (), range(2, 4))
+    assert part.sizes == (8, 12)
+    assert part.bound == 20
 
 
 @pytest.mark.timeout(5)
