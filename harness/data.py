@@ -15,7 +15,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def data_dir(name: str) -> Path:
-    """Return the folder ``boards``, ``firmware`` or ``models``.
+    """Return the folder ``boards``, ``firmware``, ``models`` or ``reports``.
 
     A wheel carries them under ``harness/_data``; in a checkout they stand beside the package.
     """
