@@ -6,13 +6,28 @@
 #include "rows.h"
 #include "tlm.h"
 
+/* A board that did not come up says why, at once and to each request. */
+static void say_why(board_fault_t reason)
+{
+    const tlm_fault_t fault = {.exception = 0, .cfsr = (uint32_t)reason};
+    tlm_send_event(TLM_FAULT, &fault, sizeof fault);
+}
+
 int main(void)
 {
-    board_init();
+    tlm_frame_t request;
+    const board_fault_t reason = board_init();
+    if (reason != BOARD_UP) {
+        say_why(reason);
+        for (;;) {
+            if (tlm_receive(&request)) {
+                say_why(reason);
+            }
+        }
+    }
     inputs_init();
     requests_begin(clk_init() == 0);
     for (;;) {
-        tlm_frame_t request;
         if (tlm_receive(&request)) {
             do {
                 requests_answer(&request);

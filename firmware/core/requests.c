@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "board.h"
 #include "clk.h"
 #include "identity.h"
 #include "inputs.h"
@@ -21,6 +22,7 @@ typedef struct {
     union {
         tlm_hello_t hello;
         tlm_samples_t samples;
+        tlm_board_t board;
         tlm_paint_t paint;
         tlm_place_t place;
         tlm_refusal_t refusal;
@@ -65,6 +67,31 @@ static void answer_hello(void)
     memcpy(hello->build_id, identity.build_id, sizeof hello->build_id);
     memcpy(hello->model_sha256, model_sha256, sizeof hello->model_sha256);
     answer.head_bytes = sizeof *hello;
+}
+
+/* The CPUID register, 0 on a host (Arm DDI 0403, B3.2.3; the same place in ARMv6-M and ARMv8-M). */
+static uint32_t cpuid(void)
+{
+#ifdef __ARM_ARCH_PROFILE
+    return *(const volatile uint32_t *)0xE000ED00u;
+#else
+    return 0;
+#endif
+}
+
+static void answer_board(void)
+{
+    const board_info_t info = board_info();
+    answer.head.board = (tlm_board_t){
+        .cpuid = cpuid(),
+        .core_hz = info.core_hz,
+        .measured_hz = info.measured_hz,
+        .flags = info.flags,
+        .wait_states = info.wait_states,
+        .reset_reason = info.reset_reason,
+    };
+    memcpy(answer.head.board.chip_id, info.chip_id, sizeof info.chip_id);
+    answer.head_bytes = sizeof answer.head.board;
 }
 
 static void answer_load(const tlm_frame_t *request)
@@ -186,6 +213,7 @@ static void answer_place(const tlm_frame_t *request)
         refuse(TLM_BAD_RANGE, inputs_total_bytes(model_inputs, model_input_count));
         return;
     }
+    board_debugger_may_write();
     answer.head.place.address = (uint32_t)(uintptr_t)place;
     answer.head.place.size_bytes = size_bytes;
     answer.head_bytes = sizeof answer.head.place;
@@ -199,6 +227,7 @@ static void answer_adopt(const tlm_frame_t *request)
         return;
     }
     memcpy(&expected_crc, request->payload, sizeof expected_crc);
+    board_debugger_has_written();
     const uint32_t crc = inputs_crc32();
     if (crc != expected_crc) {
         refuse(TLM_OTHER_BYTES, crc);
@@ -259,6 +288,9 @@ static void do_request(const tlm_frame_t *request)
         break;
     case TLM_SERVE:
         answer_serve(request);
+        break;
+    case TLM_BOARD:
+        answer_board();
         break;
     default:
         refuse(TLM_UNKNOWN_REQUEST, request->type);

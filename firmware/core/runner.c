@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "board.h"
 #include "clk.h"
 #include "inputs.h"
 #include "model.h"
@@ -25,7 +26,9 @@ __attribute__((noipa)) static uint64_t ticks_of(void (*work)(void))
 static uint64_t working_ticks_of(void (*work)(void))
 {
     rows_clear_pauses();
+    board_mark(true);
     const uint64_t ticks = ticks_of(work);
+    board_mark(false);
     return ticks - rows_pause_ticks();
 }
 

@@ -26,6 +26,7 @@ typedef enum {
     TLM_PLACE = 0x07,
     TLM_ADOPT = 0x08,
     TLM_SERVE = 0x09,
+    TLM_BOARD = 0x0A,
     TLM_ANSWER = 0x80,
     TLM_ERROR = 0xC0, /* the answer to a request that cannot be done */
 } tlm_request_t;
@@ -76,6 +77,18 @@ typedef struct {
     uint32_t fetched_bytes;
 } tlm_hello_t;
 _Static_assert(sizeof(tlm_hello_t) == 80, "PROTOCOL.md: HELLO is 80 bytes");
+
+/* What board.h says of the board; zeros are what it does not know. */
+typedef struct {
+    uint32_t cpuid;
+    uint32_t core_hz;
+    uint32_t measured_hz;
+    uint16_t flags;
+    uint8_t wait_states;
+    uint8_t reset_reason;
+    uint8_t chip_id[12];
+} tlm_board_t;
+_Static_assert(sizeof(tlm_board_t) == 28, "PROTOCOL.md: BOARD is 28 bytes");
 
 typedef struct {
     uint32_t warmup;

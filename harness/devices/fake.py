@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from random import Random
 
+from harness.telemetry.board_state import BoardState, Flag, Reset
 from harness.telemetry.console import Memory
 from harness.telemetry.frames import Decoder, Frame, encode
 from harness.telemetry.messages import (
@@ -19,6 +20,7 @@ from harness.telemetry.messages import (
     PROTOCOL_VERSION,
     ROW,
     Adopt,
+    AskBoard,
     AskHello,
     ClockKind,
     EventType,
@@ -38,6 +40,17 @@ TICKS = 1000
 OVERHEAD_TICKS = 10
 INFERENCE_S = 0.01
 
+
+NOTHING_KNOWN = BoardState(
+    cpuid=0,
+    core_hz=0,
+    measured_hz=0,
+    flags=Flag(0),
+    wait_states=0,
+    reset=Reset.UNKNOWN,
+    chip_id="",
+)
+"""What a board tells that tells nothing."""
 
 _RAM_ORIGIN = 0x20000000
 _PIECE_BYTES = 2000
@@ -74,6 +87,7 @@ class Facts:
     clock_counts: bool = True
     row_count: int = 0
     row_bytes: int = 0
+    state: BoardState = NOTHING_KNOWN
 
 
 _Answer = bytes | tuple[ErrorCode, int] | None
@@ -177,6 +191,7 @@ class FakeBoard:
             Place.TYPE: self._place,
             Adopt.TYPE: self._adopt,
             Serve.TYPE: self._serve,
+            AskBoard.TYPE: lambda _: self._board(),
         }
         if request.type in works:
             self._go_on(request, works[request.type](request.payload))
@@ -248,6 +263,18 @@ class FakeBoard:
             2 * facts.input_bytes,
             facts.staging_bytes,
             self._fetched_bytes,
+        )
+
+    def _board(self) -> bytes:
+        state = self.facts.state
+        return state.LAYOUT.pack(
+            state.cpuid,
+            state.core_hz,
+            state.measured_hz,
+            state.flags,
+            state.wait_states,
+            state.reset,
+            bytes.fromhex(state.chip_id).ljust(12, b"\0"),
         )
 
     @property

@@ -7,10 +7,15 @@ from harness.devices.protocol import Capability
 from harness.experiment.case import Found
 from harness.models.catalog import Weights
 from harness.schedule.plan import Plan
+from harness.telemetry.board_state import BoardState
 
 
 def caveats(
-    found: Found, plan: Plan, samples: tuple[float, ...], capabilities: frozenset[Capability]
+    found: Found,
+    plan: Plan,
+    samples: tuple[float, ...],
+    capabilities: frozenset[Capability],
+    state: BoardState,
 ) -> tuple[str, ...]:
     """Return the warnings of one case, as sentences."""
     target = found.target
@@ -26,6 +31,13 @@ def caveats(
     if target.kind is DeviceKind.HOST:
         notes.append(
             f"the host ran a native build; nothing here tells how fast {target.board} would be"
+        )
+    if state.core and state.core != target.core.value:
+        notes.append(f"the code is for a {target.core.value}, the core that ran it a {state.core}")
+    if state.is_clock_wrong:
+        notes.append(
+            f"the core's clock was set to {state.core_hz:,} Hz and measured at "
+            f"{state.measured_hz:,} Hz: seconds and energy would be wrong by as much"
         )
     if plan.fetches_input:
         notes.append(

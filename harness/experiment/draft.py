@@ -23,6 +23,7 @@ from harness.experiment.parts import (
     model_part,
     op_parts,
     schedule_part,
+    state_part,
     toolchain_part,
 )
 from harness.experiment.provenance import tool_part
@@ -104,6 +105,8 @@ class Draft:
     ) -> None:
         """Set what the device measured."""
         self.capture = measured.capture
+        if self.device is not None:
+            self.device = self.device.model_copy(update={"state": state_part(measured.state)})
         self.latency = latency_part(measured, self.case.warmup)
         self.sram = reconcile(plan, firmware.footprint, measured.sram)
         self.ops = op_parts(plan, sources, measured)

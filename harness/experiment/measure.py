@@ -19,6 +19,7 @@ from harness.experiment.outputs import decode_outputs
 from harness.ir import Graph
 from harness.ir.tensor import Array
 from harness.models.preprocess import Inputs
+from harness.telemetry.board_state import BoardState
 from harness.telemetry.link import Patience
 from harness.telemetry.messages import Progress, Samples
 from harness.telemetry.session import Session, SramUse
@@ -36,6 +37,7 @@ class Measured:
     """What came back: ticks of inferences and of steps, SRAM, outputs of each sample."""
 
     clock: Clock
+    state: BoardState
     latency: Samples
     steps: Samples
     sram: SramUse
@@ -75,7 +77,7 @@ def measure(
     with device.open(firmware) as console:
         session = Session(DeadlineConsole(console, case.timeout_s), patience=patience)
         hello = session.hello(build_id=firmware.build_id, model_sha256=firmware.model_sha256)
-        clock = device.clock(hello)
+        clock, state = device.clock(hello), session.board()
         upload(inputs.samples[0])
         report("painting", 0, 0)
         sram = session.sram()
@@ -96,6 +98,7 @@ def measure(
         )
     return Measured(
         clock=clock,
+        state=state,
         latency=Samples(ticks, min(run.overhead_ticks for run in latencies)),
         steps=steps,
         sram=sram,

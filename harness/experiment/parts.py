@@ -19,10 +19,12 @@ from harness.results.record import (
     ModelPart,
     OpPart,
     SchedulePart,
+    StatePart,
     ToolchainPart,
 )
 from harness.results.work import pass_parts, work_part
 from harness.schedule.plan import Plan
+from harness.telemetry.board_state import BoardState, Reset
 from harness.telemetry.messages import Samples
 from harness.toolchain.firmware import Firmware
 
@@ -47,6 +49,20 @@ def model_part(model: ModelFile, planned: Planned) -> ModelPart:
         imported=work_part(planned.imported),
         passes=pass_parts(planned.stages),
     )
+
+
+def state_part(state: BoardState) -> StatePart | None:
+    """Return what the board said of itself, None if it said nothing."""
+    part = StatePart(
+        core=state.core,
+        chip_id=state.chip_id,
+        core_hz=state.core_hz or None,
+        measured_hz=state.measured_hz or None,
+        wait_states=state.wait_states if state.core_hz else None,
+        enabled=tuple(str(flag.name).lower() for flag in state.flags),
+        reset="" if state.reset is Reset.UNKNOWN else state.reset.name.lower(),
+    )
+    return None if part == StatePart() else part
 
 
 def schedule_part(requested: str, plan: Plan) -> SchedulePart:

@@ -79,7 +79,9 @@ def run_case(case: Case, *, store: Path | None, report: Report = lambda *_: None
         measured = measure(case, planned.imported, inputs, device, firmware, report)
         outputs = measured.outputs
         draft.note_measured(planned.plan, firmware, sources, measured)
-        draft.warnings = caveats(found, planned.plan, draft.samples, device.capabilities)
+        draft.warnings = caveats(
+            found, planned.plan, draft.samples, device.capabilities, measured.state
+        )
         if found.model.weights is not Weights.SYNTHETIC:
             draft.answer = interpret_outputs(found.model.entry, planned.imported, outputs[0])
         draft.correctness = compare_outputs(outputs, expected)

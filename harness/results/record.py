@@ -91,12 +91,29 @@ class BoardPart(_Part):
     core: str
 
 
+class StatePart(_Part):
+    """What the board said of itself when it was measured; fields that it did not know are left out.
+
+    ``core`` is by its CPUID. ``core_hz`` is as the clock tree was set, ``measured_hz`` what was
+    counted against a clock of another source. ``enabled`` names caches and the like.
+    """
+
+    core: str = ""
+    chip_id: str = ""
+    core_hz: Count | None = None
+    measured_hz: Count | None = None
+    wait_states: Count | None = None
+    enabled: tuple[str, ...] = ()
+    reset: str = ""
+
+
 class DevicePart(_Part):
     """What executed the firmware; ``stand_in`` if it was not the board nor a model of it."""
 
     kind: Literal["hardware", "renode", "qemu", "host", "replay"]
     stand_in: bool
     detail: str = ""
+    state: StatePart | None = None
 
 
 class SegmentPart(_Part):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.errors import CorruptStreamError
+from harness.telemetry.board_state import BringUp
 
 _EXCEPTIONS = {2: "NMI", 3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault"}
 _EXCEPTIONS |= {7: "SecureFault"}
@@ -30,7 +31,10 @@ _GUARD_BYTES = 0x10000
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The registers of a fault; ``pc`` and ``lr`` are 0 where the stack could not take them."""
+    """The registers of a fault; ``pc`` and ``lr`` are 0 where the stack could not take them.
+
+    Without an exception the board did not come up, and ``cfsr`` holds why.
+    """
 
     LAYOUT: ClassVar[struct.Struct] = struct.Struct("<9I")
 
@@ -71,6 +75,8 @@ class Fault:
 
     def text(self) -> str:
         """Return one line with all that is known."""
+        if not self.exception:
+            return f"the board did not come up: {self._why_not_up()}"
         name = _EXCEPTIONS.get(self.exception, f"exception {self.exception}")
         parts = [f"{name} ({', '.join(self.causes) or f'HFSR 0x{self.hfsr:08x}'})"]
         if self.address is not None:
@@ -80,8 +86,14 @@ class Fault:
         parts.append(f"sp 0x{self.sp:08x}, stack from 0x{self.stack_begin:08x}")
         return ", ".join(parts)
 
+    def _why_not_up(self) -> str:
+        known = self.cfsr in set(BringUp)
+        return BringUp(self.cfsr).text if known else f"reason {self.cfsr}"
+
     def hint(self) -> str:
         """Return what may be done about it."""
+        if not self.exception:
+            return "check its supply, its jumpers and its solder bridges, and power it off and on"
         if self.is_stack_overflow:
             return "the stack overflowed its reserve: build with more stack"
         return "arm-none-eabi-addr2line -fe FIRMWARE.elf with the pc names the line"

@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from harness.errors import CorruptStreamError
+from harness.telemetry.board_state import BoardState
 
 PROTOCOL_VERSION = 1
 ANSWER = 0x80
@@ -306,8 +307,26 @@ class Serve:
 
 
 @dataclass(frozen=True, slots=True)
+class AskBoard:
+    """What are you made of, and how are you set?"""
+
+    TYPE: ClassVar[int] = 0x0A
+
+    def payload(self) -> bytes:
+        """Return nothing."""
+        return b""
+
+    def parse(self, payload: bytes) -> BoardState:
+        """Return the board's state."""
+        return BoardState.parse(payload)
+
+
+@dataclass(frozen=True, slots=True)
 class Want:
-    """Bytes of the fetched input that the board waits for, and where it will put them."""
+    """Bytes of the fetched input that the board waits for, and where it will put them.
+
+    ``address`` is 0 where only the line may bring them.
+    """
 
     offset: int
     size: int

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from harness.errors import CorruptStreamError, WrongFirmwareError
+from harness.telemetry.board_state import BoardState
 from harness.telemetry.capture import Capture
 from harness.telemetry.console import Console, Memory
 from harness.telemetry.link import Link, OnProgress, Patience
 from harness.telemetry.messages import (
     Adopt,
+    AskBoard,
     AskHello,
     Hello,
     Load,
@@ -92,6 +94,10 @@ class Session:
                 )
         self._hello = hello
         return hello
+
+    def board(self) -> BoardState:
+        """Return what the board says of its core, its clock and its caches."""
+        return self._link.ask(AskBoard())
 
     def load(
         self, inputs: Sequence[bytes], on_progress: Callable[[int, int], None] | None = None

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from harness.errors import CorruptStreamError
+from harness.telemetry.board_state import BoardState, Flag, Reset
 from harness.telemetry.fault import Fault
 from harness.telemetry.messages import (
     Adopt,
+    AskBoard,
     AskHello,
     Hello,
     Load,
@@ -77,6 +79,32 @@ def test_requests(request_: Request[Any], sent: bytes, answer: bytes, meaning: o
             request_.parse(wrong)
 
 
+STATE = BoardState.LAYOUT.pack(0x411FC271, 216_000_000, 215_000_000, 0b111111, 7, 2, b"\1" * 12)
+
+
+def test_the_state_of_a_board() -> None:
+    state = AskBoard().parse(STATE)
+    assert (state.core, state.wait_states, state.reset) == ("cortex-m7", 7, Reset.PIN)
+    assert state.chip_id == "01" * 12
+    assert Flag.OVERDRIVE in state.flags
+    assert not state.is_clock_wrong
+    silent = AskBoard().parse(bytes(BoardState.LAYOUT.size))
+    assert (silent.core, silent.chip_id, silent.flags) == ("", "", Flag(0))
+    assert not silent.is_clock_wrong
+
+
+def test_a_state_that_cannot_be() -> None:
+    with pytest.raises(CorruptStreamError, match="BOARD: 27 B where 28 B belong"):
+        AskBoard().parse(STATE[:-1])
+    with pytest.raises(CorruptStreamError, match="unknown reset reason 9"):
+        AskBoard().parse(STATE[:15] + b"\x09" + STATE[16:])
+
+
+def test_a_clock_that_is_not_what_it_was_set_to() -> None:
+    slow = BoardState.LAYOUT.pack(0, 216_000_000, 108_000_000, 0, 0, 0, bytes(12))
+    assert AskBoard().parse(slow).is_clock_wrong
+
+
 def test_samples_whose_count_lies_do_not_allocate() -> None:
     with pytest.raises(CorruptStreamError, match="RUN: 0 B"):
         Run(0, 1).parse(struct.pack("<II", 0, 0xFFFFFFFF))
@@ -96,6 +124,13 @@ def test_events() -> None:
 def test_refusals_are_sentences() -> None:
     assert Refusal(4, 3, 12).text() == "has only 12 B of its inputs"
     assert Refusal(99, 3, 1).text() == "answered with unknown error 99 (detail 1)"
+
+
+def test_a_board_that_did_not_come_up_says_why() -> None:
+    fault = Fault(0, 2, 0, 0, 0, 0, 0, 0, 0)
+    assert fault.text() == "the board did not come up: its PLL does not lock"
+    assert "supply" in fault.hint()
+    assert "reason 77" in Fault(0, 77, 0, 0, 0, 0, 0, 0, 0).text()
 
 
 def test_faults_say_what_is_known() -> None:

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-void board_init(void)
+board_fault_t board_init(void)
 {
+    return BOARD_UP;
 }
 
 uint32_t uart_read(uint8_t *data, uint32_t capacity)

@@ -11,9 +11,10 @@
 /* 25 MHz / 27 = 925,926 baud, 0.5 % off 921,600. */
 #define UART0_DIVIDER 27u
 
-void board_init(void)
+board_fault_t board_init(void)
 {
     cmsdk_uart_init(UART0, UART0_DIVIDER);
+    return BOARD_UP;
 }
 
 uint32_t uart_read(uint8_t *data, uint32_t capacity)
