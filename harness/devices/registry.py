@@ -13,6 +13,7 @@ from harness.board.schema import DeviceKind
 from harness.devices.host import HostDevice
 from harness.devices.protocol import Device
 from harness.devices.qemu import QemuDevice
+from harness.devices.renode import RenodeDevice
 from harness.devices.replay import ReplayDevice
 from harness.errors import DeviceNotFoundError
 
@@ -28,6 +29,8 @@ def open_device(kind: DeviceKind, *, capture: Path | None = None) -> Device:
     match kind:
         case DeviceKind.QEMU:
             return QemuDevice()
+        case DeviceKind.RENODE:
+            return RenodeDevice()
         case DeviceKind.HOST:
             return HostDevice()
         case DeviceKind.REPLAY if capture is not None:

@@ -13,7 +13,8 @@ from pathlib import Path
 from harness.board.load import load_board
 from harness.board.schema import Board, DeviceKind
 from harness.board.target import Target, target_for
-from harness.errors import DoesNotFitError, UsageError, near_names
+from harness.devices.renode import board_script, find_renode
+from harness.errors import DeviceNotFoundError, DoesNotFitError, UsageError, near_names
 from harness.importer.tflite import read_tflite
 from harness.ir import Graph
 from harness.kernels.kernel_set import PORTABLE, KernelSet, kernels_for
@@ -30,7 +31,7 @@ from harness.units import format_bytes
 _RUNTIME_BYTES = 4096
 """More than the runtime's variables take; the linker checks to the byte."""
 
-DEVICES = ("auto", "qemu", "host", "replay:FILE")
+DEVICES = ("auto", "renode", "qemu", "host", "replay:FILE")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +92,8 @@ def find(case: Case) -> Found:
     """
     kind, capture = device_kind(case.device)
     board = load_board(case.board)
+    if case.device == "auto" and has_renode(board):
+        kind = DeviceKind.RENODE
     emulated = DeviceKind.QEMU if kind is DeviceKind.REPLAY else kind
     return Found(
         case=case,
@@ -132,6 +135,14 @@ def _kernels(found: Found) -> KernelSet:
     return kernels_for(found.target.core, found.case.optimize)
 
 
+def has_renode(board: Board) -> bool:
+    """Whether a Renode is here and knows the board: then it comes before a stand-in."""
+    try:
+        return board.port is not None and bool(find_renode() and board_script(board.name))
+    except DeviceNotFoundError:
+        return False
+
+
 def device_kind(device: str) -> tuple[DeviceKind, Path | None]:
     """Return the kind that ``--device`` names, and the capture of ``replay:FILE``."""
     name, _, path = device.partition(":")
@@ -139,7 +150,7 @@ def device_kind(device: str) -> tuple[DeviceKind, Path | None]:
         return DeviceKind.REPLAY, Path(path)
     if name == "auto" and not path:
         return DeviceKind.QEMU, None
-    if name in ("qemu", "host") and not path:
+    if name in ("renode", "qemu", "host") and not path:
         return DeviceKind(name), None
     raise UsageError(f"unknown device {device!r}", hint=near_names(device, DEVICES))
 

@@ -22,6 +22,11 @@ def caveats(
     notes: list[str] = []
     if target.kind is DeviceKind.QEMU:
         notes.append("instructions are counted on an emulator; they are neither cycles nor seconds")
+    if target.kind is DeviceKind.RENODE:
+        notes.append(
+            "instructions are counted on a model of the chip, which has no caches, wait states or "
+            "pipeline, and where an access to nothing reads 0 instead of faulting"
+        )
     if target.stand_in:
         notes.append(
             f"{target.machine} stands in for {target.board}: code for its core "
@@ -32,7 +37,8 @@ def caveats(
         notes.append(
             f"the host ran a native build; nothing here tells how fast {target.board} would be"
         )
-    if state.core and state.core != target.core.value:
+    knows_core = target.kind is not DeviceKind.RENODE  # there every CPUID is the model's
+    if knows_core and state.core and state.core != target.core.value:
         notes.append(f"the code is for a {target.core.value}, the core that ran it a {state.core}")
     if state.is_clock_wrong:
         notes.append(

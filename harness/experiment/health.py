@@ -11,6 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from harness.board.load import load_board
+from harness.devices.renode import find_renode
+from harness.errors import DeviceNotFoundError
 from harness.models.catalog import MODELS_VARIABLE, catalog
 
 _ANSWER_S = 10.0
@@ -56,6 +58,7 @@ def check_all(board_name: str) -> tuple[Check, ...]:
     return (
         *(_check_tool(tool) for tool in _TOOLS),
         _check_newlib(),
+        _check_renode(),
         _check_machine(board_name),
         _check_models(),
     )
@@ -84,6 +87,15 @@ def _check_newlib() -> Check:
             return Check(what, State.OK, found)
     remedy = _how_to_install("libnewlib-arm-none-eabi", "--cask gcc-arm-embedded")
     return Check(what, State.MISSING, "not found", remedy)
+
+
+def _check_renode() -> Check:
+    what = "renode (--device renode)"
+    try:
+        program = find_renode()
+    except DeviceNotFoundError as missing:
+        return Check(what, State.OPTIONAL, missing.message, missing.hint)
+    return Check(what, State.OK, _first_line([program, "--version"]) or program)
 
 
 def _check_machine(board_name: str) -> Check:

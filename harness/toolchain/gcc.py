@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 
 from harness.board.schema import DeviceKind
@@ -171,7 +171,7 @@ def _build_id(sources: Sources, target: Target, compiler: Compiler, flags: Seque
         sources.model_sha256.encode(),
         compiler.version.encode(),
         *(flag.encode() for flag in flags),
-        repr(astuple(target)).encode(),
+        repr(astuple(_linked_for(target))).encode(),
     ]
     return digest(parts)[:16]
 
@@ -183,6 +183,11 @@ def _kernels_version() -> str:
     return digest(
         part for name, f in zip(names, files, strict=True) for part in (name, f.read_bytes())
     )[:12]
+
+
+def _linked_for(target: Target) -> Target:
+    """Return a target as the image knows it: a board and a model of it run the same one."""
+    return target if _is_native(target) else replace(target, kind=DeviceKind.HARDWARE)
 
 
 def _identity_c(build_id: str, model_sha256: str) -> str:

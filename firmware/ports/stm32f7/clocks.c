@@ -14,6 +14,7 @@ enum {
     PLL_Q = 9,             /* 48 MHz, which nothing here uses; it must not be above that */
     REFERENCE_TICKS = 125, /* of HSI / 128: 1 ms */
     REFERENCES_A_SECOND = 1000,
+    REFERENCE_POLLS_MAX = 4000, /* a tick takes 1,728 core cycles, a poll at least 10 */
 };
 
 static board_fault_t switch_over(void)
@@ -62,7 +63,7 @@ board_fault_t clocks_start(void)
 static uint32_t reference_count(void)
 {
     uint32_t count = LPTIM1->CNT;
-    for (uint32_t polls = 0; polls < POLLS_MAX; polls++) {
+    for (uint32_t polls = 0; polls < REFERENCE_POLLS_MAX; polls++) {
         const uint32_t again = LPTIM1->CNT;
         if (again == count) {
             return count;
@@ -75,7 +76,7 @@ static uint32_t reference_count(void)
 /* Waits until the reference has moved on from `from`. Whether it did. */
 static bool reference_moves(uint32_t from)
 {
-    for (uint32_t polls = 0; polls < POLLS_MAX; polls++) {
+    for (uint32_t polls = 0; polls < REFERENCE_POLLS_MAX; polls++) {
         if (reference_count() != from) {
             return true;
         }
