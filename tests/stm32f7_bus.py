@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import unicorn
 from elftools.elf.elffile import ELFFile
-from unicorn import UC_ARCH_ARM, UC_MODE_MCLASS, UC_MODE_THUMB, Uc
 from unicorn.arm_const import UC_ARM_REG_SP, UC_CPU_ARM_CORTEX_M7
 
 from harness.telemetry.frames import Decoder, Frame
@@ -100,15 +100,16 @@ class Bus:
 
 def boot(elf: Path, bus: Bus, *, instructions: int) -> None:
     """Run so many instructions of an image, from reset on."""
-    machine: Any = Uc(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS)
+    library: Any = unicorn  # it has no types
+    machine = library.Uc(library.UC_ARCH_ARM, library.UC_MODE_THUMB | library.UC_MODE_MCLASS)
     machine.ctl_set_cpu_model(UC_CPU_ARM_CORTEX_M7)
     machine.mem_map(_FLASH, 0x100000)
     machine.mem_map(_RAM, 0x50000)
 
-    def read(_: Uc, offset: int, __: int, origin: int) -> int:
+    def read(_: object, offset: int, __: int, origin: int) -> int:
         return bus.read(origin + offset)
 
-    def write(_: Uc, offset: int, __: int, value: int, origin: int) -> None:
+    def write(_: object, offset: int, __: int, value: int, origin: int) -> None:
         bus.write(origin + offset, value)
 
     for origin, size in _REGIONS:
