@@ -57,16 +57,17 @@ def test_the_registry() -> None:
     assert open_device(DeviceKind.QEMU).kind is DeviceKind.QEMU
     assert open_device(DeviceKind.HOST).kind is DeviceKind.HOST
     assert open_device(DeviceKind.REPLAY, capture=Path("x")).detail == "capture x"
-    with pytest.raises(DeviceNotFoundError, match="no device of kind 'renode'"):
-        open_device(DeviceKind.RENODE)
+    with pytest.raises(DeviceNotFoundError, match="no device of kind 'hardware'"):
+        open_device(DeviceKind.HARDWARE)
+    assert open_device(DeviceKind.RENODE).kind is DeviceKind.RENODE
 
 
 def test_another_package_can_add_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = EntryPoint("renode", "harness.devices.host:HostDevice", registry.GROUP)
+    entry = EntryPoint("hardware", "harness.devices.host:HostDevice", registry.GROUP)
     monkeypatch.setattr(
         registry, "entry_points", lambda **asked: EntryPoints([entry]).select(**asked)
     )
-    assert isinstance(open_device(DeviceKind.RENODE), HostDevice)
+    assert isinstance(open_device(DeviceKind.HARDWARE), HostDevice)
 
 
 @pytest.mark.parametrize("tick_hz", [25_000_000, 32_000_000])
