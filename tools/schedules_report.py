@@ -36,13 +36,12 @@ from harness.schedule.search import pareto, plan
 
 SCHEDULES = ("layer", "inplace", "patch", "stream", "stream, rows", "auto", "least")
 LEGEND = """\
-`patch` is the split of least recompute within 10 % of the least peak that patches reach;
+`patch` is the split of least peak at up to 1.25 times the MACs of the network;
 `stream, rows` has its input delivered row by row; `auto` takes the least work that fits into
 124,928 bytes (128 KiB less 4 KiB for the runtime and 2 KiB of stack) if anything does; `least` is
 `auto` with as few bytes as any plan takes.
 """
 AUTO_LIMIT = 124_928
-PATCH_ROOM = 1.1
 BOARDS = {"mps2-an386": "Cortex-M4", "mps2-an500": "Cortex-M7"}
 KERNELS = kernels_for(Core.CORTEX_M4, "cycles")
 MOST_MACS_ON_M7 = 15_000_000
@@ -125,7 +124,7 @@ def row_of(
     """Run one case, unless its plan is among those that ``ran``."""
     core, input_bytes = BOARDS[board], sum(graph.tensor(t).size_bytes for t in graph.inputs)
     try:
-        name, limit, by_rows = asked(graph, schedule, least)
+        name, limit, by_rows = asked(schedule, least)
         made = plan(graph, name, kernels=KERNELS, limit=limit, input_by_rows=by_rows)
         same = (made.segments, made.allocations)
         if same not in ran:
@@ -147,15 +146,12 @@ def row_of(
         )
 
 
-def asked(graph: Graph, schedule: str, least: int) -> tuple[str, int | None, bool]:
+def asked(schedule: str, least: int) -> tuple[str, int | None, bool]:
     """Return the schedule, the limit and whether the input comes by rows, for a column.
 
     ``least`` are the bytes of the plan of least peak.
     """
     match schedule:
-        case "patch":
-            least_by_patches = plan(graph, "patch", kernels=KERNELS).planned_peak_bytes
-            return "patch", round(least_by_patches * PATCH_ROOM), False
         case "stream, rows":
             return "stream", None, True
         case "auto":

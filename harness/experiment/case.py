@@ -168,8 +168,8 @@ def choose_plan(
     """Return the verified plan of a schedule.
 
     ``auto`` takes the least work that fits into the limit and the board. ``patch`` takes the least
-    work that fits into the limit, and the least bytes if there is none: who asks for patches wants
-    them, however much the board has. The others do not search.
+    work that fits into the limit, and few bytes if there is none: who asks for patches wants them,
+    however much the board has. The others do not search.
 
     Raises:
         UsageError: no such schedule, or an option that it does not have.

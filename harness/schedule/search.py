@@ -42,10 +42,10 @@ def plan(
     """Return the plan of a graph, replayed and found sound.
 
     ``kernels`` say what an op needs, may overwrite and costs. ``limit`` is in bytes: of the plans
-    that fit, ``patch`` and ``auto`` take the one of least work. Without it ``patch`` takes the
-    least peak, ``auto`` the least work; ``stream`` always takes the least peak. ``input_by_rows``
-    delivers the model's input row by row, so that it is never whole. ``patch`` sets the split by
-    hand: the number of ops, and patches (down, across).
+    that fit, ``patch`` and ``auto`` take the one of least work. Without it ``auto`` takes the
+    least work, ``patch`` the least peak at little recompute (``patching``); ``stream`` always takes
+    the least peak. ``input_by_rows`` delivers the model's input row by row, so that it is never
+    whole. ``patch`` sets the split by hand: the number of ops, and patches (down, across).
 
     Raises:
         UsageError: there is no such schedule, or it does not know such an option.

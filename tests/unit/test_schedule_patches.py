@@ -6,7 +6,9 @@ import pytest
 
 from harness.errors import DoesNotFitError, InputError, UsageError
 from harness.ir import Graph
+from harness.ir.macs import graph_macs
 from harness.ir.ops import Add
+from harness.schedule.patching import MOST_RECOMPUTE
 from harness.schedule.plan import PatchSegment, Plan
 from harness.schedule.receptive import receptive_fields, receptive_text
 from harness.schedule.search import plan
@@ -19,6 +21,14 @@ def stage(kernel: tuple[int, int] = (3, 3)) -> Graph:
     build = GraphBuilder()
     x = build.conv(build.input((1, 32, 32, 3)), 8, (3, 3), stride=(2, 2))
     build.conv(build.depthwise(x, kernel), 4, (1, 1))
+    return build.graph()
+
+
+def inverted_bottleneck() -> Graph:
+    """Return an expansion, a depthwise and a projection on 32 x 32."""
+    build = GraphBuilder()
+    x = build.conv(build.input((1, 32, 32, 4)), 16, (1, 1))
+    build.conv(build.depthwise(x), 4, (1, 1))
     return build.graph()
 
 
@@ -42,7 +52,7 @@ def test_recomputed_macs_are_counted() -> None:
 
 
 def test_search_finds_the_least_work_that_fits() -> None:
-    graph = stage((5, 5))
+    graph = inverted_bottleneck()
     least = plan(graph, "patch")
     whole = plan(graph, "inplace")
     assert least.planned_peak_bytes < whole.planned_peak_bytes
@@ -51,6 +61,26 @@ def test_search_finds_the_least_work_that_fits() -> None:
     made = plan(graph, "patch", limit=between)
     assert made.planned_peak_bytes <= between
     assert executed_macs(whole) < executed_macs(made) <= executed_macs(least)
+
+
+def test_patches_without_a_limit_have_the_least_peak_at_little_recompute() -> None:
+    graph = inverted_bottleneck()
+    made, whole = plan(graph, "patch"), plan(graph, "inplace")
+    by_hand = [
+        plan(graph, "patch", patch=(ops, (down, across)))
+        for ops in (1, 2, 3)
+        for down in range(1, 9)
+        for across in range(1, 9)
+    ]
+    most = MOST_RECOMPUTE * graph_macs(graph)
+    cheap = [p for p in by_hand if executed_macs(p) <= most]
+    least = min(by_hand, key=lambda p: p.planned_peak_bytes)
+    assert made.planned_peak_bytes == min(p.planned_peak_bytes for p in cheap)
+    assert least.planned_peak_bytes < made.planned_peak_bytes < whole.planned_peak_bytes
+    # With a limit, as much recompute as it takes.
+    tight = plan(graph, "patch", limit=least.planned_peak_bytes)
+    assert tight.planned_peak_bytes == least.planned_peak_bytes
+    assert executed_macs(tight) > most
 
 
 def test_limit_below_all_splits_is_refused() -> None:
