@@ -1,0 +1,40 @@
+"""Kernels for ARMv7E-M, the instruction set of Cortex-M4, M7 and M33 with its DSP extension.
+
+Source of the instructions: Arm DDI 0403 (ARMv7-M Architecture Reference Manual), A4.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.ir import Graph, Op
+from harness.ir import ops as ir
+from harness.kernels.armv7em import elementwise
+from harness.kernels.kernel_set import KernelSet
+from harness.kernels.variant import RowVariant, Variant
+
+
+def variants(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> Iterator[Variant]:
+    """Yield ways to execute an op on whole tensors, the best first."""
+    del kernels, operand
+    match op:
+        case ir.Add() | ir.Sub() | ir.Mul():
+            yield from elementwise.binary(graph, op)
+        case _:
+            return
+
+
+def row_variants(kernels: KernelSet, graph: Graph, op: Op) -> Iterator[RowVariant]:
+    """Yield ways to make a row of an op, the best first."""
+    del kernels
+    match op:
+        case ir.Add() | ir.Sub() | ir.Mul():
+            yield from elementwise.binary_row(graph, op)
+        case _:
+            return
+
+
+def inplace_operands(graph: Graph, op: Op) -> tuple[int, ...]:
+    """Return the positions in ``op.inputs`` whose bytes the output may take."""
+    del graph, op
+    return ()
