@@ -24,10 +24,15 @@ class Isa(Enum):
 
 @dataclass(frozen=True, slots=True)
 class KernelSet:
-    """Kernels of an instruction set; ``optimize`` is cycles, instructions or size."""
+    """Kernels of an instruction set; ``optimize`` is cycles, instructions or size.
+
+    An op gets its best variant, but the one called ``only`` where that is among those offered: so
+    that variants can be compared.
+    """
 
     isa: Isa
     optimize: str = "cycles"
+    only: str = ""
 
 
 PORTABLE = KernelSet(Isa.PORTABLE)

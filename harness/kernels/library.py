@@ -7,7 +7,7 @@ scheduler and the code generator ask nobody else, so that they cannot disagree.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from harness.ir import Graph, Op
 from harness.ir import ops as ir
@@ -24,10 +24,15 @@ __all__ = [
     "row_calls",
     "row_scratch_bytes",
     "row_variant",
+    "row_variants",
     "scratch_bytes",
     "sums_call",
     "variant",
+    "variants",
 ]
+
+
+_V = TypeVar("_V", Variant, RowVariant)
 
 
 class Family(Protocol):
@@ -52,23 +57,38 @@ class Family(Protocol):
 _FAMILIES: Mapping[Isa, Family] = {Isa.ARMV7EM: armv7em, Isa.MVE: mve}
 
 
-def variant(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> Variant:
-    """Return how an op is executed on whole tensors.
+def variants(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> Iterator[Variant]:
+    """Yield all ways to execute an op on whole tensors, the best first, the portable one last.
 
     ``operand`` is the input whose bytes the output takes, None if it has bytes of its own.
     """
     if kernels.isa in _FAMILIES:
-        for found in _FAMILIES[kernels.isa].variants(kernels, graph, op, operand):
-            return found
-    return portable.variant(graph, op, operand)
+        yield from _FAMILIES[kernels.isa].variants(kernels, graph, op, operand)
+    yield portable.variant(graph, op, operand)
+
+
+def row_variants(kernels: KernelSet, graph: Graph, op: Op) -> Iterator[RowVariant]:
+    """Yield all ways to make a row of an op, the best first, the portable one last."""
+    if kernels.isa in _FAMILIES:
+        yield from _FAMILIES[kernels.isa].row_variants(kernels, graph, op)
+    yield portable.row_variant(graph, op)
+
+
+def variant(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> Variant:
+    """Return how an op is executed on whole tensors."""
+    return _chosen(kernels, variants(kernels, graph, op, operand))
 
 
 def row_variant(kernels: KernelSet, graph: Graph, op: Op) -> RowVariant:
     """Return how a row of an op is made; the op goes by rows, which the schedule has seen to."""
-    if kernels.isa in _FAMILIES:
-        for found in _FAMILIES[kernels.isa].row_variants(kernels, graph, op):
-            return found
-    return portable.row_variant(graph, op)
+    return _chosen(kernels, row_variants(kernels, graph, op))
+
+
+def _chosen(kernels: KernelSet, offered: Iterator[_V]) -> _V:
+    best = next(offered)
+    if kernels.only and best.name != kernels.only:
+        return next((found for found in offered if found.name == kernels.only), best)
+    return best
 
 
 def inplace_operands(kernels: KernelSet, graph: Graph, op: Op) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from harness.models.writer import write_tflite
 from tests.command import Bench
 from tests.graphs import GraphBuilder
 
-COMMANDS = ("run", "plan", "compile", "boards", "models", "doctor")
+COMMANDS = ("run", "plan", "compile", "boards", "models", "doctor", "kernels")
 
 
 @pytest.fixture
