@@ -1,8 +1,9 @@
 """What streams and patches have in common: a C function for each op that makes one row.
 
-The function ``segment_N_op_M_row`` makes one row of op M, or those columns of it that a stripe or
-a patch wants. Operands are handed to its kernel as ``rows_t``, so that it does not matter whether
-they are whole, a ring or a tile. Columns are constants unless the segment is cut.
+The function ``segment_N_op_M_row`` makes one row of op M, or those columns of it that a stripe, a
+patch or a chunk wants. Operands are handed to its kernel as ``rows_t``, so that it does not matter
+whether they are whole, a ring or a tile. Columns are constants unless the segment is cut or the op
+makes its rows in chunks.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from harness.ir.macs import op_macs
 from harness.kernels.call import RowCall
 from harness.kernels.library import row_calls, sums_call
 from harness.schedule.geometry import Axis, Span, length, sums_all_rows
-from harness.schedule.plan import FusedSegment, Plan, Rows
+from harness.schedule.plan import FusedSegment, PatchSegment, Plan, Rows, StreamSegment
+from harness.schedule.stream import chunks
 
 Spans = Mapping[TensorId, Span]
 """Rows or columns of tensors."""
@@ -67,6 +69,29 @@ class Fused:
         """Which op of the segment makes a tensor."""
         return {self.graph.ops[i].outputs[0]: i for i in self.segment.ops}
 
+    @cached_property
+    def links(self) -> frozenset[TensorId]:
+        """The tensors whose rows are made in chunks."""
+        match self.segment:
+            case StreamSegment():
+                return frozenset(chunks(self.graph, self.segment))
+            case PatchSegment():
+                return frozenset()
+
+    def is_link(self, position: int) -> bool:
+        """Whether an op makes a tensor whose rows are made in chunks."""
+        return self.graph.ops[position].outputs[0] in self.links
+
+    def chain(self, position: int) -> list[int]:
+        """Return the ops that go through the columns together, the last of them is given."""
+        op = self.graph.ops[position]
+        before = [self.makers[t] for t in op.inputs if t in self.links]
+        return [*(self.chain(before[0]) if before else ()), position]
+
+    def goes_in_chunks(self, position: int) -> bool:
+        """Whether an op makes its rows in chunks."""
+        return self.is_link(position) or len(self.chain(position)) > 1
+
     def text(self, position: int) -> OpText:
         """Return what writes about an op."""
         return OpText(self.graph, self.names, self.weights, position)
@@ -99,11 +124,14 @@ class Fused:
         comment = self.text(position).comment()
         if self.sums(position):
             return [*comment, f"{head}(void)", "{", *self._sum_rows(position, pull), "}", ""]
-        return [*comment, f"{head}(int32_t row)", "{", *self._one_row(position), "}", ""]
+        chunk = ", span_t columns" if self.goes_in_chunks(position) else ""
+        return [*comment, f"{head}(int32_t row{chunk})", "{", *self._one_row(position), "}", ""]
 
     def row_statement(self, position: int, row: str) -> str:
-        """Return the statement that makes one row of an op."""
+        """Return the statement that makes one row of an op, or ``columns`` of it."""
         argument = "" if self.sums(position) else row
+        if self.goes_in_chunks(position):
+            argument += ", columns"
         return f"{self.prefix}_op_{position}_row({argument});"
 
     def spans_table(self, name: str, entries: Sequence[Spans]) -> list[str]:
@@ -141,10 +169,10 @@ class Fused:
     def _one_row(self, position: int) -> Iterator[str]:
         text, y = self.text(position), self.graph.ops[position].outputs[0]
         parts = row_calls(self.plan.kernels, self.graph, text.op)
-        if self.is_cut:
-            columns = "columns"
+        in_chunks, columns = self.goes_in_chunks(position), "columns"
+        if self.is_cut and not in_chunks:
             yield f"    const span_t columns = {self.prefix}.columns->op_{position};"
-        else:
+        elif not in_chunks:
             columns = f"(span_t){{0, {length(self.graph, y, Axis.COLUMNS)}}}"
         for number, call in enumerate(parts):
             suffix = f"_{number}" if len(parts) > 1 else ""
@@ -152,7 +180,7 @@ class Fused:
             operands = _operand_names(call, suffix)
             for operand, name in zip(call.operands, operands, strict=True):
                 yield from self._rows(text, operand, name)
-            place = self._place(y, "row")
+            place = self._place(y, "row", in_chunks=in_chunks)
             arguments = [f"&op{suffix}", *operands, "row", columns, place]
             if call.takes_scratch:
                 arguments.append(f"int8_at({scratch_macro(self.segment.first_op)})")
@@ -186,7 +214,9 @@ class Fused:
         }
         if kept and kept.rows < self.height(tensor_id):
             fields["slots"] = rows_macro(self.names[tensor_id])
-        if kept and self.is_cut:
+        if tensor_id in self.links:
+            fields["first"] = "columns.first"
+        elif kept and self.is_cut:
             fields["first"] = f"{self.prefix}.columns->op_{self.makers[tensor_id]}.first"
         parts = [f".{field} = {value}" for field, value in fields.items()]
         line = f"    const rows_t {name} = {{{', '.join(parts)}}};"
@@ -194,7 +224,7 @@ class Fused:
             return [line]
         return [f"    const rows_t {name} = {{", *(f"        {part}," for part in parts), "    };"]
 
-    def _place(self, tensor_id: TensorId, row: str) -> str:
+    def _place(self, tensor_id: TensorId, row: str, *, in_chunks: bool = False) -> str:
         """Return where the first wanted column of a row of a tensor made here lies."""
         kept, pixel = self.kept.get(tensor_id), self._pixel_bytes(tensor_id)
         name, height = self.names[tensor_id], self.height(tensor_id)
@@ -204,7 +234,13 @@ class Fused:
         if slots > 1:
             slot = f"{row} % {rows_macro(name)}" if slots < height else row
             place += f" + {slot} * {columns * pixel}"
-        return place if kept or not self.is_cut else f"{place} + columns.first * {pixel}"
+        begins_there = tensor_id in self.links or (kept and not in_chunks)
+        if begins_there or not (in_chunks or self.is_cut):
+            return place
+        first = "columns.first"
+        if kept and self.is_cut:
+            first = f"({first} - {self.prefix}.columns->op_{self.makers[tensor_id]}.first)"
+        return f"{place} + {first} * {pixel}"
 
     def _pixel_bytes(self, tensor_id: TensorId) -> int:
         tensor = self.graph.tensor(tensor_id)

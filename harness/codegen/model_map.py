@@ -15,6 +15,7 @@ from harness.schedule.plan import (
     Purpose,
     StreamSegment,
 )
+from harness.schedule.stream import chunks
 
 _TEMPLATE = """\
 {banner}#ifndef BENCH_MODEL_MAP_H
@@ -47,6 +48,11 @@ def scratch_macro(position: int) -> str:
 def rows_macro(name: str) -> str:
     """Return the macro that holds how many rows of a tensor are kept."""
     return f"ROWS_OF_{name.upper()}"
+
+
+def columns_macro(name: str) -> str:
+    """Return the macro that holds how many columns of a tensor are made at a time."""
+    return f"COLUMNS_OF_{name.upper()}"
 
 
 def sums_macro(position: int) -> str:
@@ -86,17 +92,20 @@ def _workspace(
     """Return the macros of what a fused segment keeps of its inner tensors."""
     lines, lifetime = {}, _lifetime(plan, workspace)
     word = "tile" if isinstance(segment, PatchSegment) else "ring"
+    in_chunks = () if isinstance(segment, PatchSegment) else chunks(plan.graph, segment)
     for kept in segment.rows:
         tensor = plan.graph.tensor(kept.tensor)
         channels = tensor.shape[-1] if len(tensor.shape) == 4 else tensor.elements
         shape = shape_text((kept.rows, kept.columns, channels))
         size = f"{kept.rows * kept.columns * channels:,} bytes"
         whole = f"{tensor.dtype} {shape_text(tensor.shape)}"
-        what = f"{word} {shape} of {whole}, {size}, {lifetime}"
+        held = "chunk" if kept.tensor in in_chunks else word
+        what = f"{held} {shape} of {whole}, {size}, {lifetime}"
         name, offset = names[kept.tensor], workspace.offset + kept.offset
-        lines[tensor_macro(name)] = (
-            _define(what, tensor_macro(name), offset) + f"#define {rows_macro(name)} {kept.rows}\n"
-        )
+        count = f"#define {rows_macro(name)} {kept.rows}\n"
+        if kept.tensor in in_chunks:
+            count += f"#define {columns_macro(name)} {kept.columns}\n"
+        lines[tensor_macro(name)] = _define(what, tensor_macro(name), offset) + count
     for position in segment.ops:
         if size_bytes := sums_bytes(plan.graph, plan.graph.ops[position]):
             what = f"sums int32 [{size_bytes // 4}], {size_bytes:,} bytes, {lifetime}"

@@ -15,7 +15,7 @@ from harness.codegen.op_text import comment
 from harness.codegen.step import Step
 from harness.codegen.weights import Weights
 from harness.ir import TensorId
-from harness.schedule.geometry import Axis, cut, length, tile
+from harness.schedule.geometry import Axis, evenly, length, tile
 from harness.schedule.plan import PatchSegment, Plan
 
 
@@ -53,7 +53,7 @@ class _Patches:
     def _tiles(self, axis: Axis) -> list[Spans]:
         graph = self.fused.graph
         parts = self.segment.grid[0 if axis is Axis.ROWS else 1]
-        spans = cut(length(graph, self.fused.output, axis), parts)
+        spans = evenly(length(graph, self.fused.output, axis), parts)
         return [tile(graph, self.segment.ops, axis, span) for span in spans]
 
     def _comment(self) -> list[str]:

@@ -4,23 +4,26 @@ For each op M that others in the segment read, ``segment_N_op_M_rows(end)`` make
 ``end`` that are not made yet, each after the rows of its operands that it reads. So a row is
 pulled through the ops when the one behind asks for it, and is made once. The step is the loop over
 the rows of the output. Only this thin function of an op waits on the stack for its operands.
+
+Ops that hand a row on in chunks of columns stand together in one loop over the columns, in the
+function of the last of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.arithmetic.resize import prepare_resize
 from harness.codegen.c_text import shape_text
 from harness.codegen.fused import Fused, Spans, declaration
-from harness.codegen.model_map import rows_macro, tensor_macro
+from harness.codegen.model_map import columns_macro, rows_macro, tensor_macro
 from harness.codegen.op_text import comment
 from harness.codegen.step import Step
 from harness.codegen.weights import Weights
 from harness.ir import Graph, Op, TensorId
 from harness.ir.ops import Pad, ResizeNearestNeighbor, Window
-from harness.schedule.geometry import Axis, Span, cut, length, reads, tile
+from harness.schedule.geometry import Axis, Span, evenly, length, reads, tile
 from harness.schedule.plan import Plan, StreamSegment
 
 
@@ -67,7 +70,7 @@ class _Stream:
         for position in self.segment.ops:
             pull = self._pull(position, "row")
             yield from self.fused.row_function(position, pull)
-            if position != self.segment.last_op:
+            if position != self.segment.last_op and not self.fused.is_link(position):
                 yield from self._rows(position)
         yield from self._step()
 
@@ -78,6 +81,8 @@ class _Stream:
         what = f"Segment {self.fused.number}: {ops}, row by row to {shape}. "
         if first != last:
             what += "A row of an op is made after the rows that it reads. "
+        if self.fused.links:
+            what += "Rows that one op alone reads, pixel by pixel, are made in chunks of columns. "
         if stripes == 1:
             return comment(what + "Nothing is computed twice.")
         height = self.fused.height
@@ -91,11 +96,11 @@ class _Stream:
         width = length(self.graph, output, Axis.COLUMNS)
         return [
             tile(self.graph, self.segment.ops, Axis.COLUMNS, span)
-            for span in cut(width, self.segment.stripes)
+            for span in evenly(width, self.segment.stripes)
         ]
 
     def _state(self) -> Iterator[str]:
-        counted = [f"op_{i}" for i in self.segment.ops[:-1]]
+        counted = [f"op_{i}" for i in self.segment.ops[:-1] if not self.fused.is_link(i)]
         if self.fetched is not None:
             counted.insert(0, "input")
         if self.fused.is_cut:
@@ -119,7 +124,8 @@ class _Stream:
 
     @property
     def _has_state(self) -> bool:
-        return len(self.segment.ops) > 1 or self.fused.is_cut or self.fetched is not None
+        counts = any(not self.fused.is_link(i) for i in self.segment.ops[:-1])
+        return counts or self.fused.is_cut or self.fetched is not None
 
     def _fetch(self, tensor_id: TensorId) -> Iterator[str]:
         name, kept = self.fused.names[tensor_id], self.fused.kept[tensor_id]
@@ -140,9 +146,7 @@ class _Stream:
         yield f"static STEP void {self.prefix}_op_{position}_rows(int32_t end)"
         yield "{"
         yield f"    for (; {made} < end; {made}++) {{"
-        if not self.fused.sums(position):
-            yield from (f"        {statement}" for statement in self._pull(position, made))
-        yield f"        {self.fused.row_statement(position, made)}"
+        yield from (f"        {line}" for line in self._make_row(position, made))
         yield "    }"
         yield "}"
         yield ""
@@ -163,18 +167,50 @@ class _Stream:
         else:
             height = self.fused.height(self.fused.output)
             yield f"{indent}for (int32_t row = 0; row < {height}; row++) {{"
-            yield from (f"{indent}    {statement}" for statement in self._pull(last, "row"))
-            yield f"{indent}    {self.fused.row_statement(last, 'row')}"
+            yield from (f"{indent}    {line}" for line in self._make_row(last, "row"))
             yield f"{indent}}}"
         if self.fused.is_cut:
             yield "    }"
+        yield "}"
+
+    def _make_row(self, position: int, row: str) -> Iterator[str]:
+        """Yield the statements that make row ``row`` of an op, after what it reads is made."""
+        if self.fused.sums(position):
+            yield self.fused.row_statement(position, row)
+            return
+        chain = self.fused.chain(position)
+        for member in reversed(chain):
+            yield from self._pull(member, row)
+        if len(chain) == 1:
+            yield self.fused.row_statement(position, row)
+            return
+        yield from self._in_chunks(position, chain, row)
+
+    def _in_chunks(self, position: int, chain: Sequence[int], row: str) -> Iterator[str]:
+        """Yield the loop over the columns of a row in which ops that end with one go together."""
+        link = self.graph.ops[chain[0]].outputs[0]
+        step = columns_macro(self.fused.names[link])
+        width = length(self.graph, link, Axis.COLUMNS)
+        first, end, next_ = "0", f"{width}", f"column + {step}"
+        if self.fused.is_cut:
+            wanted = f"{self.prefix}.columns->op_{position}"
+            first, end = f"{wanted}.first", f"{wanted}.last"
+        if self.fused.is_cut or width % self.fused.kept[link].columns:
+            next_ = f"lesser({next_}, {end})"
+        yield f"for (int32_t column = {first}; column < {end}; column += {step}) {{"
+        yield f"    const span_t columns = {{column, {next_}}};"
+        yield from (f"    {self.fused.row_statement(member, row)}" for member in chain)
         yield "}"
 
     def _pull(self, position: int, row: str) -> list[str]:
         """Return the statements that make what row ``row`` of an op reads of its operands."""
         op = self.graph.ops[position]
         makers = self.fused.makers
-        pulled = {t: k for k, t in enumerate(op.inputs) if t in makers or t == self.fetched}
+        pulled = {
+            t: k
+            for k, t in enumerate(op.inputs)
+            if (t in makers and t not in self.fused.links) or t == self.fetched
+        }
         statements = []
         for tensor_id in sorted(pulled, key=lambda t: makers.get(t, -1)):
             maker = f"op_{makers[tensor_id]}" if tensor_id in makers else "input"

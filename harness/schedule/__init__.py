@@ -3,10 +3,10 @@
 In the order in which a plan comes about:
 
 - ``geometry``, ``fusion``: what an op reads of its inputs, and which runs of ops may be fused;
-- ``sweep``, ``reach``, ``stream``, ``patches``: what a fused run keeps, and what may overlap;
+- ``order``, ``sweep``, ``reach``, ``stream``, ``patches``: what a fused run keeps and shares;
 - ``needs``, ``inplace``, ``work``, ``choices``: the ways to execute some ops, with bytes and work;
 - ``paths``, ``offer``, ``patching``, ``search``: the best sequence of them;
 - ``lifetime``, ``packing``, ``packer``, ``chain``, ``exact``, ``arena``, ``layout``: offsets;
-- ``verify``, ``replay``, ``shadow``, ``witness``: the result, replayed by other means;
+- ``verify``, ``structure``, ``replay``, ``shadow``, ``witness``: the result, replayed anew;
 - ``timeline``, ``receptive``, ``limits``: what there is to say about it.
 """

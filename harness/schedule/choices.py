@@ -16,12 +16,12 @@ from harness.kernels.library import is_alias
 from harness.schedule.fusion import Fusion
 from harness.schedule.inplace import free_operands, own_bytes
 from harness.schedule.needs import Needs
+from harness.schedule.order import INPUT
 from harness.schedule.packing import Overlap, least_bytes
 from harness.schedule.patches import Patches
 from harness.schedule.plan import AliasSegment, InplaceSegment, LayerSegment, Segment, align
 from harness.schedule.reach import most_shared, output_below_operand
-from harness.schedule.stream import Streams, workspace_bytes
-from harness.schedule.sweep import INPUT
+from harness.schedule.stream import WHOLE, Cut, Streams, workspace_bytes
 from harness.schedule.work import Work
 
 
@@ -38,7 +38,7 @@ class Choice:
     peak_bytes: int
     instructions: float
     segment: Segment | None
-    stripes: int = 1
+    cut: Cut = WHOLE
     input_by_rows: bool = False
     grid: tuple[int, int] | None = None
 
@@ -71,18 +71,19 @@ class Choices:
             peak = self._cut(position) + own_bytes(graph, self.kernels, op, operand)
             yield Choice(position, position + 1, peak, self.work.whole(position, operand), segment)
 
-    def streams_to(self, end: int, stripes: int = 1) -> Iterator[Choice]:
+    def streams_to(self, end: int, cut: Cut = WHOLE) -> Iterator[Choice]:
         """Yield the streams that end with op ``end - 1``, the shortest first, not packed yet."""
-        for start, workspace in self.streams.least_workspaces(end, stripes).items():
+        for start, workspace in self.streams.least_workspaces(end, cut).items():
             first, by_rows = max(start, 0), start == INPUT
-            if by_rows and stripes > 1:
+            if by_rows and cut.stripes > 1:
                 continue  # each stripe would fetch the rows again, and they come only once
             if by_rows == (self.input_by_rows and first == 0):
                 own = workspace + self.fusion.scratch_bytes(range(first, end))
-                peak = self._cut(first) + own + self._least_output(first, end, stripes)
-                shares = self.work.stream_shares(range(first, end), stripes)
+                peak = self._cut(first) + own + self._least_output(first, end, cut)
+                chunks = self.streams.chunk_counts(first, end, cut)
+                shares = self.work.stream_shares(range(first, end), cut.stripes, chunks)
                 work = self.work.of_shares(shares)
-                yield Choice(first, end, peak, work, None, stripes, by_rows)
+                yield Choice(first, end, peak, work, None, cut, by_rows)
 
     def patched(self, first: int, end: int, grid: tuple[int, int]) -> Choice:
         """Return a patch stage, not packed yet; it must be possible (``Patches.refusal``)."""
@@ -101,11 +102,11 @@ class Choices:
             peak = self._cut(choice.first) + self._output(choice.end)
             peak += workspace_bytes(self.graph, stage) + self.fusion.scratch_bytes(stage.ops)
             return replace(choice, segment=stage, peak_bytes=peak)
-        dying = self._dying(choice.first, choice.end) if choice.stripes == 1 else ()
+        dying = self._dying(choice.first, choice.end) if choice.cut.stripes == 1 else ()
         segment = self.streams.segment(
             choice.first,
             choice.end,
-            stripes=choice.stripes,
+            cut=choice.cut,
             input_by_rows=choice.input_by_rows,
             dying=dying,
         )
@@ -118,12 +119,12 @@ class Choices:
         is_fetched = self.input_by_rows and position == 0
         return self.needs.at_cuts[position] - (self._whole_input if is_fetched else 0)
 
-    def _least_output(self, first: int, end: int, stripes: int) -> int:
+    def _least_output(self, first: int, end: int, cut: Cut) -> int:
         """Return the fewest bytes that a stream's output can add."""
         graph, output = self.graph, self._output(end)
-        if stripes > 1:
+        if cut.stripes > 1:
             return output
-        sweep, dying = self.streams.sweep(end), self._dying(first, end)
+        sweep, dying = self.streams.sweep(end, in_chunks=cut.chunks > 1), self._dying(first, end)
         sizes = [output, *(align(graph.tensor(t).size_bytes) for t in dying)]
         overlaps = [
             Overlap(0, above, max(0, output_below_operand(sweep, first, t)))

@@ -77,6 +77,23 @@ class Fusion:
         return graph.inputs[0] if has_run else None
 
     @cached_property
+    def links(self) -> dict[TensorId, tuple[int, int]]:
+        """The tensors that one op makes and one other reads pixel by pixel, with these two ops."""
+        found = {}
+        for tensor, maker in self.makers.items():
+            readers = self.readers.get(tensor, ())
+            if (
+                len(readers) == 1
+                and tensor not in self.graph.outputs
+                and self.is_fusible[maker]
+                and self.is_fusible[readers[0]]
+                and not sums_all_rows(self.graph, self.graph.ops[maker])
+                and self._is_read_by_pixel(self.graph.ops[readers[0]], tensor)
+            ):
+                found[tensor] = (maker, readers[0])
+        return found
+
+    @cached_property
     def row_scratch(self) -> tuple[int, ...]:
         """For each op that is done by rows, the bytes of scratch that it needs meanwhile."""
         return tuple(
@@ -118,6 +135,18 @@ class Fusion:
         output = op.outputs[0]
         readers = self.readers.get(output, ())
         return bool(readers) and readers[-1] < end and output not in self.graph.outputs
+
+    def _is_read_by_pixel(self, op: Op, tensor: TensorId) -> bool:
+        """Whether an op reads, for each pixel of its output, the same pixel of a tensor."""
+        graph, operand = self.graph, op.inputs.index(tensor)
+        return not sums_all_rows(graph, op) and all(
+            length(graph, tensor, axis) == length(graph, op.outputs[0], axis)
+            and all(
+                reads(graph, op, operand, axis, Span(i, i + 1)) == Span(i, i + 1)
+                for i in range(length(graph, tensor, axis))
+            )
+            for axis in Axis
+        )
 
     def _operands(self, op: Op) -> tuple[Operand, ...]:
         graph = self.graph

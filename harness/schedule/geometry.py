@@ -170,7 +170,7 @@ def tile(graph: Graph, ops: range, axis: Axis, outputs: Span) -> dict[TensorId, 
     return touched
 
 
-def cut(length: int, parts: int) -> tuple[Span, ...]:
+def evenly(length: int, parts: int) -> tuple[Span, ...]:
     """Return rows or columns ``0..length-1`` cut into stripes or patches as even as possible."""
     edges = [i * length // parts for i in range(parts + 1)]
     return tuple(Span(first, end) for first, end in pairwise(edges))

@@ -26,10 +26,10 @@ from harness.schedule.exact import order_within
 from harness.schedule.packing import Packing, lowest_free
 from harness.schedule.plan import ALIGNMENT
 
-_CHAIN_STEPS = 2_000
+_CHAIN_STEPS = 300
 """How many blocks a chain search may place."""
 
-_EXACT_STEPS = 1_000
+_EXACT_STEPS = 300
 _EXACT_BLOCKS = 300
 """How many orders of two blocks exact search may try for one capacity, and on how many blocks."""
 

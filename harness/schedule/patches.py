@@ -10,7 +10,15 @@ from __future__ import annotations
 
 from harness.ir import Graph, TensorId
 from harness.schedule.fusion import Fusion
-from harness.schedule.geometry import Axis, Span, cut, is_elementwise, length, sums_all_rows, tile
+from harness.schedule.geometry import (
+    Axis,
+    Span,
+    evenly,
+    is_elementwise,
+    length,
+    sums_all_rows,
+    tile,
+)
 from harness.schedule.packer import pack
 from harness.schedule.packing import Packing
 from harness.schedule.plan import PatchSegment, Rows, align
@@ -95,7 +103,7 @@ class Patches:
         if key not in self._tiles:
             graph = self._fusion.graph
             size = length(graph, graph.ops[ops[-1]].outputs[0], axis)
-            self._tiles[key] = [tile(graph, ops, axis, part) for part in cut(size, parts)]
+            self._tiles[key] = [tile(graph, ops, axis, part) for part in evenly(size, parts)]
         return self._tiles[key]
 
     def _groups(

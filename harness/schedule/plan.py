@@ -127,7 +127,8 @@ class Rows:
 
     Row r of the tensor lies in slot ``r % rows``, at ``offset`` bytes from the start of the
     segment's workspace. A ring keeps as many rows as its readers reach back; a tile of a patch
-    keeps all rows of the patch, so that nothing wraps around within one.
+    keeps all rows of the patch, so that nothing wraps around within one. In a stream a row may have
+    fewer columns than are made of it: then it is made in chunks (``StreamSegment``).
     """
 
     tensor: TensorId
@@ -149,6 +150,10 @@ class StreamSegment:
     the other from left to right; what their halos share is computed again. With ``input_by_rows``
     the first op's operand is the model's input, which is never whole: it has a ring like an inner
     tensor, and a row is fetched where an op would make it.
+
+    A tensor that one op alone reads, pixel by pixel, may be kept in fewer columns than are made of
+    it. Then its maker and its reader make a row in chunks of that many columns, from left to right,
+    first the one and then the other, after all else that they read was made; so do longer chains.
 
     One op alone is a stream too: it goes row by row, so that its output may reach into its input.
 

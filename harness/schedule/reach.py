@@ -23,7 +23,7 @@ def output_below_operand(sweep: Sweep, first: int, tensor: TensorId) -> int:
     graph, last = sweep.fusion.graph, sweep.end - 1
     output = graph.ops[last].outputs[0]
     ends = (np.arange(len(sweep.written[last])) + 1) * row_bytes(graph, output)
-    return _distance(sweep, first, tensor, sweep.written[last], ends)
+    return _distance(sweep, first, tensor, sweep.written[last], ends, writer=last)
 
 
 def output_below_workspace(sweep: Sweep, segment: StreamSegment, size_bytes: int) -> int:
@@ -80,10 +80,19 @@ def graph_bytes(sweep: Sweep, tensor: TensorId) -> int:
     return sweep.fusion.graph.tensor(tensor).size_bytes
 
 
-def _distance(sweep: Sweep, first: int, tensor: TensorId, moments: Times, ends: Times) -> int:
+def _distance(
+    sweep: Sweep,
+    first: int,
+    tensor: TensorId,
+    moments: Times,
+    ends: Times,
+    *,
+    writer: int | None = None,
+) -> int:
     """Return the most that ends of what is written lie above the oldest byte needed.
 
     ``ends`` count from where the writing block begins, needed bytes from where the tensor begins.
+    If they are of one op's rows, that is the ``writer``.
     """
     graph, distance = sweep.fusion.graph, -graph_bytes(sweep, tensor)
     for reader, times, firsts in sweep.reads_of(first, tensor):
@@ -93,7 +102,7 @@ def _distance(sweep: Sweep, first: int, tensor: TensorId, moments: Times, ends: 
         if not is_read.any():
             continue
         oldest = firsts[nexts[is_read]]
-        if reader == sweep.end - 1 and is_elementwise(graph.ops[reader]):
+        if reader == writer and is_elementwise(graph.ops[reader]):
             # It has read each element that it writes over, so this row counts as read.
             oldest = oldest + np.isin(moments[is_read], times)
         gaps = ends[is_read] - oldest * row_bytes(graph, tensor)

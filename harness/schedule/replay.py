@@ -7,10 +7,9 @@ element-wise op may write over its operand, from the same byte or a lower one on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import product
 
-from harness.ir import Graph, TensorId
+from harness.ir import TensorId
 from harness.ir.tensor import short_name
 from harness.schedule.plan import (
     ALIGNMENT,
@@ -22,97 +21,18 @@ from harness.schedule.plan import (
     StreamSegment,
 )
 from harness.schedule.shadow import Shadow
+from harness.schedule.structure import SUM_BYTES, chunked, columns_made, label, touched
 from harness.schedule.witness import (
     COLUMNS,
     ROWS,
     Pair,
     extents,
     flows,
-    goes_by_rows,
     is_elementwise,
     is_summing,
     rows_met,
     span_met,
-    union,
 )
-
-_SUM_BYTES = 4
-
-
-def inner_tensors(graph: Graph, segment: FusedSegment) -> tuple[TensorId, ...]:
-    """Return the tensors that are never whole: what all ops but the last make, a fetched input."""
-    inner = tuple(t for i in segment.ops[:-1] for t in graph.ops[i].outputs)
-    if isinstance(segment, StreamSegment) and segment.input_by_rows:
-        return (graph.ops[segment.first_op].inputs[0], *inner)
-    return inner
-
-
-def structure_faults(plan: Plan, position: int, segment: FusedSegment) -> Iterator[str]:
-    """Yield what makes a fused segment impossible, before anything is replayed."""
-    graph, label = plan.graph, _label(segment)
-    if not segment.ops or segment.ops[0] < 0 or segment.ops[-1] >= len(graph.ops):
-        yield f"{label} has no ops"
-        return
-    for i in segment.ops:
-        if not goes_by_rows(graph, graph.ops[i]):
-            yield f"{graph.label(i)} cannot go row by row"
-            return
-    yield from _inner_faults(graph, segment)
-    yield from _workspace_faults(plan, position, segment)
-    height, width, _ = extents(graph, graph.ops[segment.last_op].outputs[0])
-    summing = [i for i in segment.ops if is_summing(graph, graph.ops[i])]
-    match segment:
-        case StreamSegment():
-            if not 1 <= segment.stripes <= width:
-                yield f"{label} cuts {width} columns into {segment.stripes} stripes"
-            if len(summing) > 1:
-                yield f"{label} has {len(summing)} ops that sum over all rows"
-        case PatchSegment(grid=(down, across)):
-            if not (1 <= down <= height and 1 <= across <= width):
-                yield f"{label} cuts {height} x {width} pixels into {down} x {across} patches"
-            if summing:
-                yield f"{graph.label(summing[0])} sums over all rows and cannot go by patches"
-
-
-def _inner_faults(graph: Graph, segment: FusedSegment) -> Iterator[str]:
-    """Yield inner tensors that somebody outside needs, or that have no rows."""
-    label, consumers = _label(segment), graph.consumers()
-    inner = inner_tensors(graph, segment)
-    for tensor_id in inner:
-        name = short_name(graph.tensor(tensor_id).name)
-        if any(reader not in segment.ops for reader in consumers.get(tensor_id, ())):
-            yield f"'{name}' is read outside of {label} and is never whole"
-        if tensor_id in graph.outputs:
-            yield f"'{name}' is an output of the model and is never whole in {label}"
-    kept = [rows.tensor for rows in segment.rows]
-    if sorted(kept) != sorted(inner):
-        yield f"{label} keeps rows of tensors {sorted(kept)} and needs those of {sorted(inner)}"
-    if isinstance(segment, StreamSegment) and segment.input_by_rows:
-        if graph.ops[segment.first_op].inputs[0] not in graph.inputs:
-            yield f"{label} fetches the rows of what is no input of the model"
-        if segment.stripes != 1:
-            yield f"{label} fetches its input by rows, which come only once, in stripes"
-
-
-def _workspace_faults(plan: Plan, position: int, segment: FusedSegment) -> Iterator[str]:
-    """Yield rows and sums that reach out of the workspace."""
-    graph, label = plan.graph, _label(segment)
-    workspace = plan.workspace(position)
-    size = workspace.size_bytes if workspace else 0
-    for rows in segment.rows:
-        name = short_name(graph.tensor(rows.tensor).name)
-        end = rows.offset + rows.rows * rows.columns * extents(graph, rows.tensor)[2]
-        if rows.rows < 1 or rows.columns < 1:
-            yield f"{label} keeps {rows.rows} x {rows.columns} pixels of '{name}'"
-        elif rows.offset < 0 or rows.offset % ALIGNMENT:
-            yield f"rows of '{name}' lie at {rows.offset}, not at a multiple of {ALIGNMENT} bytes"
-        elif end > size:
-            yield f"rows of '{name}' end at byte {end} of a workspace of {size} bytes in {label}"
-    for i in segment.ops:
-        op = graph.ops[i]
-        needed = _SUM_BYTES * extents(graph, op.inputs[0])[2]
-        if is_summing(graph, op) and needed > size:
-            yield f"sums of {graph.label(i)} take {needed} bytes of a workspace of {size} bytes"
 
 
 class FusedReplay:
@@ -129,7 +49,9 @@ class FusedReplay:
         self._offsets = {t: a.offset for a in plan.allocations for t in a.tensors}
         self._scratch: Allocation | None = plan.scratch(position)
         self._output = graph.ops[segment.last_op].outputs[0]
+        # The columns that are made of each row, in this stripe or patch, or in this chunk of it.
         self._columns: dict[TensorId, Pair] = {}
+        self._chunks = chunked(graph, segment)
         self._made: dict[TensorId, int] = {}
 
     def run(self) -> None:
@@ -141,15 +63,11 @@ class FusedReplay:
                 self._run_patches(self._segment)
 
     def _run_stream(self, segment: StreamSegment) -> None:
-        height, width, _ = extents(self._graph, self._output)
-        for i in range(segment.stripes):
-            stripe = i * width // segment.stripes, (i + 1) * width // segment.stripes
-            self._columns = self._tile(COLUMNS, stripe)
-            if segment.stripes == 1:
-                # Rows are made whole, even where the output does not depend on all of them.
-                self._columns = {t: (0, extents(self._graph, t)[1]) for t in self._columns}
+        height, _, _ = extents(self._graph, self._output)
+        for columns in columns_made(self._graph, segment):
+            self._columns = columns
             self._check_columns()
-            self._made = dict.fromkeys(self._made_inside(), 0)
+            self._made = dict.fromkeys(columns, 0)
             for row in range(height):
                 self._produce(self._output, row + 1)
 
@@ -157,36 +75,24 @@ class FusedReplay:
         height, width, _ = extents(self._graph, self._output)
         down, across = segment.grid
         for i, j in product(range(down), range(across)):
-            rows = self._tile(ROWS, (i * height // down, (i + 1) * height // down))
-            columns = self._tile(COLUMNS, (j * width // across, (j + 1) * width // across))
+            to_rows = i * height // down, (i + 1) * height // down
+            to_columns = j * width // across, (j + 1) * width // across
+            rows = touched(self._graph, segment, ROWS, to_rows)
+            columns = touched(self._graph, segment, COLUMNS, to_columns)
             self._columns = columns
             self._check_columns()
             for position in segment.ops:
-                for row in range(*rows[self._graph.ops[position].outputs[0]]):
-                    self._compute(position, row)
-
-    def _made_inside(self) -> tuple[TensorId, ...]:
-        return (*inner_tensors(self._graph, self._segment), self._output)
-
-    def _tile(self, axis: int, span: Pair) -> dict[TensorId, Pair]:
-        """Return what each tensor that is made contributes to ``span`` of the output."""
-        spans: dict[TensorId, Pair] = dict.fromkeys(self._made_inside(), (0, 0))
-        spans[self._output] = span
-        for i in reversed(self._segment.ops):
-            op = self._graph.ops[i]
-            for tensor_id in flows(self._graph, op):
-                if tensor_id in spans:
-                    met = span_met(self._graph, op, tensor_id, axis, spans[op.outputs[0]])
-                    spans[tensor_id] = union(spans[tensor_id], met)
-        return spans
+                output = self._graph.ops[position].outputs[0]
+                for row in range(*rows[output]):
+                    self._compute(position, row, columns[output])
 
     def _check_columns(self) -> None:
         for tensor_id, rows in self._rows.items():
             first, end = self._columns[tensor_id]
-            if end - first > rows.columns:
+            if end - first > rows.columns and tensor_id not in self._chunks:
                 name = short_name(self._graph.tensor(tensor_id).name)
-                label = _label(self._segment)
-                message = f"'{name}' has {rows.columns} columns in {label} and needs {end - first}"
+                where = label(self._segment)
+                message = f"'{name}' has {rows.columns} columns in {where} and needs {end - first}"
                 self._shadow.blame(message, tensor_id, "columns")
 
     def _produce(self, tensor_id: TensorId, until: int) -> None:
@@ -198,12 +104,33 @@ class FusedReplay:
             elif is_summing(self._graph, self._graph.ops[self._makers[tensor_id]]):
                 self._sum(self._makers[tensor_id])
             else:
-                position = self._makers[tensor_id]
-                op = self._graph.ops[position]
-                for operand in self._pulled(position):
-                    self._produce(operand, rows_met(self._graph, op, operand, row)[1])
-                self._compute(position, row)
+                self._make_row(self._makers[tensor_id], row)
             self._made[tensor_id] = row + 1
+
+    def _make_row(self, position: int, row: int) -> None:
+        """Make what an op reads, then its row; ops before it in chunks make theirs with it."""
+        chain = self._chain(position)
+        for member in reversed(chain):
+            op = self._graph.ops[member]
+            for operand in self._pulled(member):
+                if operand not in self._chunks:
+                    self._produce(operand, rows_met(self._graph, op, operand, row)[1])
+        links = [self._graph.ops[member].outputs[0] for member in chain[:-1]]
+        first, end = self._columns[self._graph.ops[position].outputs[0]]
+        step = min((self._rows[t].columns for t in links), default=end - first)
+        for at in range(first, end, max(step, 1)):
+            chunk = at, min(at + step, end)
+            self._columns.update(dict.fromkeys(links, chunk))
+            for member in chain:
+                self._compute(member, row, chunk)
+        self._made.update(dict.fromkeys(links, row + 1))
+
+    def _chain(self, position: int) -> list[int]:
+        """Return the ops that make their rows in chunks with the last of them, which is given."""
+        chain = [position]
+        while before := [t for t in self._pulled(chain[0]) if t in self._chunks]:
+            chain.insert(0, self._makers[before[0]])
+        return chain
 
     def _pulled(self, position: int) -> list[TensorId]:
         """Return the operands made inside: the fetched input first, later ops' outputs last."""
@@ -212,21 +139,21 @@ class FusedReplay:
         return sorted(pulled, key=lambda t: self._makers.get(t, -1))
 
     def _fetch(self, tensor_id: TensorId, row: int) -> None:
-        self._write(tensor_id, row)
+        self._write(tensor_id, row, self._columns[tensor_id])
 
-    def _compute(self, position: int, row: int) -> None:
-        """Read what an output row needs, then write it."""
+    def _compute(self, position: int, row: int, columns: Pair) -> None:
+        """Read what columns of an output row need, then write them."""
         op, when = self._graph.ops[position], self._when(position)
         output = op.outputs[0]
         spent: list[tuple[TensorId, int, int]] = []
         for operand in flows(self._graph, op):
-            span = span_met(self._graph, op, operand, COLUMNS, self._columns[output])
+            span = span_met(self._graph, op, operand, COLUMNS, columns)
             for met in rows_met(self._graph, op, operand, row)[0]:
                 at, _, size = self._expect(operand, met, span, when)
                 spent.append((operand, at, size))
         if self._scratch is not None:
             self._shadow.spoil(self._scratch.offset, self._scratch.size_bytes)
-        written_at, written_end = self._write(output, row)
+        written_at, written_end = self._write(output, row, columns)
         for operand, at, size in spent:
             below = is_elementwise(op) and written_at <= at
             if at < written_end and written_at < at + size and not below:
@@ -243,7 +170,7 @@ class FusedReplay:
         op, when = self._graph.ops[position], self._when(position)
         operand = op.inputs[0]
         height, width, pixel = extents(self._graph, operand)
-        size = _SUM_BYTES * pixel
+        size = SUM_BYTES * pixel
         at = (self._workspace_end - size) // ALIGNMENT * ALIGNMENT
         self._shadow.write_sums(at, size, 0)
         for row in range(height):
@@ -253,7 +180,7 @@ class FusedReplay:
             self._expect(operand, row, (0, width), when)
             self._shadow.write_sums(at, size, row + 1)
             self._expect(operand, row, (0, width), when)
-        self._write(op.outputs[0], 0)
+        self._write(op.outputs[0], 0, self._columns[op.outputs[0]])
         self._shadow.expect_sums(at, size, height, when)
 
     def _expect(
@@ -264,9 +191,9 @@ class FusedReplay:
         self._shadow.expect(tensor_id, at, first, size, when, f"row {row} of ")
         return at, first, size
 
-    def _write(self, tensor_id: TensorId, row: int) -> Pair:
-        """Write the tile's columns of one row; return the arena bytes from and to."""
-        at, first, size = self._place(tensor_id, row, self._columns[tensor_id])
+    def _write(self, tensor_id: TensorId, row: int, columns: Pair) -> Pair:
+        """Write columns of one row; return the arena bytes from and to."""
+        at, first, size = self._place(tensor_id, row, columns)
         self._shadow.write(tensor_id, at, first, size)
         return at, at + size
 
@@ -283,8 +210,3 @@ class FusedReplay:
 
     def _when(self, position: int) -> str:
         return f"in {self._graph.label(position)}"
-
-
-def _label(segment: FusedSegment) -> str:
-    """Return how a fused segment is named in messages: ``the stream of ops 0 to 4``."""
-    return f"the {segment.kind} of ops {segment.first_op} to {segment.last_op}"

@@ -17,7 +17,7 @@ from harness.schedule.limits import does_not_fit
 from harness.schedule.offer import Offer
 from harness.schedule.patching import first_op, patch_plan, stages
 from harness.schedule.plan import Plan, Segment
-from harness.schedule.stream import Streams
+from harness.schedule.stream import Cut, Streams
 from harness.schedule.verify import verify_plan
 
 SCHEDULES: tuple[str, ...] = ("layer", "inplace", "patch", "stream", "auto")
@@ -25,6 +25,9 @@ SCHEDULES: tuple[str, ...] = ("layer", "inplace", "patch", "stream", "auto")
 
 _STRIPES = (2, 3, 4, 5, 6, 8)
 """Into how many stripes ``auto`` may cut a stream."""
+
+_CHUNKS = (1, 2, 4)
+"""Into how many chunks ops that hand rows on pixel by pixel may cut them."""
 
 _PATCHES = (2, 3, 4, 6)
 """Into how many patches down and across ``auto`` may cut the first ops."""
@@ -142,7 +145,18 @@ def _kept(choices: Choices) -> Iterator[Choice]:
     for end in range(1, len(choices.graph.ops) + 1):
         yield from choices.singles(end - 1)
         if choices.fusion.starts[end] < end:
-            yield from choices.streams_to(end)
+            yield from _streams(choices, end)
+
+
+def _streams(choices: Choices, end: int) -> Iterator[Choice]:
+    """Yield the streams that end before op ``end``, with as few chunks as give their bytes."""
+    least: dict[int, int] = {}
+    for count in _CHUNKS:
+        for choice in choices.streams_to(end, Cut(chunks=count)):
+            known = least.get(choice.first)
+            if known is None or choice.peak_bytes < known:
+                least[choice.first] = choice.peak_bytes
+                yield choice
 
 
 def _offered(choices: Choices) -> Iterator[Choice]:
@@ -163,7 +177,7 @@ def _offered(choices: Choices) -> Iterator[Choice]:
             width = length(choices.graph, choices.graph.ops[end - 1].outputs[0], Axis.COLUMNS)
             for stripes in _STRIPES:
                 if stripes <= width:
-                    yield from filter(is_of_use, choices.streams_to(end, stripes))
+                    yield from filter(is_of_use, choices.streams_to(end, Cut(stripes)))
     if not choices.input_by_rows:
         ends = choices.patches.ends(first_op(choices))
         yield from filter(is_of_use, stages(choices, [(p, p) for p in _PATCHES], ends))

@@ -4,6 +4,9 @@ Every inner tensor has a ring of as many rows as are ever needed at once. Most o
 time (1x1 convolutions, sums of two tensors); their operand's ring is a single row, alive between
 being made and being read. Such rows share bytes with others that are alive at other moments: the
 workspace is packed like the arena, with rows made instead of segments run as its time.
+
+Such a row need not be kept whole either, if only one op reads it, pixel by pixel: then the two go
+through the columns together, a chunk at a time.
 """
 
 from __future__ import annotations
@@ -16,7 +19,8 @@ import numpy as np
 
 from harness.ir import Graph, TensorId
 from harness.schedule.fusion import Fusion
-from harness.schedule.geometry import Axis, cut, length, sums_bytes, tile
+from harness.schedule.geometry import Axis, evenly, length, sums_bytes, tile
+from harness.schedule.order import INPUT, Order, row_order
 from harness.schedule.packer import first_fit, pack
 from harness.schedule.packing import Overlap, Packing, least_bytes
 from harness.schedule.plan import FusedSegment, Rows, StreamSegment, align
@@ -25,7 +29,23 @@ from harness.schedule.reach import (
     output_below_workspace,
     workspace_below_operand,
 )
-from harness.schedule.sweep import INPUT, Sweep
+from harness.schedule.sweep import Sweep
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How a stream goes through the columns of its output.
+
+    Stripes are made one after the other, from top to bottom. Chunks are parts of a row, made one
+    after the other by ops that hand rows on pixel by pixel (``order.Order.links``).
+    """
+
+    stripes: int = 1
+    chunks: int = 1
+
+
+WHOLE = Cut()
+"""Whole rows."""
 
 
 class Streams:
@@ -33,23 +53,31 @@ class Streams:
 
     def __init__(self, fusion: Fusion) -> None:
         self.fusion = fusion
-        self._sweeps: dict[int, Sweep] = {}
+        self._orders: dict[int, Order] = {}
+        self._sweeps: dict[tuple[int, bool], Sweep] = {}
         graph = fusion.graph
         self._all_columns = {t: length(graph, t, Axis.COLUMNS) for t in graph.activations()}
-        self._columns: dict[tuple[int, int], dict[TensorId, int]] = {}
+        self._columns: dict[tuple[int, Cut], dict[TensorId, int]] = {}
 
-    def sweep(self, end: int) -> Sweep:
+    def order(self, end: int) -> Order:
         """Return the order of rows of the runs that end before op ``end``."""
-        if end not in self._sweeps:
-            self._sweeps[end] = Sweep(self.fusion, end)
-        return self._sweeps[end]
+        if end not in self._orders:
+            self._orders[end] = row_order(self.fusion, end)
+        return self._orders[end]
+
+    def sweep(self, end: int, *, in_chunks: bool = False) -> Sweep:
+        """Return what the order tells, with or without ops that go through the columns together."""
+        key = end, in_chunks
+        if key not in self._sweeps:
+            self._sweeps[key] = Sweep(self.fusion, self.order(end), in_chunks=in_chunks)
+        return self._sweeps[key]
 
     def segment(
         self,
         first: int,
         end: int,
         *,
-        stripes: int = 1,
+        cut: Cut = WHOLE,
         input_by_rows: bool = False,
         dying: Sequence[TensorId] = (),
     ) -> StreamSegment:
@@ -58,10 +86,10 @@ class Streams:
         Of several packings that one is taken with which output, workspace and the operands that die
         here need the fewest bytes together.
         """
-        rings = self._rings(first, end, stripes, input_by_rows)
-        groups, problem = self._problem(end, stripes, rings)
+        rings = self._rings(first, end, cut, input_by_rows)
+        groups, problem = self._problem(end, cut, rings)
         packings = [pack(problem)]
-        if stripes == 1:
+        if cut.stripes == 1:
             packings.append(first_fit(problem, problem.order))
         made = []
         for offsets in packings:
@@ -71,7 +99,7 @@ class Streams:
                 for tensor in group
             }
             rows = (Rows(tensor, *ring.size, places[tensor]) for tensor, ring in rings.items())
-            made.append(StreamSegment(first, end - 1, tuple(rows), stripes, input_by_rows))
+            made.append(StreamSegment(first, end - 1, tuple(rows), cut.stripes, input_by_rows))
         return min(made, key=lambda segment: self.joint_bytes(segment, dying))
 
     def joint_bytes(self, segment: StreamSegment, dying: Sequence[TensorId]) -> int:
@@ -92,7 +120,8 @@ class Streams:
         """Return which blocks of a stream may overlap; the blocks' numbers are given."""
         if segment.stripes > 1:
             return ()
-        sweep, size = self.sweep(segment.last_op + 1), workspace_bytes(self.fusion.graph, segment)
+        end, size = segment.last_op + 1, workspace_bytes(self.fusion.graph, segment)
+        sweep = self.sweep(end, in_chunks=bool(chunks(self.fusion.graph, segment)))
         found = []
         for tensor, operand in dying.items():
             distance = output_below_operand(sweep, segment.first_op, tensor)
@@ -105,15 +134,16 @@ class Streams:
             found.append(Overlap(output, workspace, distance))
         return tuple(found)
 
-    def least_workspaces(self, end: int, stripes: int = 1) -> dict[int, int]:
+    def least_workspaces(self, end: int, cut: Cut = WHOLE) -> dict[int, int]:
         """Return, for each first op of a run that ends before ``end``, its workspace in bytes.
 
         Nothing is packed: no workspace can be smaller, and few are larger. The key -1 stands for a
         run from the first op with the input by rows.
         """
-        graph, sweep, columns = self.fusion.graph, self.sweep(end), self._columns_of(end, stripes)
+        graph, columns = self.fusion.graph, self._columns_of(end, cut)
+        sweep = self.sweep(end, in_chunks=cut.chunks > 1)
         changes = np.zeros(sweep.moments + 1, np.int64)
-        taken_by = {under: over for over, under in sweep.over.items()} if stripes == 1 else {}
+        taken_by = {under: over for over, under in sweep.over.items()} if cut.stripes == 1 else {}
         least = {end - 1: _sums(graph, range(end - 1, end))}
         inner = {i: graph.ops[i].outputs[0] for i in reversed(range(sweep.start, end - 1))}
         if sweep.input is not None:
@@ -130,39 +160,51 @@ class Streams:
             least[first] = int(changes.cumsum().max()) + _sums(graph, range(max(first, 0), end))
         return least
 
-    def _rings(
-        self, first: int, end: int, stripes: int, input_by_rows: bool
-    ) -> dict[TensorId, Ring]:
+    def chunk_counts(self, first: int, end: int, cut: Cut) -> dict[int, int]:
+        """Return, for each op of a run that makes its rows in chunks, in how many at most."""
+        if cut.chunks == 1:
+            return {}
+        made, kept = self._columns_of(end, Cut(cut.stripes)), self._columns_of(end, cut)
+        counts: dict[int, int] = {}
+        for tensor, ops in self.order(end).links.items():
+            if ops[0] >= first:
+                counts |= dict.fromkeys(ops, -(-made[tensor] // kept[tensor]))
+        return counts
+
+    def _rings(self, first: int, end: int, cut: Cut, input_by_rows: bool) -> dict[TensorId, Ring]:
         graph, sweep = self.fusion.graph, self.sweep(end)
         inner = [graph.ops[i].outputs[0] for i in range(first, end - 1)]
         if input_by_rows:
             assert sweep.input is not None, "only the model's input is delivered by rows"
             inner.insert(0, sweep.input)
-        columns = self._columns_of(end, stripes)
+        columns = self._columns_of(end, cut)
         return {tensor: self._ring(sweep, columns, tensor) for tensor in inner}
 
     def _ring(self, sweep: Sweep, columns: Mapping[TensorId, int], tensor: TensorId) -> Ring:
         channels = self.fusion.graph.tensor(tensor).shape[-1]
         return Ring(sweep.ring_rows[tensor], columns[tensor], channels)
 
-    def _columns_of(self, end: int, stripes: int) -> Mapping[TensorId, int]:
-        """Return the columns kept of each tensor, the most of any stripe."""
-        graph = self.fusion.graph
-        if stripes == 1:
+    def _columns_of(self, end: int, cut: Cut) -> Mapping[TensorId, int]:
+        """Return the columns kept of each tensor, the most of any stripe, or those of a chunk."""
+        if cut == WHOLE:
             return self._all_columns
-        start = self.fusion.starts[end]
-        if (end, stripes) not in self._columns:
-            self._columns[end, stripes] = columns_kept(graph, range(start, end), stripes)
-        return self._columns[end, stripes]
+        if (end, cut) not in self._columns:
+            ops = range(self.fusion.starts[end], end)
+            kept = columns_made(self.fusion.graph, ops, cut.stripes)
+            if cut.chunks > 1:
+                links = self.order(end).links
+                kept |= {tensor: chunk_columns(kept[tensor], cut.chunks) for tensor in links}
+            self._columns[end, cut] = kept
+        return self._columns[end, cut]
 
     def _problem(
-        self, end: int, stripes: int, rings: Mapping[TensorId, Ring]
+        self, end: int, cut: Cut, rings: Mapping[TensorId, Ring]
     ) -> tuple[list[list[TensorId]], Packing]:
         """Return tensors that share bytes, grouped, and these groups as blocks to be packed."""
-        sweep = self.sweep(end)
+        sweep = self.sweep(end, in_chunks=cut.chunks > 1)
         groups: dict[TensorId, list[TensorId]] = {}
         for tensor in rings:
-            under = sweep.over.get(tensor) if stripes == 1 else None
+            under = sweep.over.get(tensor) if cut.stripes == 1 else None
             if under in groups and len(groups[under]) == 1:
                 groups[under].append(tensor)
             else:
@@ -193,14 +235,33 @@ class Ring:
         return self.rows * self.columns * self.channels
 
 
-def columns_kept(graph: Graph, ops: range, stripes: int) -> dict[TensorId, int]:
-    """Return the columns that the widest stripe touches of each tensor."""
-    kept: dict[TensorId, int] = {}
+def columns_made(graph: Graph, ops: range, stripes: int) -> dict[TensorId, int]:
+    """Return the columns of each tensor that are made (or read) of a row, in the widest stripe."""
+    made: dict[TensorId, int] = {}
+    if stripes == 1:
+        # Rows are made whole, even where the output does not depend on all of them.
+        tensors = (t for i in ops for t in (*graph.ops[i].inputs, *graph.ops[i].outputs))
+        return {t: length(graph, t, Axis.COLUMNS) for t in tensors}
     output = graph.ops[ops[-1]].outputs[0]
-    for stripe in cut(length(graph, output, Axis.COLUMNS), stripes):
+    for stripe in evenly(length(graph, output, Axis.COLUMNS), stripes):
         for tensor, span in tile(graph, ops, Axis.COLUMNS, stripe).items():
-            kept[tensor] = max(kept.get(tensor, 0), span.length)
-    return kept
+            made[tensor] = max(made.get(tensor, 0), span.length)
+    return made
+
+
+def chunk_columns(columns: int, chunks: int) -> int:
+    """Return the columns of a chunk: even, since kernels make two pixels at a time."""
+    return min(-(-columns // (2 * chunks)) * 2, columns)
+
+
+def chunks(graph: Graph, segment: StreamSegment) -> dict[TensorId, int]:
+    """Return, for each tensor of which a stream makes a row in chunks, in how many at most."""
+    made = columns_made(graph, segment.ops, segment.stripes)
+    return {
+        rows.tensor: -(-made[rows.tensor] // rows.columns)
+        for rows in segment.rows
+        if rows.columns < made[rows.tensor]
+    }
 
 
 def workspace_bytes(graph: Graph, segment: FusedSegment) -> int:

@@ -1,13 +1,9 @@
-"""Sweep: the rows of a run of ops in the order in which a stream makes them.
+"""Sweep: what the order of rows of a stream tells about the bytes that it needs.
 
-The order is found by doing it: rows of the last op are asked for one by one, and each op first asks
-for what it reads. Everything that a stream needs to know is then read off: how many rows of a
-tensor are alive at once, which rows are never alive together, and (``reach``) how far the output
-may reach into an input. So residuals, dilation, uneven padding and ends of images need no formula
-of their own.
-
-One sweep serves all runs that end at the same op: leaving out the first ops of a run leaves the
-order of the others as it is.
+Everything that a stream needs to know is read off from the moments in which rows are made and read
+(``order``): how many rows of a tensor are alive at once, which rows are never alive together, and
+(``reach``) how far the output may reach into an input. So residuals, dilation, uneven padding and
+ends of images need no formula of their own.
 """
 
 from __future__ import annotations
@@ -20,39 +16,26 @@ import numpy.typing as npt
 
 from harness.ir import TensorId
 from harness.schedule.fusion import Fusion
-from harness.schedule.geometry import Span, is_elementwise, row_bytes, sums_all_rows
-
-INPUT = -1
-"""Stands for the op that makes the model's input: it delivers a row."""
+from harness.schedule.geometry import Span, is_elementwise, row_bytes
+from harness.schedule.order import INPUT, Order
 
 Times = npt.NDArray[np.int64]
 
 
 class Sweep:
-    """Ops ``start..end-1`` executed row by row; a moment is one row made (or added to sums)."""
+    """The ops of an order, ``start..end-1``; ``in_chunks`` if chains go through the columns."""
 
-    def __init__(self, fusion: Fusion, end: int) -> None:
-        self.fusion, self.end, self.start = fusion, end, fusion.starts[end]
-        graph = fusion.graph
-        self._makers = {graph.ops[i].outputs[0]: i for i in range(self.start, end)}
-        self.input = fusion.input_by_rows if self.start == 0 else None
-        if self.input is not None and fusion.readers[self.input][-1] < end:
-            self._makers[self.input] = INPUT
-        else:
-            self.input = None
-        self._pulls = {i: self._pulled_by(i) for i in range(self.start, end)}
-        self._pulls[INPUT] = ()
-        self._sums = {i for i in self._pulls if i >= 0 and sums_all_rows(graph, graph.ops[i])}
-        self._written: dict[int, list[int]] = {i: [] for i in self._pulls}
-        self._added: list[int] = []
-        self.moments = 0
-        for row in range(fusion.output_rows(end - 1)):
-            self._produce(end - 1, row + 1)
+    def __init__(self, fusion: Fusion, order: Order, *, in_chunks: bool = False) -> None:
+        self.fusion, self.start, self.end = fusion, order.start, order.end
+        self.input = fusion.input_by_rows if INPUT in order.makers.values() else None
+        self.moments, self.chunked = order.moments, order.links if in_chunks else {}
+        self._order = order.in_chunks() if in_chunks else order
+        self._makers, self._sums = order.makers, order.sums
 
     @cached_property
     def written(self) -> dict[int, Times]:
         """For each op, the moment in which each row of its output was made."""
-        return {i: np.array(times, np.int64) for i, times in self._written.items()}
+        return {i: np.array(times, np.int64) for i, times in self._order.written.items()}
 
     @cached_property
     def last_read(self) -> dict[TensorId, Times]:
@@ -110,40 +93,10 @@ class Sweep:
                 if operand.tensor == tensor:
                     yield reader, *self._reads(reader, operand.rows)
 
-    def _pulled_by(self, position: int) -> tuple[tuple[int, tuple[int, ...]], ...]:
-        """Return the ops that one op pulls, in order, and up to which row for each of its own."""
-        pulls = [
-            (self._makers[operand.tensor], tuple(span.end for span in operand.rows))
-            for operand in self.fusion.operands[position]
-            if operand.tensor in self._makers
-        ]
-        return tuple(sorted(pulls))
-
-    def _produce(self, position: int, until: int) -> None:
-        written, pulls = self._written[position], self._pulls[position]
-        if position in self._sums and len(written) < until:
-            self._add_rows(position)
-            pulls = ()
-        while len(written) < until:
-            row = len(written)
-            for maker, ends in pulls:
-                if len(self._written[maker]) < ends[row]:
-                    self._produce(maker, ends[row])
-            written.append(self.moments)
-            self.moments += 1
-
-    def _add_rows(self, position: int) -> None:
-        (operand,) = self.fusion.operands[position]
-        for row in range(operand.rows[0].end):
-            if operand.tensor in self._makers:
-                self._produce(self._makers[operand.tensor], row + 1)
-            self._added.append(self.moments)
-            self.moments += 1
-
     def _reads(self, reader: int, rows: tuple[Span, ...]) -> tuple[Times, Times]:
         """Return the moments in which an op reads an operand, and the first row it reads then."""
         if reader in self._sums:
-            return np.array(self._added, np.int64), np.arange(len(self._added))
+            return np.array(self._order.added, np.int64), np.arange(len(self._order.added))
         times = self.written[reader]
         filled = [row for row, span in enumerate(rows[: len(times)]) if span.length]
         firsts = np.array([rows[row].first for row in filled], np.int64)
@@ -153,7 +106,7 @@ class Sweep:
         last = self.written[maker].copy()
         for reader in self.fusion.readers[tensor]:
             if reader in self._sums:
-                np.maximum(last, np.array(self._added), out=last)
+                np.maximum(last, np.array(self._order.added), out=last)
                 continue
             times = self.written[reader]
             (operand,) = (o for o in self.fusion.operands[reader] if o.tensor == tensor)
@@ -177,6 +130,7 @@ class Sweep:
         last, graph = self.last_read[operand], self.fusion.graph
         return (
             self.ring_rows[operand] == 1
+            and (operand in self.chunked) == (output in self.chunked)
             and len(last) == len(written)
             and bool((last == written).all())
             and row_bytes(graph, operand) == row_bytes(graph, output)

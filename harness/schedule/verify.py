@@ -41,8 +41,9 @@ from harness.schedule.plan import (
     Segment,
     StreamSegment,
 )
-from harness.schedule.replay import FusedReplay, inner_tensors, structure_faults
+from harness.schedule.replay import FusedReplay
 from harness.schedule.shadow import Shadow
+from harness.schedule.structure import inner_tensors, structure_faults
 
 
 class PlanFaultError(AssertionError):

@@ -101,6 +101,20 @@ def cells(graph: Graph, op: Op, tensor_id: TensorId, axis: int, index: int) -> r
             return range(index, index + 1)
 
 
+def is_read_by_pixel(graph: Graph, op: Op, tensor_id: TensorId) -> bool:
+    """Whether each pixel of the output meets the same pixel of an operand, and no other."""
+    x, y = extents(graph, tensor_id), extents(graph, op.outputs[0])
+    return (
+        not is_summing(graph, op)
+        and x[:2] == y[:2]
+        and all(
+            cells(graph, op, tensor_id, axis, i) == range(i, i + 1)
+            for axis in (ROWS, COLUMNS)
+            for i in range(x[axis])
+        )
+    )
+
+
 def rows_met(graph: Graph, op: Op, tensor_id: TensorId, row: int) -> tuple[list[int], int]:
     """Return the operand's rows that an output row reads, and how many rows must be made first."""
     height = extents(graph, tensor_id)[ROWS]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.ir.macs import op_macs
 from harness.kernels.cost import by_rows, instructions
 from harness.schedule.fusion import Fusion
-from harness.schedule.geometry import Axis, cut, length, tile
+from harness.schedule.geometry import Axis, evenly, length, tile
 from harness.schedule.plan import (
     AliasSegment,
     FusedSegment,
@@ -18,6 +19,7 @@ from harness.schedule.plan import (
     Segment,
     StreamSegment,
 )
+from harness.schedule.stream import chunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +78,21 @@ class Work:
         """Return what a fused segment makes of each op."""
         if isinstance(segment, PatchSegment):
             return self.patch_shares(segment.ops, segment.grid)
-        return self.stream_shares(segment.ops, segment.stripes)
+        counts: dict[int, int] = {}
+        for tensor, count in chunks(self._graph, segment).items():
+            for i in (self._fusion.makers[tensor], *self._fusion.readers[tensor]):
+                counts[i] = count
+        return self.stream_shares(segment.ops, segment.stripes, counts)
 
-    def stream_shares(self, ops: range, stripes: int) -> dict[int, Share]:
-        """Return what a stream makes: all rows of each op, in each stripe."""
+    def stream_shares(
+        self, ops: range, stripes: int, counts: Mapping[int, int]
+    ) -> dict[int, Share]:
+        """Return what a stream makes: all rows of each op, in each stripe, some in chunks."""
         columns, shares = self._made(ops, Axis.COLUMNS, stripes), {}
         for i in ops:
             made = columns[i] / self._length(i, Axis.COLUMNS)
-            shares[i] = Share(made, self._length(i, Axis.ROWS) * stripes)
+            rows = self._length(i, Axis.ROWS) * stripes * counts.get(i, 1)
+            shares[i] = Share(made, rows)
         return shares
 
     def patch_shares(self, ops: range, grid: tuple[int, int]) -> dict[int, Share]:
@@ -101,7 +110,7 @@ class Work:
         if (last, axis, parts) not in self._sums:
             run = range(self._fusion.starts[last + 1], last + 1)
             sums = dict.fromkeys(run, 0)
-            for part in cut(self._length(last, axis), parts):
+            for part in evenly(self._length(last, axis), parts):
                 touched = tile(self._graph, run, axis, part)
                 for i in run:
                     sums[i] += touched[self._graph.ops[i].outputs[0]].length

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harness.ir import Graph, TensorId
 from harness.ir.ops import AveragePool2D, Padding, Window
 from harness.schedule.fusion import Fusion
-from harness.schedule.geometry import Axis, Span, cut, length, sums_all_rows, sums_bytes, tile
+from harness.schedule.geometry import Axis, Span, evenly, length, sums_all_rows, sums_bytes, tile
 from harness.schedule.plan import (
     Allocation,
     FusedSegment,
@@ -27,7 +27,7 @@ from harness.schedule.plan import (
     StreamSegment,
     align,
 )
-from harness.schedule.stream import Streams
+from harness.schedule.stream import Cut, Streams
 from tests import strategies
 from tests.graphs import GraphBuilder, pad_same
 
@@ -118,20 +118,23 @@ def windows(draw: st.DrawFn, size: tuple[int, int]) -> Window:
     return replace(bare, padding=padding)
 
 
+chunk_counts = st.sampled_from([1, 2, 4])
+
 Fuse = Callable[[st.DrawFn, Fusion, int, int], tuple[FusedSegment, int]]
 """Makes a segment of ops ``first..end-1``, and says how many bytes of workspace it has."""
 
 
 def stream(draw: st.DrawFn, fusion: Fusion, first: int, end: int) -> tuple[FusedSegment, int]:
-    """Draw a stream whose rings are as small as can be."""
-    segment = Streams(fusion).segment(first, end)
+    """Draw a stream whose rings are as small as can be, some rows in chunks."""
+    segment = Streams(fusion).segment(first, end, cut=Cut(chunks=draw(chunk_counts)))
     return segment, workspace_bytes(fusion.graph, segment)
 
 
 def stripes(draw: st.DrawFn, fusion: Fusion, first: int, end: int) -> tuple[FusedSegment, int]:
     """Draw a stream in stripes."""
     count = draw(st.integers(1, _room(fusion, first, end, Axis.COLUMNS)))
-    segment = Streams(fusion).segment(first, end, stripes=count)
+    cut = Cut(stripes=count, chunks=draw(chunk_counts))
+    segment = Streams(fusion).segment(first, end, cut=cut)
     return segment, workspace_bytes(fusion.graph, segment)
 
 
@@ -145,7 +148,7 @@ def patches(draw: st.DrawFn, fusion: Fusion, first: int, end: int) -> tuple[Fuse
     most = [
         _most(
             tile(graph, range(first, end), axis, span)
-            for span in cut(length(graph, output, axis), parts)
+            for span in evenly(length(graph, output, axis), parts)
         )
         for axis, parts in zip(Axis, (down, across), strict=True)
     ]

@@ -16,7 +16,7 @@ from harness.reference.interpreter import run
 from harness.schedule.fusion import Fusion
 from harness.schedule.plan import Plan, StreamSegment
 from harness.schedule.search import plan as make_plan
-from harness.schedule.stream import Streams
+from harness.schedule.stream import Cut, Streams, chunks
 from harness.schedule.verify import verify_plan
 from tests.fused import fused_plan
 from tests.graphs import GraphBuilder, chain_graph, random_inputs, residual_graph
@@ -87,6 +87,22 @@ def test_branches_are_pulled_in_the_order_for_which_their_rows_share_bytes() -> 
     size = plans.workspace_bytes(graph, segment)
     assert size < 24 * (4 + 16 + 4 + 16 + 4), "rows share bytes"
     assert_equals_reference(plans.spread_plan(graph, [segment], {segment: size}))
+
+
+@pytest.mark.parametrize("cut", [Cut(1, 2), Cut(1, 4), Cut(2, 2)], ids=str)
+def test_rows_in_chunks(cut: Cut) -> None:
+    """Chains of two and three ops, at the end and in the middle, over odd widths, with branches."""
+    build = GraphBuilder()
+    x = build.conv(build.input((1, 9, 11, 3)), 4, (1, 1))
+    y = build.binary(Add, x, build.conv(build.depthwise(build.conv(x, 6, (1, 1))), 4, (1, 1)))
+    y = build.conv(build.depthwise(y, (1, 3), stride=(1, 2)), 5, (1, 1))
+    build.logistic(build.conv(build.depthwise(y, dilation=(2, 1)), 3, (1, 1)))
+    graph = build.graph()
+    segment = Streams(Fusion(graph)).segment(0, len(graph.ops), cut=cut)
+    assert len(chunks(graph, segment)) == 5
+    made = plans.spread_plan(graph, [segment], {segment: plans.workspace_bytes(graph, segment)})
+    verify_plan(made)
+    assert_equals_reference(made)
 
 
 def test_rows_at_the_end_that_no_op_reads_are_not_fetched() -> None:

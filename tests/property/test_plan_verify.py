@@ -19,7 +19,8 @@ from harness.schedule.fusion import Fusion
 from harness.schedule.geometry import sums_all_rows
 from harness.schedule.plan import ALIGNMENT, PatchSegment, Plan, StreamSegment
 from harness.schedule.reach import output_below_operand
-from harness.schedule.stream import Streams, workspace_bytes
+from harness.schedule.stream import WHOLE, Cut, Streams, workspace_bytes
+from harness.schedule.structure import chunked
 from harness.schedule.verify import PlanFaultError, verify_plan
 from tests.fused import fused_plan, moved, sparse_plan, with_rows, with_workspace
 from tests.graphs import GraphBuilder
@@ -79,8 +80,8 @@ def is_sound(made: Plan) -> bool:
     return True
 
 
-def streamed(fusion: Fusion, first: int, end: int, stripes: int = 1) -> Plan:
-    segment = Streams(fusion).segment(first, end, stripes=stripes)
+def streamed(fusion: Fusion, first: int, end: int, cut: Cut = WHOLE) -> Plan:
+    segment = Streams(fusion).segment(first, end, cut=cut)
     return sparse_plan(fusion.graph, segment, workspace_bytes(fusion.graph, segment))
 
 
@@ -95,6 +96,24 @@ def test_rings_are_as_long_as_they_must_be(run: tuple[Fusion, int, int]) -> None
             assert not is_sound(shorter), f"{rows} could be a row shorter"
 
 
+@given(runs(), st.integers(1, 3), st.integers(2, 5))
+def test_chunks_have_the_bytes_that_they_need(
+    run: tuple[Fusion, int, int], stripes: int, chunks: int
+) -> None:
+    fusion, _, end = run
+    shape = fusion.graph.tensor(fusion.graph.ops[end - 1].outputs[0]).shape
+    assume(stripes <= (shape[2] if len(shape) == 4 else 1))
+    made = streamed(*run, Cut(stripes, chunks))
+    verify_plan(made)
+    (segment,) = (s for s in made.segments if isinstance(s, StreamSegment))
+    pixels = {t: fusion.graph.tensor(t).shape[-1] for t in fusion.graph.activations()}
+    size = workspace_bytes(fusion.graph, segment)
+    for rows in segment.rows:
+        if rows.tensor in chunked(fusion.graph, segment):
+            wider = replace(rows, columns=size // pixels[rows.tensor] + 1)
+            assert not is_sound(with_rows(made, wider)), f"{rows} could be wider"
+
+
 @given(runs())
 def test_streams_of_dilated_windows_are_sound(run: tuple[Fusion, int, int]) -> None:
     verify_plan(streamed(*run))
@@ -105,10 +124,12 @@ def test_stripes_are_as_wide_as_they_must_be(run: tuple[Fusion, int, int], strip
     fusion, first, end = run
     shape = fusion.graph.tensor(fusion.graph.ops[end - 1].outputs[0]).shape
     assume(stripes <= (shape[2] if len(shape) == 4 else 1))
-    made = streamed(fusion, first, end, stripes=stripes)
+    made = streamed(fusion, first, end, Cut(stripes))
     verify_plan(made)
     (segment,) = (s for s in made.segments if isinstance(s, StreamSegment))
     for rows in segment.rows:
+        if rows.tensor in fusion.links:
+            continue  # it may be made in chunks
         with pytest.raises(PlanFaultError):
             verify_plan(with_rows(made, replace(rows, columns=rows.columns - 1)))
 

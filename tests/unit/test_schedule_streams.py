@@ -17,9 +17,11 @@ from harness.schedule.geometry import sums_bytes
 from harness.schedule.plan import StreamSegment
 from harness.schedule.reach import output_below_operand
 from harness.schedule.search import pareto, plan
-from harness.schedule.stream import Streams, workspace_bytes
+from harness.schedule.stream import Cut, Streams, workspace_bytes
 from harness.schedule.sweep import Sweep
+from harness.schedule.verify import verify_plan
 from harness.schedule.work import executed_macs
+from tests.fused import sparse_plan
 from tests.graphs import GraphBuilder, residual_graph
 
 
@@ -31,8 +33,12 @@ def block(stride: tuple[int, int] = (1, 1), kernel: tuple[int, int] = (3, 3)) ->
     return build.graph()
 
 
+def sweep_of(graph: Graph, *, in_chunks: bool = False) -> Sweep:
+    return Streams(Fusion(graph)).sweep(len(graph.ops), in_chunks=in_chunks)
+
+
 def ring_rows(graph: Graph) -> list[int]:
-    sweep = Sweep(Fusion(graph), len(graph.ops))
+    sweep = sweep_of(graph)
     return [sweep.ring_rows[op.outputs[0]] for op in graph.ops[:-1]]
 
 
@@ -87,6 +93,35 @@ def test_elementwise_op_overwrites_its_operand_row() -> None:
     assert workspace_bytes(graph, Streams(Fusion(graph)).segment(0, 3)) == 10 * 8
 
 
+def test_row_that_is_handed_on_needs_no_more_than_a_chunk() -> None:
+    graph = block()
+    streams = Streams(Fusion(graph))
+    for chunks, columns in ((1, 10), (2, 6), (4, 4), (5, 2)):
+        segment = streams.segment(0, 3, cut=Cut(chunks=chunks))
+        assert [rows.columns for rows in segment.rows] == [10, columns]
+        assert workspace_bytes(graph, segment) == 3 * 10 * 8 + columns * 8
+
+
+def test_what_a_chain_reads_is_kept_until_its_last_chunk() -> None:
+    build = GraphBuilder()
+    x = build.conv(build.input((1, 4, 8, 4)), 8, (1, 1))
+    x = build.conv(build.depthwise(x, (1, 3)), 8, (1, 1))
+    build.depthwise(x, (1, 3))
+    graph = build.graph()
+    # Row by row, what the first op makes and what the third makes would share bytes.
+    for chunks in (1, 2):
+        segment = Streams(Fusion(graph)).segment(0, 4, cut=Cut(chunks=chunks))
+        verify_plan(sparse_plan(graph, segment, workspace_bytes(graph, segment)))
+
+
+def test_row_that_two_ops_read_is_made_whole() -> None:
+    build = GraphBuilder()
+    x = build.conv(build.input((1, 12, 10, 4)), 8, (1, 1))
+    build.binary(Add, x, build.logistic(x))
+    segment = Streams(Fusion(build.graph())).segment(0, 3, cut=Cut(chunks=5))
+    assert [rows.columns for rows in segment.rows] == [10, 2]
+
+
 def test_sums_lie_behind_the_rows() -> None:
     build = GraphBuilder()
     x = build.conv(build.input((1, 12, 10, 4)), 8, (1, 1))
@@ -102,7 +137,7 @@ def test_output_starts_below_its_input_by_what_writing_runs_ahead() -> None:
     build.conv(x, 8, (1, 1))
     graph = build.graph()
     # Row r of 40 bytes is written while row r of 20 bytes is read: 6 * 40 - 5 * 20.
-    assert output_below_operand(Sweep(Fusion(graph), 1), 0, x) == 140
+    assert output_below_operand(sweep_of(graph), 0, x) == 140
 
 
 def test_rows_read_before_the_first_is_written_are_free() -> None:
@@ -111,7 +146,7 @@ def test_rows_read_before_the_first_is_written_are_free() -> None:
     build.conv(build.depthwise(x), 4, (1, 1))
     graph = build.graph()
     # Row 0 needs rows 0 and 1 and row 0 is still read for row 1: nothing is free at first.
-    assert output_below_operand(Sweep(Fusion(graph), 2), 0, x) == 20
+    assert output_below_operand(sweep_of(graph), 0, x) == 20
 
 
 def test_tensor_read_outside_is_not_fused() -> None:
@@ -133,7 +168,8 @@ def test_stripes_keep_fewer_columns_and_compute_halos_again() -> None:
     graph = block()
     choices = Choices(graph)
     whole, halves = (
-        choices.packed(next(c for c in choices.streams_to(3, n) if c.first == 0)) for n in (1, 2)
+        choices.packed(next(c for c in choices.streams_to(3, Cut(stripes=n)) if c.first == 0))
+        for n in (1, 2)
     )
     assert isinstance(halves.segment, StreamSegment)
     assert [rows.columns for rows in halves.segment.rows] == [6, 5]
@@ -146,7 +182,7 @@ def test_stream_computes_nothing_twice() -> None:
 
 
 def test_input_by_rows_is_never_whole() -> None:
-    graph = block()
+    graph = block(stride=(2, 2))
     made = plan(graph, "stream", input_by_rows=True)
     (first, *_) = made.segments
     assert isinstance(first, StreamSegment)

@@ -162,6 +162,46 @@ def test_patch_over_an_input_that_later_patches_read_is_caught() -> None:
     assert "of 'x0' are lost in op 0" in refused(made)
 
 
+def test_row_that_is_handed_on_may_be_made_in_chunks() -> None:
+    graph = block_graph()
+    made = ringed(graph)
+    for columns in (1, 3, 4, 7):
+        chunk = Rows(output(graph, 1), 1, columns, 256 + 3 * 64)
+        verify_plan(with_rows(made, chunk))
+
+
+def test_chunk_over_rows_that_are_read_for_the_next_chunk_is_caught() -> None:
+    graph = block_graph()
+    made = ringed(graph)
+    ring = next(rows for s in made.segments for rows in getattr(s, "rows", ()) if rows.rows == 3)
+    # Behind the ring there is room for a chunk of four columns, then one byte of the ring is lost.
+    for at, is_sound in ((ring.offset - 4 * 8, True), (ring.offset - 4 * 8 + 4, False)):
+        shared = with_rows(made, Rows(output(graph, 1), 1, 4, at))
+        if is_sound:
+            verify_plan(shared)
+        else:
+            assert "of 'conv0_0'" in refused(shared)
+
+
+def test_chunk_of_a_row_that_a_window_reads_is_refused() -> None:
+    graph = block_graph()
+    short = with_rows(ringed(graph), Rows(output(graph, 0), 3, 4, 256))
+    assert "'conv0_0' has 4 columns in the stream of ops 0 to 2 and needs 8" in refused(short)
+
+
+def test_neighbours_in_chunks_of_two_sizes_are_refused() -> None:
+    build = GraphBuilder()
+    x = build.input((1, 8, 8, 4))
+    for _ in range(3):
+        x = build.conv(x, 4, (1, 1))
+    graph = build.graph()
+    made = fused_plan(graph, StreamSegment(0, 2))
+    wide = Rows(output(graph, 0), 1, 4, 0)
+    verify_plan(with_rows(made, wide, Rows(output(graph, 1), 1, 4, 64)))
+    text = refused(with_rows(made, wide, Rows(output(graph, 1), 1, 3, 64)))
+    assert "conv0_0 and conv1_0 are made in chunks of 4 and 3 columns" in text
+
+
 def test_stripe_that_is_a_column_short_is_caught() -> None:
     graph = block_graph()
     made = fused_plan(graph, StreamSegment(0, 2, stripes=2))
