@@ -19,6 +19,7 @@ from harness.facts import Facts
 class Core(StrEnum):
     """A Cortex-M core; the value is what GCC's -mcpu takes, less feature suffixes."""
 
+    CORTEX_M0 = "cortex-m0"
     CORTEX_M0PLUS = "cortex-m0plus"
     CORTEX_M3 = "cortex-m3"
     CORTEX_M4 = "cortex-m4"
@@ -40,6 +41,7 @@ class DeviceKind(StrEnum):
 Fpu = Literal["none", "single", "double"]
 
 _FPUS: dict[Core, tuple[Fpu, ...]] = {
+    Core.CORTEX_M0: ("none",),
     Core.CORTEX_M0PLUS: ("none",),
     Core.CORTEX_M3: ("none",),
     Core.CORTEX_M4: ("none", "single"),

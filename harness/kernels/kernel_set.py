@@ -39,6 +39,7 @@ PORTABLE = KernelSet(Isa.PORTABLE)
 """C11 kernels, which do every op on every core."""
 
 _ISAS = {
+    Core.CORTEX_M0: Isa.ARMV6M,
     Core.CORTEX_M0PLUS: Isa.ARMV6M,
     Core.CORTEX_M3: Isa.ARMV7M,
     Core.CORTEX_M4: Isa.ARMV7EM,
