@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from harness.ir import Graph, TensorId
 from harness.ir.ops import AveragePool2D, Padding, Window
+from harness.kernels import library
+from harness.kernels.kernel_set import PORTABLE, KernelSet
 from harness.schedule.fusion import Fusion
 from harness.schedule.geometry import Axis, Span, evenly, length, sums_all_rows, sums_bytes, tile
 from harness.schedule.plan import (
@@ -163,9 +165,9 @@ def patches(draw: st.DrawFn, fusion: Fusion, first: int, end: int) -> tuple[Fuse
 
 
 @st.composite
-def plans(draw: st.DrawFn, graph: Graph, fuse: Fuse) -> Plan:
+def plans(draw: st.DrawFn, graph: Graph, fuse: Fuse, kernels: KernelSet = PORTABLE) -> Plan:
     """Draw a plan that fuses random runs of a graph's ops."""
-    fusion, segments, end = Fusion(graph), list[Segment](), len(graph.ops)
+    fusion, segments, end = Fusion(graph, kernels), list[Segment](), len(graph.ops)
     sizes: dict[Segment, int] = {}
     while end:
         longest = fusion.starts[end]
@@ -178,10 +180,15 @@ def plans(draw: st.DrawFn, graph: Graph, fuse: Fuse) -> Plan:
         sizes[segment] = size
         segments.insert(0, segment)
         end = first
-    return spread_plan(graph, segments, sizes)
+    return spread_plan(graph, segments, sizes, kernels)
 
 
-def spread_plan(graph: Graph, segments: Sequence[Segment], sizes: dict[Segment, int]) -> Plan:
+def spread_plan(
+    graph: Graph,
+    segments: Sequence[Segment],
+    sizes: dict[Segment, int],
+    kernels: KernelSet = PORTABLE,
+) -> Plan:
     """Return a plan in which no two allocations share a byte."""
     fused = [s for s in segments if isinstance(s, StreamSegment | PatchSegment)]
     inner = {rows.tensor for segment in fused for rows in segment.rows}
@@ -195,7 +202,17 @@ def spread_plan(graph: Graph, segments: Sequence[Segment], sizes: dict[Segment, 
         if size := sizes.get(segment, 0):
             allocations.append(Allocation(Purpose.WORKSPACE, (), end, size, number, number))
             end += size
-    return Plan(graph, "spread", tuple(segments), tuple(allocations))
+        if size := align(_scratch_bytes(kernels, graph, segment)):
+            allocations.append(Allocation(Purpose.SCRATCH, (), end, size, number, number))
+            end += size
+    return Plan(graph, "spread", tuple(segments), tuple(allocations), kernels=kernels)
+
+
+def _scratch_bytes(kernels: KernelSet, graph: Graph, segment: Segment) -> int:
+    ops = [graph.ops[i] for i in segment.ops]
+    if isinstance(segment, LayerSegment):
+        return library.scratch_bytes(kernels, graph, ops[0], None)
+    return max(library.row_scratch_bytes(kernels, graph, op) for op in ops)
 
 
 def _room(fusion: Fusion, first: int, end: int, axis: Axis) -> int:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from harness.ir import Graph
-from harness.ir.ops import Padding
+from harness.ir.ops import Padding, Window
 from harness.kernels import library
 from harness.kernels.kernel_set import Isa, KernelSet
 from harness.schedule.search import plan
 from tests import strategies
-from tests.graphs import GraphBuilder
+from tests.graphs import GraphBuilder, pad_same
 from tests.host_c import plans
 from tests.kernel_batch import SLOW, Batch, assert_on_core, batches
 
@@ -64,22 +66,74 @@ def dense(draw: st.DrawFn) -> Graph:
     return build.graph()
 
 
-def assert_uses_mve(graph: Graph) -> None:
-    assert all(library.variant(MVE, graph, op, None).name == "mve" for op in graph.ops)
+@st.composite
+def depthwises(draw: st.DrawFn) -> Graph:
+    """Draw a depthwise convolution: the usual kernels, some others, channels around a vector."""
+    height, width, depth = (draw(st.integers(1, n)) for n in (11, 19, 19))
+    usual = Window(kernel=draw(sides([3, 5, 7])), stride=draw(sides([1, 2])))
+    usual = replace(usual, padding=pad_same((height, width), usual))
+    window = draw(st.just(usual) | plans.windows((height, width)))
+    multiplier = draw(st.sampled_from([1, 1, 1, 2, 5]))
+    build = GraphBuilder("depthwise", draw(strategies.seeds))
+    x = build.input((1, height, width, depth), quantized=(0.05, draw(strategies.zero_points)))
+    build.depthwise(
+        x,
+        window.kernel,
+        multiplier=multiplier,
+        stride=window.stride,
+        dilation=window.dilation,
+        padding=window.padding,
+        activation=draw(strategies.activations),
+        bias=draw(st.booleans()),
+        weight_scales=draw(small_scales(depth * multiplier)),
+        quantized=(draw(st.floats(0.05, 1.0)), draw(strategies.zero_points)),
+    )
+    return build.graph()
 
 
-@pytest.mark.parametrize("graphs", [convs(), dense()], ids=["conv", "dense"])
-def test_whole_ops(graphs: st.SearchStrategy[Graph]) -> None:
-    @given(batches(graphs, 24))
+def sides(lengths: list[int]) -> st.SearchStrategy[tuple[int, int]]:
+    return st.sampled_from([(length, length) for length in lengths])
+
+
+WHOLE = {"conv": convs(), "depthwise": depthwises(), "dense": dense()}
+
+
+@pytest.mark.parametrize("schedule", ["layer", "inplace"])
+@pytest.mark.parametrize("kind", WHOLE)
+def test_whole_ops(kind: str, schedule: str) -> None:
+    @given(batches(WHOLE[kind], 24))
     @few
     def check(batch: Batch) -> None:
-        assert_uses_mve(batch.graph)
-        assert_on_core(plan(batch.graph, "layer", kernels=MVE), BOARD)
+        assert_on_core(plan(batch.graph, schedule, kernels=MVE), BOARD)
+        for op in batch.graph.ops:
+            assert library.variant(MVE, batch.graph, op, None).name == "mve"
 
     check()
 
 
-@given(batches(strategies.conv_graphs() | strategies.fully_connected_graphs(), 24))
+@given(
+    batches(
+        strategies.conv_graphs()
+        | strategies.depthwise_graphs()
+        | strategies.fully_connected_graphs(),
+        24,
+    )
+)
 @few
 def test_quantization_at_the_extremes(batch: Batch) -> None:
     assert_on_core(plan(batch.graph, "layer", kernels=MVE), BOARD)
+
+
+FUSIONS = {"stream": plans.stream, "stripes": plans.stripes, "patches": plans.patches}
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_rows(fusion: str) -> None:
+    """Ops make rows of rings and tiles, one op after the other or whole networks."""
+
+    @given(st.data(), batches(plans.networks() | convs() | depthwises(), 16))
+    @few
+    def check(data: st.DataObject, batch: Batch) -> None:
+        assert_on_core(data.draw(plans.plans(batch.graph, FUSIONS[fusion], MVE)), BOARD)
+
+    check()

@@ -10,16 +10,18 @@ from collections.abc import Iterator
 from harness.ir import Graph, Op
 from harness.ir import ops as ir
 from harness.kernels.kernel_set import KernelSet
-from harness.kernels.mve import convolution
+from harness.kernels.mve import convolution, depthwise
 from harness.kernels.variant import RowVariant, Variant
 
 
 def variants(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> Iterator[Variant]:
     """Yield ways to execute an op on whole tensors, the best first."""
-    del kernels, operand  # the fewest instructions are the fewest cycles here, and small
+    del kernels  # the fewest instructions are the fewest cycles here, and small
     match op:
         case ir.Conv2D():
             yield from convolution.conv(graph, op)
+        case ir.DepthwiseConv2D():
+            yield from depthwise.depthwise(graph, op, operand)
         case ir.FullyConnected():
             yield from convolution.fully_connected(graph, op)
         case _:
@@ -32,6 +34,8 @@ def row_variants(kernels: KernelSet, graph: Graph, op: Op) -> Iterator[RowVarian
     match op:
         case ir.Conv2D():
             yield from convolution.conv_row(graph, op)
+        case ir.DepthwiseConv2D():
+            yield from depthwise.depthwise_row(graph, op)
         case ir.FullyConnected():
             yield from convolution.fully_connected_row(graph, op)
         case _:

@@ -1,0 +1,212 @@
+"""Calls of depthwise convolutions, and how large the lines are that channels are gathered into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.arithmetic import ConvParameters, prepare_conv
+from harness.ir import Graph
+from harness.ir.ops import DepthwiseConv2D, Window
+from harness.ir.tensor import Array
+from harness.kernels.call import SCRATCH, Call, Constant, Fields, Name, Operand, RowCall, X, Y
+from harness.kernels.convolution import folded_bias, live_weights, shape, window
+from harness.kernels.mve.columns import is_rectified, is_supported, output
+from harness.kernels.variant import RowVariant, Variant
+
+_NAME = "mve"
+_HEADER = "mve/depthwise.h"
+_TYPE = "mve_depthwise_t"
+
+_VECTOR = 16
+"""Bytes in a vector."""
+
+_BLOCK = 8
+"""Output columns that are computed together."""
+
+_LANES = 8
+"""Channels that are gathered together."""
+
+_WHOLE_SCRATCH, _ROW_SCRATCH = 1024, 640
+"""Bytes of scratch that an op should do with; a very long row takes more."""
+
+_PASSES = (
+    *((3, 1, 1), (6, 1, 1), (6, 1, 4), (10, 1, 2)),
+    *((5, 2, 1), (6, 2, 2), (10, 2, 1)),
+    *((7, 4, 1), (8, 4, 2), (14, 4, 1), (18, 4, 2)),
+)
+"""What passes there are: the step between windows, the vectors under each, the rows of a block."""
+
+
+_DOWN = {6: 1, 8: 1, 10: 2, 18: 2}
+"""The vertical stride of passes with several rows, by their step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Which channels, rows and columns lines serve at once; see ``mve_depthwise_t``."""
+
+    lines: int
+    rows: int
+    columns: int
+    pitch: int
+    slack: int
+    window: Window
+
+    @property
+    def chunks(self) -> int:
+        """Vectors under a window."""
+        height, width = self.window.kernel
+        return -(-((width - 1) * self.pitch + height) // _VECTOR)
+
+    @property
+    def step(self) -> int:
+        """Bytes from one window to the next."""
+        return self.pitch * self.window.stride[1]
+
+    @property
+    def line_bytes(self) -> int:
+        """Bytes of a channel."""
+        cells = (self.columns - 1) * self.window.stride[1] + self.window.kernel[1]
+        return cells * self.pitch + self.slack
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Bytes of all channels, and what is read behind them only to be multiplied by 0."""
+        across = _BLOCK // self.rows
+        computed = max(self.columns, across)
+        below = (self.rows - 1) * self.window.stride[0]
+        read = self.slack + below + (computed - 1) * self.step + self.chunks * _VECTOR
+        behind = max(read - self.line_bytes, _VECTOR)
+        return self.lines * self.line_bytes + behind
+
+    @property
+    def has_pass(self) -> bool:
+        """Whether the kernel need not be computed by the pass for any kernel."""
+        is_down = self.rows == 1 or self.window.stride[0] == _DOWN.get(self.step)
+        return (self.step, self.chunks, self.rows) in _PASSES and is_down
+
+
+def depthwise(graph: Graph, op: DepthwiseConv2D, operand: int | None) -> Iterator[Variant]:
+    """Yield the variant of a depthwise convolution, over its input if ``operand`` says so."""
+    if not is_supported(prepare_conv(graph, op)):
+        return
+    slides = op.window.dilation == (1, 1)
+    if operand is not None and not slides:
+        return
+    lines = _whole_lines(graph, op) if slides else _row_lines(graph, op)
+    function = "mve_depthwise" if slides else "mve_depthwise_by_rows"
+    operands: tuple[Operand, ...] = (X, Y, SCRATCH)
+    if operand is not None:
+        function, operands = "mve_depthwise_inplace", (Y, SCRATCH)
+
+    def calls() -> tuple[Call, ...]:
+        return (Call(_HEADER, function, _TYPE, _parameters(graph, op, lines), operands),)
+
+    yield Variant(_NAME, calls, lines.scratch_bytes)
+
+
+def depthwise_row(graph: Graph, op: DepthwiseConv2D) -> Iterator[RowVariant]:
+    """Yield the variant that makes a row of a depthwise convolution."""
+    if not is_supported(prepare_conv(graph, op)):
+        return
+    lines = _row_lines(graph, op)
+
+    def calls() -> tuple[RowCall, ...]:
+        parameters = _parameters(graph, op, lines)
+        return (RowCall(_HEADER, "mve_depthwise_row", _TYPE, parameters, takes_scratch=True),)
+
+    yield RowVariant(_NAME, calls, lines.scratch_bytes)
+
+
+def _whole_lines(graph: Graph, op: DepthwiseConv2D) -> Lines:
+    """Return lines that slide over a whole tensor."""
+    _, out_h, out_w, _ = graph.tensor(op.outputs[0]).shape
+    height, down = op.window.kernel[0], op.window.stride[0]
+    slack = min(out_h * down, 2 * _VECTOR)
+    most = min(_LANES, graph.tensor(op.inputs[0]).shape[3])
+
+    def lines(channels: int, rows: int) -> Lines:
+        pitch = height + (rows - 1) * down
+        return Lines(channels, rows, out_w, pitch, slack, op.window)
+
+    plain = lines(most, 1)
+    several = [lines(n, rows) for rows in (2, 4) for n in (4, most) if n <= most]
+    fitting = [
+        found
+        for found in several
+        if found.has_pass and found.chunks == plain.chunks and found.scratch_bytes <= _WHOLE_SCRATCH
+    ]
+    if fitting:
+        return fitting[-1]
+    return _fitting([lines(n, 1) for n in (most, 4, 2, 1) if n <= most], _WHOLE_SCRATCH)
+
+
+def _row_lines(graph: Graph, op: DepthwiseConv2D) -> Lines:
+    """Return lines that serve columns of a single row; dilated ones serve one column at a time."""
+    out_w = graph.tensor(op.outputs[0]).shape[2]
+    most = min(_LANES, graph.tensor(op.inputs[0]).shape[3])
+    is_dilated = op.window.dilation[1] > 1
+    widths = [1] if is_dilated else [out_w, *(n for n in (32, 16, 8) if n < out_w)]
+    tried = [
+        Lines(channels, 1, width, op.window.kernel[0], 0, op.window)
+        for channels in (most, 4, 2, 1)
+        for width in widths
+        if channels <= most
+    ]
+    return _fitting(tried, _ROW_SCRATCH)
+
+
+def _fitting(tried: list[Lines], scratch_bytes: int) -> Lines:
+    """Return the first that fit, or else the smallest."""
+    fitting = [lines for lines in tried if lines.scratch_bytes <= scratch_bytes]
+    return fitting[0] if fitting else min(tried, key=lambda lines: lines.scratch_bytes)
+
+
+def _parameters(graph: Graph, op: DepthwiseConv2D, lines: Lines) -> Fields:
+    """Return an ``mve_depthwise_t``."""
+    p = prepare_conv(graph, op)
+    weights = live_weights(graph, op, p, axis=3)
+    bias = folded_bias(graph, op, p, weights, axis=3)
+    return {
+        "x": shape(graph.tensor(op.inputs[0]).shape[1:]),
+        "y": shape(graph.tensor(op.outputs[0]).shape[1:]),
+        "window": window(op.window),
+        "depth_multiplier": op.depth_multiplier,
+        "padding": -p.input_offset,
+        "pitch": lines.pitch,
+        "line_bytes": lines.line_bytes,
+        "rows": lines.rows,
+        "columns": lines.columns,
+        "lines": lines.lines,
+        "slack": lines.slack,
+        "chunks": lines.chunks,
+        "weights": Constant("weights", _in_lines(weights[0], lines)),
+        "rescale": Constant("rescale", _rescale(p, bias)),
+        "output": output(p),
+        "pass": Name(_pass(p, lines)),
+    }
+
+
+def _pass(p: ConvParameters, lines: Lines) -> str:
+    if not lines.has_pass:
+        return "depthwise_any"
+    suffix = "_rectified" if is_rectified(p) else ""
+    return f"depthwise_{lines.step}_{lines.chunks}_{lines.rows}{suffix}"
+
+
+def _in_lines(weights: Array, lines: Lines) -> Array:
+    """Return weights ``[KH, KW, OC]`` in the order of lines: ``[OC, chunks * 16]``."""
+    height, width, channels = weights.shape
+    result = np.zeros((channels, width, lines.pitch), np.int8)
+    result[:, :, :height] = weights.transpose(2, 1, 0)
+    flat = result.reshape(channels, -1)[:, : lines.chunks * _VECTOR]
+    return np.pad(flat, ((0, 0), (0, lines.chunks * _VECTOR - flat.shape[1])))
+
+
+def _rescale(p: ConvParameters, bias: Array) -> Array:
+    """Return a ``rescale_t`` for each channel."""
+    factors = [(f.multiplier, f.shift) for f in p.multipliers]
+    return np.hstack([bias[:, None], np.array(factors, np.int32)])
