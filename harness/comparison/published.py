@@ -36,6 +36,7 @@ class Line(Facts):
     source: str
     on: str = ""
     macs_millions: _Amount | None = None
+    instructions_millions: _Amount | None = None
     sram_kb: _Amount | None = None
     flash_kb: _Amount | None = None
     latency_ms: _Amount | None = None
@@ -44,17 +45,28 @@ class Line(Facts):
     note: str = ""
 
 
+class OpLine(Facts):
+    """What one system takes for a MAC of ops of one class: from the least to the most seen."""
+
+    op: str
+    system: str
+    source: str
+    instructions_a_mac: tuple[_Amount, _Amount]
+
+
 class Published(Facts):
-    """A table of published figures."""
+    """A table of published figures, of networks and maybe of classes of ops."""
 
     title: str
     kib: bool = False
     sources: dict[str, Source]
     lines: tuple[Line, ...]
+    ops: tuple[OpLine, ...] = ()
 
     @model_validator(mode="after")
     def _every_line_has_its_source(self) -> Published:
-        unknown = sorted({line.source for line in self.lines} - self.sources.keys())
+        named = {line.source for line in self.lines} | {line.source for line in self.ops}
+        unknown = sorted(named - self.sources.keys())
         if unknown:
             raise ValueError(f"lines name sources that are not given: {', '.join(unknown)}")
         return self
@@ -106,6 +118,12 @@ def _subject(table: Published, line: Line) -> Subject:
             rounded_by = _last_digit(amount) / 2 * table.kb_bytes
             value = amount * table.kb_bytes
             figures[name] = Figure(value=value, unit="B", rounded_by=rounded_by)
+    if line.instructions_millions is not None:
+        figures["instructions"] = Figure(
+            value=line.instructions_millions * 1e6,
+            unit="instructions",
+            rounded_by=_last_digit(line.instructions_millions) / 2 * 1e6,
+        )
     if line.latency_ms is not None:
         rounded_by = _last_digit(line.latency_ms) / 2 / 1000
         figures["latency_s"] = Figure(value=line.latency_ms / 1000, unit="s", rounded_by=rounded_by)
@@ -120,5 +138,5 @@ def _subject(table: Published, line: Line) -> Subject:
 
 def _last_digit(amount: float) -> float:
     """Return what one step of the last printed digit is worth: 1 for 59, 0.1 for 34.1."""
-    decimals = f"{amount:g}".partition(".")[2]
+    decimals = f"{amount:.12g}".partition(".")[2]
     return float(10 ** -len(decimals))

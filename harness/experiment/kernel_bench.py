@@ -30,7 +30,7 @@ from harness.reference.interpreter import run as run_reference
 from harness.schedule.geometry import is_rowwise
 from harness.schedule.plan import InplaceSegment, LayerSegment, Plan, Segment, StreamSegment
 from harness.schedule.search import assemble
-from harness.toolchain.footprint import source_bytes
+from harness.toolchain.footprint import source_symbols
 from harness.toolchain.gcc import build
 from harness.toolchain.workspace import build_dir
 
@@ -165,7 +165,7 @@ def _run(
         macs=graph_macs(graph),
         elements=graph.tensor(graph.outputs[0]).elements,
         scratch_bytes=held.size_bytes if held else 0,
-        code_bytes=source_bytes(firmware.elf, "model.c"),
+        code_bytes=sum(s.size_bytes for s in source_symbols(firmware.elf, "model.c")),
         weights_bytes=firmware.footprint.weights_bytes,
         flash_bytes=firmware.footprint.flash_bytes,
         is_bit_exact=compare_outputs(measured.outputs, expected).bit_exact,

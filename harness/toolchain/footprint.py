@@ -88,13 +88,13 @@ def symbols(elf: Path) -> list[Symbol]:
     return sorted(found, key=lambda s: (s.address, s.name))
 
 
-def source_bytes(elf: Path, source: str) -> int:
-    """Return the bytes of functions and constants that one C file has in an image.
+def source_symbols(elf: Path, source: str) -> list[Symbol]:
+    """Return the static functions and constants that one C file has in an image.
 
-    Those that are static stand behind the file's name in the table of symbols (System V ABI,
-    chapter 4, "Symbol Table"); global ones do not count.
+    They stand behind the file's name in the table of symbols (System V ABI, chapter 4, "Symbol
+    Table").
     """
-    total = 0
+    found: list[Symbol] = []
     with elf.open("rb") as file:
         image = _open(file, elf)
         for section in image.iter_sections():
@@ -102,15 +102,16 @@ def source_bytes(elf: Path, source: str) -> int:
                 continue
             current = ""
             for s in section.iter_symbols():
-                kind, index = s["st_info"]["type"], s["st_shndx"]
-                if s["st_info"]["bind"] != "STB_LOCAL":
-                    break
+                kind = s["st_info"]["type"]
                 if kind == "STT_FILE":
                     current = s.name
+                elif s["st_info"]["bind"] != "STB_LOCAL":
+                    break
                 elif current == source and kind in ("STT_FUNC", "STT_OBJECT"):
-                    is_stored = image.get_section(index)["sh_type"] != "SHT_NOBITS"
-                    total += int(s["st_size"]) if is_stored else 0
-    return total
+                    address = int(s["st_value"]) & ~int(kind == "STT_FUNC")
+                    if image.get_section(s["st_shndx"])["sh_type"] != "SHT_NOBITS":
+                        found.append(Symbol(s.name, address, int(s["st_size"])))
+    return found
 
 
 def _open(file: IO[bytes], elf: Path) -> ELFFile:

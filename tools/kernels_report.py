@@ -1,0 +1,186 @@
+"""Rebuilds ``reports/kernels``: what every model costs on every core, op class by op class.
+
+    python tools/kernels_report.py DIRECTORY_OF_TFLITE_FILES [--only NAME] [--out DIRECTORY]
+
+Each case goes through the same library call as ``bench run``, with schedule ``inplace``: planned,
+generated, compiled, run on an emulated core, its outputs compared with the reference interpreter.
+Figures of other engines come from ``reports/published/kernels.yaml``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from harness.board.load import board_names, load_board
+from harness.board.schema import Core
+from harness.comparison.published import load_published
+from harness.errors import BenchError
+from harness.experiment.case import Case, Planned, find, plan_case
+from harness.experiment.kernel_bench import board_of
+from harness.experiment.run import run_case
+from harness.ir.macs import op_macs
+from harness.kernels.cost import op_class
+from harness.models.catalog import catalog
+from harness.report.kernel_report import CaseRow, OpRow, Setting, markdown
+from harness.results.record import Record
+from harness.schedule.plan import InplaceSegment
+from harness.toolchain.footprint import Symbol, source_symbols
+
+CORES = ("cortex-m4", "cortex-m7", "cortex-m55", "cortex-m3", "cortex-m0plus")
+WITHOUT_REMOVAL = "-remove-constant-channels"
+PROCESSES = 2
+TIMEOUT_S = 900.0
+
+
+def main() -> None:
+    """Run all cases, then write the tables and their text."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("models", type=Path)
+    parser.add_argument("--only", action="append", default=[], help="part of a model's name")
+    parser.add_argument("--out", type=Path, default=Path("reports/kernels"))
+    options = parser.parse_args()
+    paths = [
+        path
+        for path in sorted(options.models.glob("*.tflite"))
+        if not options.only or any(part in path.stem for part in options.only)
+    ]
+    options.out.mkdir(parents=True, exist_ok=True)
+    cases: list[CaseRow] = []
+    ops: list[OpRow] = []
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        for found, classes in pool.map(rows_of, paths):
+            cases += found
+            ops += classes
+            sys.stderr.write(f"{found[0].model}: {len(found)} cases\n")
+            # After each model, so that a run that is broken off leaves what it found.
+            write_csv(cases, CaseRow, options.out / "kernels.csv")
+            write_csv(ops, OpRow, options.out / "ops.csv")
+            text = markdown(cases, ops, load_published("kernels"))
+            (options.out / "README.md").write_text(text, encoding="utf-8")
+
+
+def rows_of(path: Path) -> tuple[list[CaseRow], list[OpRow]]:
+    """Return all cases of one model, and their classes of ops."""
+    names = {entry.file: entry.name for entry in catalog().models}
+    model = names.get(path.name, path.stem)
+    cases: list[CaseRow] = []
+    ops: list[OpRow] = []
+    for setting in settings():
+        try:
+            found, classes = row_of(model, path, setting)
+        except BenchError as refused:
+            reason = " ".join(refused.message.removeprefix(f"{model}: ").split())
+            found, classes = CaseRow(model=model, why_not=reason, **asdict(setting)), []
+        cases.append(found)
+        ops += classes
+    return cases, ops
+
+
+def settings() -> list[Setting]:
+    """Return what each model is run with: all cores, and on a Cortex-M4 all that one can choose."""
+    known = {load_board(name).core for name in board_names() if load_board(name).emulation}
+    cores = [core for core in CORES if core in {core.value for core in known}]
+    return [
+        *(Setting(core=core) for core in cores),
+        Setting(core="cortex-m4", passes=WITHOUT_REMOVAL),
+        Setting(core="cortex-m4", optimize="instructions"),
+        Setting(core="cortex-m4", optimize="size"),
+    ]
+
+
+def row_of(model: str, path: Path, setting: Setting) -> tuple[CaseRow, list[OpRow]]:
+    """Run one case.
+
+    Raises:
+        BenchError: it cannot be done.
+    """
+    case = Case(
+        board=board_of(Core(setting.core)).name,
+        model=str(path),
+        schedule="inplace",
+        optimize=setting.optimize,
+        passes=setting.passes,
+        warmup=0,
+        repeat=1,
+        timeout_s=TIMEOUT_S,
+    )
+    planned = plan_case(find(case))
+    outcome = run_case(case, store=None)
+    record = outcome.record
+    if outcome.error is not None and record.correctness is None:
+        raise outcome.error
+    assert record.model is not None
+    assert record.model.imported is not None
+    assert record.latency is not None
+    assert record.flash is not None
+    assert record.sram is not None
+    assert record.firmware is not None
+    assert record.correctness is not None
+    symbols = source_symbols(Path(record.firmware.elf), "model.c")
+    found = CaseRow(
+        model=model,
+        **asdict(setting),
+        imported_macs=record.model.imported.macs,
+        imported_weights_bytes=record.model.imported.weights_bytes,
+        macs=record.model.macs,
+        instructions=record.latency.instructions,
+        code_bytes=record.flash.code_bytes,
+        model_code_bytes=sum(s.size_bytes for s in symbols),
+        weights_bytes=record.flash.weights_bytes,
+        flash_bytes=record.flash.total_bytes,
+        measured_peak_bytes=record.sram.measured_peak_bytes,
+        bit_exact=record.correctness.bit_exact,
+    )
+    return found, op_rows(model, setting, planned, record, symbols)
+
+
+def op_rows(
+    model: str, setting: Setting, planned: Planned, record: Record, symbols: Sequence[Symbol]
+) -> list[OpRow]:
+    """Return a row for each class of ops; code that ops share is a class of its own."""
+    graph = planned.plan.graph
+    operands = {
+        segment.op: segment.operand
+        for segment in planned.plan.segments
+        if isinstance(segment, InplaceSegment)
+    }
+    classes: dict[str, list[int]] = {}
+    for position, op in enumerate(graph.ops):
+        if record.ops[position].instructions is not None:
+            name = op_class(graph, op, operands.get(position)).removesuffix("_inplace")
+            classes.setdefault(name, []).append(position)
+    rows = [
+        OpRow(
+            model=model,
+            op=name,
+            count=len(positions),
+            macs=sum(op_macs(graph, graph.ops[p]) for p in positions),
+            outputs=sum(graph.tensor(t).elements for p in positions for t in graph.ops[p].outputs),
+            instructions=sum(record.ops[p].instructions or 0 for p in positions),
+            code_bytes=sum(
+                s.size_bytes for p in positions for s in symbols if s.name.startswith(f"op_{p}_")
+            ),
+            **asdict(setting),
+        )
+        for name, positions in classes.items()
+    ]
+    code = sum(s.size_bytes for s in symbols) - sum(row.code_bytes for row in rows)
+    return [*rows, OpRow(model=model, op="shared", code_bytes=code, **asdict(setting))]
+
+
+def write_csv(rows: Sequence[CaseRow | OpRow], kind: type[CaseRow | OpRow], path: Path) -> None:
+    """Write all rows."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(kind)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
+
+
+if __name__ == "__main__":
+    main()
