@@ -20,6 +20,8 @@
 #define USART3 ((USART_TypeDef *)0x40004800u)
 #define UNIQUE_ID ((const volatile uint32_t *)0x1FF0F420u)
 
+#define RCC_DCKCFGR2_USART3_HSI (2u << 4)
+
 enum { MARK_PIN = 0, TX_PIN = 8, RX_PIN = 9, USART3_FUNCTION = 7, BAUD = 921600 };
 
 static board_info_t info;
@@ -35,30 +37,10 @@ static void console_start(void)
     usart_init(USART3, HSI_HZ, BAUD);
 }
 
-/* Several may be set: what comes first here explains the others. */
-static reset_reason_t reset_reason(void)
-{
-    const uint32_t csr = RCC->CSR;
-    RCC->CSR = csr | RCC_CSR_RMVF;
-    if ((csr & (RCC_CSR_PORRST | RCC_CSR_BORRST)) != 0u) {
-        return RESET_POWER;
-    }
-    if ((csr & (RCC_CSR_IWDGRST | RCC_CSR_WWDGRST)) != 0u) {
-        return RESET_WATCHDOG;
-    }
-    if ((csr & RCC_CSR_SFTRST) != 0u) {
-        return RESET_SOFTWARE;
-    }
-    if ((csr & RCC_CSR_LPWRRST) != 0u) {
-        return RESET_LOW_POWER;
-    }
-    return (csr & RCC_CSR_PINRST) != 0u ? RESET_PIN : RESET_UNKNOWN;
-}
-
 board_fault_t board_init(void)
 {
     console_start();
-    info.reset_reason = (uint8_t)reset_reason();
+    info.reset_reason = (uint8_t)rcc_reset_reason();
     for (uint32_t i = 0; i < BOARD_CHIP_ID_BYTES / sizeof(uint32_t); i++) {
         const uint32_t word = UNIQUE_ID[i];
         memcpy(&info.chip_id[i * sizeof word], &word, sizeof word);

@@ -2,7 +2,7 @@
 #include "clk.h"
 
 #include "clocks.h"
-#include "stm32/cycles.h"
+#include "stm32/laps.h"
 
 #define TIM2 ((TIM_TypeDef *)0x40000000u)
 

@@ -1,12 +1,31 @@
 /*
- * HSE 8 MHz / 4 * 216 / 2 = 216 MHz, with over-drive; APB1 at 54 MHz, APB2 at 108 MHz.
- * Source: ST RM0385, 4.1.4 (entering over-drive mode: the order of what follows), 3.3.2 (wait
- * states before the frequency), 5.3.2 (the PLL's input best at 2 MHz).
+ * HSE 8 MHz / 4 * 216 / 2 = 216 MHz, with over-drive; APB1 at 54 MHz, APB2 at 108 MHz. The second
+ * opinion on that is a low-power timer on HSI.
+ * Source: ST RM0385, table 5 (wait states), 5.3.23 (kernel clocks), 22.7 (LPTIM).
  */
 #include "clocks.h"
 
-#include "stm32/cycles.h"
-#include "stm32/poll.h"
+#include "stm32/laps.h"
+#include "stm32/overdrive.h"
+
+typedef struct {
+    volatile uint32_t ISR;
+    volatile uint32_t ICR;
+    volatile uint32_t IER;
+    volatile uint32_t CFGR;
+    volatile uint32_t CR;
+    volatile uint32_t CMP;
+    volatile uint32_t ARR;
+    volatile uint32_t CNT;
+} LPTIM_TypeDef;
+
+#define LPTIM1 ((LPTIM_TypeDef *)0x40002400u)
+
+#define RCC_APB1ENR_LPTIM1 (1u << 9)
+#define RCC_DCKCFGR2_LPTIM1_HSI (2u << 24)
+#define LPTIM_CFGR_PRESC_128 (7u << 9)
+#define LPTIM_CR_ENABLE (1u << 0)
+#define LPTIM_CR_CNTSTRT (1u << 2)
 
 enum {
     PLL_M = 4,
@@ -17,46 +36,15 @@ enum {
     REFERENCE_POLLS_MAX = 4000, /* a tick takes 1,728 core cycles, a poll at least 10 */
 };
 
-static board_fault_t switch_over(void)
-{
-    PWR->CR1 |= PWR_CR1_ODEN;
-    if (!reads_soon(&PWR->CSR1, PWR_CSR1_ODRDY, PWR_CSR1_ODRDY)) {
-        return BOARD_OVERDRIVE_DEAD;
-    }
-    PWR->CR1 |= PWR_CR1_ODSWEN;
-    if (!reads_soon(&PWR->CSR1, PWR_CSR1_ODSWRDY, PWR_CSR1_ODSWRDY)) {
-        return BOARD_OVERDRIVE_DEAD;
-    }
-    FLASH->ACR = FLASH_WAIT_STATES | FLASH_ACR_PRFTEN | FLASH_ACR_ARTEN;
-    if (!reads_soon(&FLASH->ACR, FLASH_ACR_LATENCY, FLASH_WAIT_STATES)) {
-        return BOARD_FLASH_TOO_FAST;
-    }
-    RCC->CFGR = RCC_CFGR_HPRE_1 | RCC_CFGR_PPRE1_4 | RCC_CFGR_PPRE2_2;
-    if (!reads_soon(&RCC->CR, RCC_CR_PLLRDY, RCC_CR_PLLRDY)) {
-        return BOARD_PLL_UNLOCKED;
-    }
-    if (!reads_soon(&PWR->CSR1, PWR_CSR1_VOSRDY, PWR_CSR1_VOSRDY)) {
-        return BOARD_REGULATOR_LOW;
-    }
-    RCC->CFGR |= RCC_CFGR_SW_PLL;
-    return reads_soon(&RCC->CFGR, RCC_CFGR_SWS, RCC_CFGR_SWS_PLL) ? BOARD_UP
-                                                                  : BOARD_CLOCK_NOT_SWITCHED;
-}
-
 board_fault_t clocks_start(void)
 {
-    RCC->CR |= RCC_CR_HSEBYP;
-    RCC->CR |= RCC_CR_HSEON;
-    if (!reads_soon(&RCC->CR, RCC_CR_HSERDY, RCC_CR_HSERDY)) {
-        return BOARD_OSCILLATOR_DEAD;
-    }
-    /* The regulator's scale can only be chosen while the PLL is off, and takes hold once it is on.
-     */
-    PWR->CR1 |= PWR_CR1_VOS_SCALE_1;
-    RCC->PLLCFGR = RCC_PLLCFGR_SRC_HSE | RCC_PLLCFGR_M(PLL_M) | RCC_PLLCFGR_N(PLL_N) |
-                   RCC_PLLCFGR_P_2 | RCC_PLLCFGR_Q(PLL_Q);
-    RCC->CR |= RCC_CR_PLLON;
-    return switch_over();
+    static const clock_tree_t tree = {
+        .pllcfgr = RCC_PLLCFGR_SRC_HSE | RCC_PLLCFGR_M(PLL_M) | RCC_PLLCFGR_N(PLL_N) |
+                   RCC_PLLCFGR_P_2 | RCC_PLLCFGR_Q(PLL_Q),
+        .wait_states = FLASH_WAIT_STATES,
+        .acr = FLASH_ACR_PRFTEN | FLASH_ACR_ARTEN,
+    };
+    return hse_starts() ? overdrive_start(&tree) : BOARD_OSCILLATOR_DEAD;
 }
 
 /* Counted asynchronously: a value counts when it reads the same twice (RM0385, 22.7.8). */

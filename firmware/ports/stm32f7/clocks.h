@@ -3,7 +3,7 @@
 #define BENCH_STM32F7_CLOCKS_H
 
 #include "board.h"
-#include "rcc.h"
+#include "stm32/rcc.h"
 
 enum {
     HSI_HZ = 16000000,

@@ -1,13 +1,13 @@
 /*
- * Core cycles: the DWT's counter of 32 bits, and a timer that counts every 256th cycle and so tells
- * on which lap the fine one is. Together a clock of 40 bits without an interrupt.
- * Source: Arm DDI 0403 (ARMv7-M ARM), C1.8 (DWT); Arm DDI 0489 (Cortex-M7 TRM), software lock;
- * ST RM0385, section 23.4 (TIM2 registers).
+ * The timer that counts laps of the cycle counter.
+ * Source: ST RM0385, section 23.4 (TIM2 registers).
  */
-#ifndef BENCH_STM32_CYCLES_H
-#define BENCH_STM32_CYCLES_H
+#ifndef BENCH_STM32_LAPS_H
+#define BENCH_STM32_LAPS_H
 
 #include <stdint.h>
+
+#include "common/cycles.h"
 
 typedef struct {
     volatile uint32_t CR1;
@@ -25,27 +25,6 @@ typedef struct {
 
 #define TIM_CR1_CEN (1u << 0)
 #define TIM_EGR_UG (1u << 0)
-
-#define DEMCR (*(volatile uint32_t *)0xE000EDFCu)
-#define DWT_CTRL (*(volatile uint32_t *)0xE0001000u)
-#define DWT_CYCCNT (*(volatile uint32_t *)0xE0001004u)
-#define DWT_LAR (*(volatile uint32_t *)0xE0001FB0u)
-
-#define DEMCR_TRCENA (1u << 24)
-#define DWT_CTRL_CYCCNTENA (1u << 0)
-#define DWT_UNLOCK 0xC5ACCE55u
-
-#define CYCLES_COARSE_SHIFT 8
-#define CYCLES_MASK ((1ull << (32 + CYCLES_COARSE_SHIFT)) - 1u)
-#define CYCLES_SETTLE_POLLS 1000u
-
-static inline void cycles_start_fine(void)
-{
-    DEMCR |= DEMCR_TRCENA;
-    DWT_LAR = DWT_UNLOCK;
-    DWT_CYCCNT = 0;
-    DWT_CTRL |= DWT_CTRL_CYCCNTENA;
-}
 
 /* `timer_cycles` are core cycles to one of the timer's clock. Returns 0 when both were seen to
  * count, -1 otherwise. */
@@ -70,9 +49,8 @@ static inline int32_t cycles_start(TIM_TypeDef *timer, uint32_t timer_cycles)
 
 static inline uint64_t cycles_now(const TIM_TypeDef *timer)
 {
-    const uint64_t lap = (uint64_t)timer->CNT << CYCLES_COARSE_SHIFT;
-    const uint32_t fine = DWT_CYCCNT;
-    return lap + (uint64_t)(int64_t)(int32_t)(fine - (uint32_t)lap);
+    const uint32_t coarse = timer->CNT;
+    return cycles_joined(coarse, DWT_CYCCNT);
 }
 
 #endif

@@ -1,11 +1,14 @@
 /*
- * Reset and clock control, power control and flash interface of the STM32F746.
- * Source: ST RM0385, sections 3.7 (FLASH), 4.4 (PWR), 5.3 (RCC), 22.7 (LPTIM), 2.2 (memory map).
+ * Reset and clock control, power control and flash interface of the STM32F446 and the STM32F746,
+ * which are alike in all that is named here.
+ * Source: ST RM0385, sections 3.7 (FLASH), 4.4 (PWR), 5.3 (RCC); RM0390, sections 3.8, 5.4, 6.3.
  */
-#ifndef BENCH_STM32F7_RCC_H
-#define BENCH_STM32F7_RCC_H
+#ifndef BENCH_STM32_RCC_H
+#define BENCH_STM32_RCC_H
 
 #include <stdint.h>
+
+#include "board.h"
 
 typedef struct {
     volatile uint32_t CR;
@@ -52,21 +55,9 @@ typedef struct {
     volatile uint32_t ACR;
 } FLASH_TypeDef;
 
-typedef struct {
-    volatile uint32_t ISR;
-    volatile uint32_t ICR;
-    volatile uint32_t IER;
-    volatile uint32_t CFGR;
-    volatile uint32_t CR;
-    volatile uint32_t CMP;
-    volatile uint32_t ARR;
-    volatile uint32_t CNT;
-} LPTIM_TypeDef;
-
 #define RCC ((RCC_TypeDef *)0x40023800u)
 #define PWR ((PWR_TypeDef *)0x40007000u)
 #define FLASH ((FLASH_TypeDef *)0x40023C00u)
-#define LPTIM1 ((LPTIM_TypeDef *)0x40002400u)
 
 #define RCC_CR_HSEON (1u << 16)
 #define RCC_CR_HSERDY (1u << 17)
@@ -79,6 +70,7 @@ typedef struct {
 #define RCC_PLLCFGR_P_2 (0u << 16)
 #define RCC_PLLCFGR_SRC_HSE (1u << 22)
 #define RCC_PLLCFGR_Q(q) ((uint32_t)(q) << 24)
+#define RCC_PLLCFGR_R(r) ((uint32_t)(r) << 28) /* F446 alone; elsewhere reserved */
 
 #define RCC_CFGR_SW_PLL (2u << 0)
 #define RCC_CFGR_SWS (3u << 2)
@@ -87,15 +79,13 @@ typedef struct {
 #define RCC_CFGR_PPRE1_4 (5u << 10)
 #define RCC_CFGR_PPRE2_2 (4u << 13)
 
+#define RCC_AHB1ENR_GPIOA (1u << 0)
 #define RCC_AHB1ENR_GPIOB (1u << 1)
 #define RCC_AHB1ENR_GPIOD (1u << 3)
 #define RCC_APB1ENR_TIM2 (1u << 0)
-#define RCC_APB1ENR_LPTIM1 (1u << 9)
+#define RCC_APB1ENR_USART2 (1u << 17)
 #define RCC_APB1ENR_USART3 (1u << 18)
 #define RCC_APB1ENR_PWR (1u << 28)
-
-#define RCC_DCKCFGR2_USART3_HSI (2u << 4)
-#define RCC_DCKCFGR2_LPTIM1_HSI (2u << 24)
 
 #define RCC_CSR_RMVF (1u << 24)
 #define RCC_CSR_BORRST (1u << 25)
@@ -115,10 +105,28 @@ typedef struct {
 
 #define FLASH_ACR_LATENCY (0xFu << 0)
 #define FLASH_ACR_PRFTEN (1u << 8)
-#define FLASH_ACR_ARTEN (1u << 9)
+#define FLASH_ACR_ARTEN (1u << 9) /* F7 */
+#define FLASH_ACR_ICEN (1u << 9)  /* F4 */
+#define FLASH_ACR_DCEN (1u << 10) /* F4 */
 
-#define LPTIM_CFGR_PRESC_128 (7u << 9)
-#define LPTIM_CR_ENABLE (1u << 0)
-#define LPTIM_CR_CNTSTRT (1u << 2)
+/* Several may be set: what comes first here explains the others. Clears them. */
+static inline reset_reason_t rcc_reset_reason(void)
+{
+    const uint32_t csr = RCC->CSR;
+    RCC->CSR = csr | RCC_CSR_RMVF;
+    if ((csr & (RCC_CSR_PORRST | RCC_CSR_BORRST)) != 0u) {
+        return RESET_POWER;
+    }
+    if ((csr & (RCC_CSR_IWDGRST | RCC_CSR_WWDGRST)) != 0u) {
+        return RESET_WATCHDOG;
+    }
+    if ((csr & RCC_CSR_SFTRST) != 0u) {
+        return RESET_SOFTWARE;
+    }
+    if ((csr & RCC_CSR_LPWRRST) != 0u) {
+        return RESET_LOW_POWER;
+    }
+    return (csr & RCC_CSR_PINRST) != 0u ? RESET_PIN : RESET_UNKNOWN;
+}
 
 #endif

@@ -1,0 +1,175 @@
+"""The boot of real boards: the order of register writes, and each step that may fail."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from harness.board.load import load_board
+from harness.board.schema import DeviceKind
+from harness.board.target import target_for
+from harness.codegen.model_c import generate
+from harness.schedule.search import plan
+from harness.telemetry.board_state import BoardState, BringUp, Flag, Reset
+from harness.telemetry.fault import Fault
+from harness.telemetry.frames import Frame, encode
+from harness.telemetry.messages import ANSWER, AskBoard, ClockKind, EventType, Hello
+from harness.toolchain.firmware import Firmware
+from harness.toolchain.gcc import build
+from tests.chip_bus import (
+    FLASH_ACR,
+    NRF52840,
+    PWR_CR1,
+    RCC_CFGR,
+    RCC_CR,
+    RCC_PLLCFGR,
+    STM32F446,
+    STM32F746,
+    Bus,
+    Chip,
+    boot,
+)
+from tests.graphs import residual_graph
+
+pytestmark = pytest.mark.qemu  # it needs the compiler that comes with that group
+
+ENOUGH = 20_000_000
+CHIPS = (STM32F746, STM32F446, NRF52840)
+OVERDRIVEN = (STM32F746, STM32F446)
+CLOCK_HZ = {"nucleo-f746zg": 216_000_000, "nucleo-f446re": 180_000_000, "nrf52840-dk": 64_000_000}
+REASONS = {
+    "HSERDY": BringUp.OSCILLATOR_DEAD,
+    "PLLRDY": BringUp.PLL_UNLOCKED,
+    "VOSRDY": BringUp.REGULATOR_LOW,
+    "ODRDY": BringUp.OVERDRIVE_DEAD,
+    "ODSWRDY": BringUp.OVERDRIVE_DEAD,
+    "LATENCY": BringUp.FLASH_TOO_FAST,
+    "SWS": BringUp.CLOCK_NOT_SWITCHED,
+    "HFCLKSTARTED": BringUp.OSCILLATOR_DEAD,
+}
+
+
+def named(value: object) -> str:
+    return value.name if isinstance(value, Chip) else str(value)
+
+
+def image(folder: Path, board: str, kind: DeviceKind) -> Firmware:
+    target = target_for(load_board(board), kind)
+    graph = replace(residual_graph(), sha256="5a" * 32)
+    return build(generate(plan(graph), target=target), target, out_dir=folder / kind.value)
+
+
+@pytest.fixture(scope="module")
+def booted(tmp_path_factory: pytest.TempPathFactory) -> Boot:
+    return Boot(tmp_path_factory.mktemp("images"))
+
+
+class Boot:
+    """Boots of images, each built once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.elf = cache(lambda board: image(folder / board, board, DeviceKind.HARDWARE).elf)
+
+    def __call__(self, chip: Chip, *stuck: str, said: bytes = b"") -> Bus:
+        bus = Bus(chip, frozenset(stuck), bytearray(said))
+        boot(self.elf(chip.name), bus, instructions=ENOUGH)
+        return bus
+
+    def state(self, chip: Chip, *stuck: str) -> BoardState:
+        bus = self(chip, *stuck, said=encode(Frame(AskBoard.TYPE, 1, b"")))
+        answer = bus.frames()[-1]
+        assert answer.type == AskBoard.TYPE | ANSWER
+        return BoardState.parse(answer.payload)
+
+
+def test_renode_and_hardware_get_the_same_file(tmp_path: Path) -> None:
+    kinds = (DeviceKind.HARDWARE, DeviceKind.RENODE)
+    real, modelled = (image(tmp_path, "nucleo-f746zg", kind) for kind in kinds)
+    assert real.elf.read_bytes() == modelled.elf.read_bytes()
+    assert real.build_id == modelled.build_id
+
+
+@pytest.mark.parametrize("chip", OVERDRIVEN, ids=named)
+def test_clocks_are_set_in_the_manuals_order(booted: Boot, chip: Chip) -> None:
+    """RM0385, 4.1.4: over-drive once the PLL is on; wait states and prescalers, then the switch."""
+    bus = booted(chip)
+    least_wait_states = {"nucleo-f746zg": 7, "nucleo-f446re": 5}[chip.name]
+    order = [
+        bus.first_write(RCC_CR, lambda v: bool(v >> 16 & 1)),  # HSEON
+        bus.first_write(PWR_CR1, lambda v: v >> 14 & 3 == 3),  # VOS: scale 1
+        bus.first_write(RCC_PLLCFGR),
+        bus.first_write(RCC_CR, lambda v: bool(v >> 24 & 1)),  # PLLON
+        bus.first_write(PWR_CR1, lambda v: bool(v >> 16 & 1)),  # ODEN
+        bus.first_write(PWR_CR1, lambda v: bool(v >> 17 & 1)),  # ODSWEN
+        bus.first_write(FLASH_ACR, lambda v: v & 0xF == least_wait_states),
+        bus.first_write(RCC_CFGR, lambda v: v >> 10 & 7 == 5 and v >> 13 & 7 == 4),
+        bus.first_write(RCC_CFGR, lambda v: v & 3 == 2),  # SW: PLL
+    ]
+    assert order == sorted(order)
+    assert len(set(order)) == len(order)
+
+
+@pytest.mark.parametrize("chip", OVERDRIVEN, ids=named)
+def test_the_pll_makes_the_boards_clock(booted: Boot, chip: Chip) -> None:
+    value = booted(chip).registers[RCC_PLLCFGR]
+    m, n, p = value & 0x3F, value >> 6 & 0x1FF, 2 * ((value >> 16 & 3) + 1)
+    assert value >> 22 & 1, "from HSE"
+    assert 8_000_000 / m == 2_000_000
+    assert 8_000_000 // m * n // p == CLOCK_HZ[chip.name] == load_board(chip.name).clock_hz
+    assert 8_000_000 // m * n // (value >> 24 & 0xF) <= 48_000_000, "RM0385, 5.3.2: PLLQ"
+
+
+@pytest.mark.parametrize("chip", CHIPS, ids=named)
+def test_the_board_says_that_it_is_up(booted: Boot, chip: Chip) -> None:
+    (said,) = booted(chip).frames()
+    assert said.type == EventType.BOOT
+    hello = Hello.parse(said.payload)
+    assert (hello.clock_kind, hello.tick_hz) == (ClockKind.CORE_CYCLES, CLOCK_HZ[chip.name])
+    assert hello.clock_counts
+
+
+@pytest.mark.parametrize(
+    ("chip", "wait_states", "flags", "reset"),
+    [
+        (STM32F746, 7, ~Flag(0), Reset.POWER),
+        (STM32F446, 5, ~Flag.DCACHE, Reset.SOFTWARE),
+        (NRF52840, 0, Flag.ICACHE | Flag.CRYSTAL, Reset.SOFTWARE),
+    ],
+    ids=named,
+)
+def test_the_board_tells_its_state(
+    booted: Boot, chip: Chip, wait_states: int, flags: Flag, reset: Reset
+) -> None:
+    state, board = booted.state(chip), load_board(chip.name)
+    assert (state.core, state.core_hz) == (board.core.value, board.clock_hz)
+    assert state.measured_hz == pytest.approx(board.clock_hz, rel=0.02)
+    assert (state.wait_states, state.flags, state.reset) == (wait_states, flags, reset)
+    assert state.chip_id.startswith("4433221144332211")
+
+
+@pytest.mark.parametrize(
+    ("chip", "stuck"),
+    [
+        (chip, name)
+        for chip in CHIPS
+        for name in (*chip.flags, *chip.frozen)
+        if name != "LFCLKSTARTED"  # no condition
+    ],
+    ids=named,
+)
+def test_a_flag_that_never_comes_is_named(booted: Boot, chip: Chip, stuck: str) -> None:
+    (said,) = booted(chip, stuck).frames()
+    assert said.type == EventType.FAULT
+    fault = Fault.parse(said.payload)
+    assert (fault.exception, fault.cfsr) == (0, REASONS[stuck])
+    assert REASONS[stuck].text in fault.text()
+
+
+@pytest.mark.parametrize("chip", CHIPS, ids=named)
+def test_a_clock_that_stands_still_is_told(booted: Boot, chip: Chip) -> None:
+    (said,) = booted(chip, "counters").frames()
+    assert not Hello.parse(said.payload).clock_counts
+    assert booted.state(chip, "counters").measured_hz == 0
