@@ -124,7 +124,7 @@ class Choices:
         graph, output = self.graph, self._output(end)
         if cut.stripes > 1:
             return output
-        sweep, dying = self.streams.sweep(end, in_chunks=cut.chunks > 1), self._dying(first, end)
+        sweep, dying = self.streams.sweep(end, in_chunks=cut.in_chunks), self._dying(first, end)
         sizes = [output, *(align(graph.tensor(t).size_bytes) for t in dying)]
         overlaps = [
             Overlap(0, above, max(0, output_below_operand(sweep, first, t)))

@@ -26,8 +26,14 @@ SCHEDULES: tuple[str, ...] = ("layer", "inplace", "patch", "stream", "auto")
 _STRIPES = (2, 3, 4, 5, 6, 8)
 """Into how many stripes ``auto`` may cut a stream."""
 
-_CHUNKS = (1, 2, 4)
-"""Into how many chunks ops that hand rows on pixel by pixel may cut them."""
+_CHUNKS = (None, 16, 8)
+"""How many columns at a time ops that hand rows on pixel by pixel may make; None is all.
+
+With fewer columns, what a kernel does once a call (constants of each channel) costs more than 5 %.
+"""
+
+_WORTH_LESS = 0.02
+"""The part of the bytes for which ``stream`` does no more work than it must."""
 
 _PATCHES = (2, 3, 4, 6)
 """Into how many patches down and across ``auto`` may cut the first ops."""
@@ -46,9 +52,10 @@ def plan(
 
     ``kernels`` say what an op needs, may overwrite and costs. ``limit`` is in bytes: of the plans
     that fit, ``patch`` and ``auto`` take the one of least work. Without it ``auto`` takes the
-    least work, ``patch`` the least peak at little recompute (``patching``); ``stream`` always takes
-    the least peak. ``input_by_rows`` delivers the model's input row by row, so that it is never
-    whole. ``patch`` sets the split by hand: the number of ops, and patches (down, across).
+    least work, ``patch`` the least peak at little recompute (``patching``). ``stream`` takes the
+    least peak, or up to 2 % more where that saves work. ``input_by_rows`` delivers the model's
+    input row by row, so that it is never whole. ``patch`` sets the split by hand: the number of
+    ops, and patches (down, across).
 
     Raises:
         UsageError: there is no such schedule, or it does not know such an option.
@@ -111,13 +118,22 @@ def _plan(
             return patch_plan(Choices(graph, kernels), limit, patch)
         case "stream":
             choices = _choices(graph, kernels, input_by_rows)
-            made = Offer(schedule, choices, _kept(choices)).least()
+            made = _near_least(Offer(schedule, choices, _kept(choices)), limit)
         case _:
             choices = _choices(graph, kernels, input_by_rows)
             return _auto(Offer(schedule, choices, _offered(choices)), limit)
     if limit is not None and made.planned_peak_bytes > limit:
         raise does_not_fit(made, limit)
     return made
+
+
+def _near_least(offer: Offer, limit: int | None) -> Plan:
+    """Return the plan of least work whose peak is the least, or little above it."""
+    least = offer.least()
+    most = least.planned_peak_bytes * (1 + _WORTH_LESS)
+    if limit is not None:
+        most = max(min(most, limit), least.planned_peak_bytes)
+    return offer.within(most) or least
 
 
 def _auto(offer: Offer, limit: int | None) -> Plan:
@@ -149,10 +165,10 @@ def _kept(choices: Choices) -> Iterator[Choice]:
 
 
 def _streams(choices: Choices, end: int) -> Iterator[Choice]:
-    """Yield the streams that end before op ``end``, with as few chunks as give their bytes."""
+    """Yield the streams that end before op ``end``, with the widest chunks that give the bytes."""
     least: dict[int, int] = {}
-    for count in _CHUNKS:
-        for choice in choices.streams_to(end, Cut(chunks=count)):
+    for columns in _CHUNKS:
+        for choice in choices.streams_to(end, Cut(chunk=columns)):
             known = least.get(choice.first)
             if known is None or choice.peak_bytes < known:
                 least[choice.first] = choice.peak_bytes

@@ -36,12 +36,17 @@ from harness.schedule.sweep import Sweep
 class Cut:
     """How a stream goes through the columns of its output.
 
-    Stripes are made one after the other, from top to bottom. Chunks are parts of a row, made one
-    after the other by ops that hand rows on pixel by pixel (``order.Order.links``).
+    Stripes are made one after the other, from top to bottom. A chunk is that many columns of a row,
+    which ops that hand rows on pixel by pixel (``order.Order.links``) make at a time; None is all.
     """
 
     stripes: int = 1
-    chunks: int = 1
+    chunk: int | None = None
+
+    @property
+    def in_chunks(self) -> bool:
+        """Whether rows are made in chunks where they can be."""
+        return self.chunk is not None
 
 
 WHOLE = Cut()
@@ -141,7 +146,7 @@ class Streams:
         run from the first op with the input by rows.
         """
         graph, columns = self.fusion.graph, self._columns_of(end, cut)
-        sweep = self.sweep(end, in_chunks=cut.chunks > 1)
+        sweep = self.sweep(end, in_chunks=cut.in_chunks)
         changes = np.zeros(sweep.moments + 1, np.int64)
         taken_by = {under: over for over, under in sweep.over.items()} if cut.stripes == 1 else {}
         least = {end - 1: _sums(graph, range(end - 1, end))}
@@ -162,7 +167,7 @@ class Streams:
 
     def chunk_counts(self, first: int, end: int, cut: Cut) -> dict[int, int]:
         """Return, for each op of a run that makes its rows in chunks, in how many at most."""
-        if cut.chunks == 1:
+        if cut.chunk is None:
             return {}
         made, kept = self._columns_of(end, Cut(cut.stripes)), self._columns_of(end, cut)
         counts: dict[int, int] = {}
@@ -191,9 +196,9 @@ class Streams:
         if (end, cut) not in self._columns:
             ops = range(self.fusion.starts[end], end)
             kept = columns_made(self.fusion.graph, ops, cut.stripes)
-            if cut.chunks > 1:
+            if cut.chunk is not None:
                 links = self.order(end).links
-                kept |= {tensor: chunk_columns(kept[tensor], cut.chunks) for tensor in links}
+                kept |= {tensor: min(kept[tensor], cut.chunk) for tensor in links}
             self._columns[end, cut] = kept
         return self._columns[end, cut]
 
@@ -201,7 +206,7 @@ class Streams:
         self, end: int, cut: Cut, rings: Mapping[TensorId, Ring]
     ) -> tuple[list[list[TensorId]], Packing]:
         """Return tensors that share bytes, grouped, and these groups as blocks to be packed."""
-        sweep = self.sweep(end, in_chunks=cut.chunks > 1)
+        sweep = self.sweep(end, in_chunks=cut.in_chunks)
         groups: dict[TensorId, list[TensorId]] = {}
         for tensor in rings:
             under = sweep.over.get(tensor) if cut.stripes == 1 else None
@@ -247,11 +252,6 @@ def columns_made(graph: Graph, ops: range, stripes: int) -> dict[TensorId, int]:
         for tensor, span in tile(graph, ops, Axis.COLUMNS, stripe).items():
             made[tensor] = max(made.get(tensor, 0), span.length)
     return made
-
-
-def chunk_columns(columns: int, chunks: int) -> int:
-    """Return the columns of a chunk: even, since kernels make two pixels at a time."""
-    return min(-(-columns // (2 * chunks)) * 2, columns)
 
 
 def chunks(graph: Graph, segment: StreamSegment) -> dict[TensorId, int]:

@@ -120,7 +120,7 @@ def windows(draw: st.DrawFn, size: tuple[int, int]) -> Window:
     return replace(bare, padding=padding)
 
 
-chunk_counts = st.sampled_from([1, 2, 4])
+chunk_columns = st.sampled_from([None, 1, 2, 3])
 
 Fuse = Callable[[st.DrawFn, Fusion, int, int], tuple[FusedSegment, int]]
 """Makes a segment of ops ``first..end-1``, and says how many bytes of workspace it has."""
@@ -128,14 +128,14 @@ Fuse = Callable[[st.DrawFn, Fusion, int, int], tuple[FusedSegment, int]]
 
 def stream(draw: st.DrawFn, fusion: Fusion, first: int, end: int) -> tuple[FusedSegment, int]:
     """Draw a stream whose rings are as small as can be, some rows in chunks."""
-    segment = Streams(fusion).segment(first, end, cut=Cut(chunks=draw(chunk_counts)))
+    segment = Streams(fusion).segment(first, end, cut=Cut(chunk=draw(chunk_columns)))
     return segment, workspace_bytes(fusion.graph, segment)
 
 
 def stripes(draw: st.DrawFn, fusion: Fusion, first: int, end: int) -> tuple[FusedSegment, int]:
     """Draw a stream in stripes."""
     count = draw(st.integers(1, _room(fusion, first, end, Axis.COLUMNS)))
-    cut = Cut(stripes=count, chunks=draw(chunk_counts))
+    cut = Cut(stripes=count, chunk=draw(chunk_columns))
     segment = Streams(fusion).segment(first, end, cut=cut)
     return segment, workspace_bytes(fusion.graph, segment)
 

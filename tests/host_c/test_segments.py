@@ -89,7 +89,7 @@ def test_branches_are_pulled_in_the_order_for_which_their_rows_share_bytes() -> 
     assert_equals_reference(plans.spread_plan(graph, [segment], {segment: size}))
 
 
-@pytest.mark.parametrize("cut", [Cut(1, 2), Cut(1, 4), Cut(2, 2)], ids=str)
+@pytest.mark.parametrize("cut", [Cut(1, 4), Cut(1, 2), Cut(2, 2)], ids=str)
 def test_rows_in_chunks(cut: Cut) -> None:
     """Chains of two and three ops, at the end and in the middle, over odd widths, with branches."""
     build = GraphBuilder()

@@ -20,7 +20,7 @@ from harness.schedule.search import pareto, plan
 from harness.schedule.stream import Cut, Streams, workspace_bytes
 from harness.schedule.sweep import Sweep
 from harness.schedule.verify import verify_plan
-from harness.schedule.work import executed_macs
+from harness.schedule.work import estimated_instructions, executed_macs
 from tests.fused import sparse_plan
 from tests.graphs import GraphBuilder, residual_graph
 
@@ -96,8 +96,8 @@ def test_elementwise_op_overwrites_its_operand_row() -> None:
 def test_row_that_is_handed_on_needs_no_more_than_a_chunk() -> None:
     graph = block()
     streams = Streams(Fusion(graph))
-    for chunks, columns in ((1, 10), (2, 6), (4, 4), (5, 2)):
-        segment = streams.segment(0, 3, cut=Cut(chunks=chunks))
+    for chunk, columns in ((None, 10), (6, 6), (2, 2), (16, 10)):
+        segment = streams.segment(0, 3, cut=Cut(chunk=chunk))
         assert [rows.columns for rows in segment.rows] == [10, columns]
         assert workspace_bytes(graph, segment) == 3 * 10 * 8 + columns * 8
 
@@ -109,16 +109,28 @@ def test_what_a_chain_reads_is_kept_until_its_last_chunk() -> None:
     build.depthwise(x, (1, 3))
     graph = build.graph()
     # Row by row, what the first op makes and what the third makes would share bytes.
-    for chunks in (1, 2):
-        segment = Streams(Fusion(graph)).segment(0, 4, cut=Cut(chunks=chunks))
+    for chunk in (None, 4):
+        segment = Streams(Fusion(graph)).segment(0, 4, cut=Cut(chunk=chunk))
         verify_plan(sparse_plan(graph, segment, workspace_bytes(graph, segment)))
+
+
+def test_bytes_that_are_hardly_fewer_are_not_worth_more_calls() -> None:
+    """A row is 2 % of the bytes. It is made in chunks under a limit that asks for it."""
+    build = GraphBuilder()
+    x = build.conv(build.input((1, 40, 24, 4)), 32, (1, 1))
+    build.conv(build.depthwise(x, (31, 3)), 4, (1, 1))
+    graph = build.graph()
+    made = plan(graph, "stream")
+    tight = plan(graph, "stream", limit=made.planned_peak_bytes - 1)
+    assert tight.planned_peak_bytes < made.planned_peak_bytes < tight.planned_peak_bytes * 1.02
+    assert estimated_instructions(tight) > estimated_instructions(made)
 
 
 def test_row_that_two_ops_read_is_made_whole() -> None:
     build = GraphBuilder()
     x = build.conv(build.input((1, 12, 10, 4)), 8, (1, 1))
     build.binary(Add, x, build.logistic(x))
-    segment = Streams(Fusion(build.graph())).segment(0, 3, cut=Cut(chunks=5))
+    segment = Streams(Fusion(build.graph())).segment(0, 3, cut=Cut(chunk=2))
     assert [rows.columns for rows in segment.rows] == [10, 2]
 
 
