@@ -23,6 +23,7 @@ class Identity:
     input_by_rows: bool | None = None
     patch: tuple[int, tuple[int, int]] | None = None
     optimize: str | None = None
+    passes: str | None = None
     inputs: str | None = None
 
     def __str__(self) -> str:
@@ -38,6 +39,8 @@ class Identity:
             parts.append(f"first {ops} ops in {down}x{across} patches")
         if self.optimize not in (None, "cycles"):
             parts.append(f"for {self.optimize}")
+        if self.passes not in (None, "all"):
+            parts.append(f"passes {self.passes}")
         if self.inputs not in (None, "seeded"):
             parts.append(f"inputs {self.inputs}")
         return ", ".join(parts)
@@ -100,6 +103,7 @@ def identity_of(case: CasePart, model: str | None = None, board: str | None = No
         input_by_rows=case.input_by_rows,
         patch=case.patch,
         optimize=case.optimize,
+        passes=case.passes,
         inputs=case.inputs,
     )
 

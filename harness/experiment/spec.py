@@ -9,6 +9,7 @@
     schedules: [layer, stream]
     sram_limits: [null, 65536]
     optimize: [cycles, size]
+    passes: [all, -remove-constant-channels]
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from harness.errors import UsageError, near_names
 from harness.experiment.case import Case, device_kind
 from harness.facts import Facts, load_facts
 from harness.models.catalog import catalog
+from harness.passes.selection import select_passes
 from harness.results.record import Count
 from harness.schedule.search import SCHEDULES
 from harness.toolchain.flags import OPTIMIZATIONS
@@ -62,6 +64,18 @@ def _devices(wanted: tuple[str, ...]) -> tuple[str, ...]:
     return wanted
 
 
+def _passes(wanted: tuple[str, ...]) -> tuple[str, ...]:
+    faults = []
+    for text in wanted:
+        try:
+            select_passes(text)
+        except UsageError as error:
+            faults.append(f"{error.message} ({error.hint.rstrip('.')})")
+    if faults:
+        raise ValueError("; ".join(faults))
+    return wanted
+
+
 _Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -78,6 +92,7 @@ class SweepSpec(Facts):
     sram_limits: Annotated[tuple[Count | None, ...], Field(min_length=1)] = (None,)
     input_by_rows: Annotated[tuple[bool, ...], Field(min_length=1)] = (False,)
     optimize: Annotated[_Names, _known("optimization", lambda: OPTIMIZATIONS)] = ("cycles",)
+    passes: Annotated[_Names, AfterValidator(_passes)] = ("all",)
     warmup: Annotated[int, Field(ge=0, le=10_000)] = 1
     repeat: Annotated[int, Field(ge=1, le=10_000)] = 3
     timeout_s: Annotated[float, Field(ge=1, le=86_400)] = 600.0
@@ -107,6 +122,7 @@ def cases(spec: SweepSpec) -> tuple[Case, ...]:
             spec.sram_limits,
             spec.input_by_rows,
             spec.optimize,
+            spec.passes,
         )
     )
     if len(combinations) > MAX_CASES:
@@ -123,9 +139,10 @@ def cases(spec: SweepSpec) -> tuple[Case, ...]:
             sram_limit=limit,
             input_by_rows=by_rows,
             optimize=optimize,
+            passes=passes,
             warmup=spec.warmup,
             repeat=spec.repeat,
             timeout_s=spec.timeout_s,
         )
-        for model, board, device, schedule, limit, by_rows, optimize in combinations
+        for model, board, device, schedule, limit, by_rows, optimize, passes in combinations
     )

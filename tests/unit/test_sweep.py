@@ -80,6 +80,12 @@ def test_every_combination_is_a_case_once() -> None:
     ]
 
 
+def test_passes_are_a_list_as_all_else_is() -> None:
+    texts = ("all", "-remove-constant-channels")
+    spec = SPEC.model_copy(update={"models": ("kws",), "schedules": ("layer",), "passes": texts})
+    assert tuple(case.passes for case in cases(spec)) == texts
+
+
 def test_a_sweep_is_bounded() -> None:
     spec = SPEC.model_copy(update={"sram_limits": tuple(range(2000))})
     with pytest.raises(UsageError, match="six: 12,000 cases, a sweep has at most 10,000"):
@@ -90,18 +96,19 @@ def test_all_faults_of_a_specification_are_told_at_once(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     path.write_text(
         "name: x\nmodels: [kwss, ad, wvw]\nboards: [nucleo-f746]\ndevices: [qemo]\n"
-        "schedules: [steam]\noptimise: [size]\nrepeat: 0\n"
+        "schedules: [steam]\noptimise: [size]\nrepeat: 0\npasses: [none, fold-pad]\n"
     )
     with pytest.raises(FactsError) as told:
         load_spec(path)
     said = dict(line.split(": ", 1) for line in told.value.message.splitlines())
-    assert {where.rpartition(":")[2] for where in said} == {"2", "3", "4", "5", "6", "7"}
+    assert {where.rpartition(":")[2] for where in said} == {*"2345678"}
     for words in (
         "no model 'kwss' (did you mean kws",
         "no model 'wvw' (did you mean vww",
         "no board 'nucleo-f746' (did you mean nucleo-f746zg",
         "unknown device 'qemo' (did you mean qemu",
         "no schedule 'steam' (did you mean stream",
+        "no pass is called 'fold-pad' (did you mean fold-pads",
         "optimise: is not a field that is known here; did you mean optimize",
         "repeat: input should be greater than or equal to 1, found 0",
     ):
