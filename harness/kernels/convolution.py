@@ -145,14 +145,21 @@ def live_weights(graph: Graph, op: Op, p: ConvParameters, *, axis: int) -> Array
 def folded_bias(graph: Graph, op: Op, p: ConvParameters, weights: Array, *, axis: int) -> Array:
     """Return the bias less the input's zero point times the sum of each channel's weights."""
     others = tuple(a for a in range(weights.ndim) if a != axis)
-    bias = p.input_offset * weights.sum(axis=others, dtype=np.int64)
-    if len(op.inputs) > 2:
-        given = graph.tensor(op.inputs[2]).data
-        assert given is not None, "a bias is constant"
-        bias = bias + given.reshape(-1) * _live(p).astype(np.int64)
+    bias = p.input_offset * weights.sum(axis=others, dtype=np.int64) + live_bias(graph, op, p)
     assert np.abs(bias).max() < 1 << 31, "the verifier bounds accumulators"
     folded: Array = bias.astype(np.int32)
     return folded
+
+
+def live_bias(graph: Graph, op: Op, p: ConvParameters) -> Array:
+    """Return the bias of each channel as int64, 0 where the factor is 0 or the op has none."""
+    live = _live(p).astype(np.int64)
+    if len(op.inputs) <= 2:
+        return live * 0
+    given = graph.tensor(op.inputs[2]).data
+    assert given is not None, "a bias is constant"
+    bias: Array = given.reshape(-1) * live
+    return bias
 
 
 def _live(p: ConvParameters) -> Array:

@@ -9,17 +9,19 @@ from collections.abc import Iterator
 
 from harness.ir import Graph, Op
 from harness.ir import ops as ir
-from harness.kernels.armv7em import elementwise
+from harness.kernels.armv7em import depthwise, elementwise
 from harness.kernels.kernel_set import KernelSet
 from harness.kernels.variant import RowVariant, Variant
 
 
 def variants(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> Iterator[Variant]:
     """Yield ways to execute an op on whole tensors, the best first."""
-    del kernels, operand
+    del kernels
     match op:
         case ir.Add() | ir.Sub() | ir.Mul():
             yield from elementwise.binary(graph, op)
+        case ir.DepthwiseConv2D():
+            yield from depthwise.variants(graph, op, operand)
         case _:
             return
 
@@ -30,6 +32,8 @@ def row_variants(kernels: KernelSet, graph: Graph, op: Op) -> Iterator[RowVarian
     match op:
         case ir.Add() | ir.Sub() | ir.Mul():
             yield from elementwise.binary_row(graph, op)
+        case ir.DepthwiseConv2D():
+            yield from depthwise.row_variants(graph, op)
         case _:
             return
 

@@ -1,0 +1,456 @@
+/*
+ * Depthwise convolution for ARMv7E-M, in place or not, and by rows.
+ *
+ * Four channels are a word of NHWC, so they go together: pairs of their input rows are expanded
+ * into scratch, and depthwise_lines.h computes the outputs from there, channel by channel. As
+ * everything that a band of output rows needs has left the input before the first of them is
+ * written, the output may lie over the input.
+ *
+ * With stride 1 a pair of rows serves two output rows: for the even ones the kernel begins in the
+ * upper row of a pair, for the odd ones in the lower, and so do their weights:
+ *
+ *     kernel rows     0 1 2         lines of even rows   (0,1) (2,-)
+ *                                   lines of odd rows    (-,0) (1,2)
+ *
+ * The input's zero point is folded into the bias, and padded cells hold it.
+ */
+#ifndef BENCH_KERNELS_ARMV7EM_DEPTHWISE_H
+#define BENCH_KERNELS_ARMV7EM_DEPTHWISE_H
+
+#include "armv7em/depthwise_lines.h"
+#include "window.h"
+
+#include <stddef.h>
+
+#define DEPTHWISE_GROUP 4
+
+/* What the channel table says of a channel that has no short form. */
+#define DEPTHWISE_EXACT INT32_MIN
+
+/* A word of the arena, which is declared as bytes. */
+typedef int32_t __attribute__((may_alias)) word_t;
+
+typedef struct {
+    int32_t bias, multiplier, shift;
+} depthwise_exact_t;
+
+typedef struct {
+    shape_t x, y;
+    window_t window; /* what of the kernel ever lies on the tensor */
+    int32_t depth_multiplier;
+    int32_t padding;    /* what a padded cell holds: the input's zero point */
+    int32_t pairs;      /* of kernel rows, as the core takes them */
+    int32_t taps;       /* kernel columns, as the core takes them */
+    int32_t phases;     /* lines of a pair: the horizontal stride, or 1 */
+    int32_t line_words; /* of a line in scratch */
+    int32_t band;       /* pairs of rows that are expanded at a time; for rows, columns */
+    void (*core)(int32_t *task);
+    const int32_t *weights;  /* [OC, words]: two taps a word, the first in bytes 1 and 3 */
+    const int32_t *channels; /* [OC, 3]: bias, multiplier and addend of the short form; or
+                                an index of `exact`, DEPTHWISE_EXACT and nothing */
+    const int32_t *exact;    /* [n, 3]: a depthwise_exact_t each */
+    output_t output;
+} depthwise_short_t;
+
+/* Two rows of four channels, pixel by pixel; the step of a row of padding is 0. */
+typedef struct {
+    const int8_t *upper, *lower;
+    int32_t upper_step, lower_step;
+} depthwise_pair_t;
+
+/*
+ * Expands `count` columns into four planes, the first column's words at to, to + plane_bytes, ...
+ *
+ *     r0, r1 rows   r2-r5 words of two columns   r6, r7 steps   r8-r11 planes   lr count
+ */
+static __attribute__((naked, noipa, unused)) void
+depthwise_expand(const depthwise_pair_t *pair __attribute__((unused)),
+                 word_t *to __attribute__((unused)), int32_t plane_bytes __attribute__((unused)),
+                 int32_t count __attribute__((unused)))
+{
+    __asm__ volatile("push {r4-r11, lr}\n"
+                     "mov r12, r0\n"
+                     "mov lr, r3\n"
+                     "mov r8, r1\n"
+                     "add r9, r8, r2\n"
+                     "add r10, r9, r2\n"
+                     "add r11, r10, r2\n"
+                     "ldrd r0, r1, [r12]\n"
+                     "tst lr, #1\n"
+                     "beq 2f\n"
+                     "ldrd r6, r7, [r12, #8]\n" /* an odd column first */
+                     "ldr r2, [r0]\n"
+                     "ldr r3, [r1]\n"
+                     "add r0, r0, r6\n"
+                     "add r1, r1, r7\n"
+                     "pkhtb r7, r3, r2, asr #16\n"
+                     "pkhbt r2, r2, r3, lsl #16\n"
+                     "sxtb16 r5, r2\n"
+                     "sxtb16 r2, r2, ror #8\n"
+                     "sxtb16 r6, r7\n"
+                     "sxtb16 r7, r7, ror #8\n"
+                     "str r5, [r8], #4\n"
+                     "str r2, [r9], #4\n"
+                     "str r6, [r10], #4\n"
+                     "str r7, [r11], #4\n"
+                     "subs lr, lr, #1\n"
+                     "ble 3f\n"
+                     "2: ldrd r6, r7, [r12, #8]\n" /* two columns */
+                     "ldr r2, [r0]\n"
+                     "ldr r3, [r1]\n"
+                     "ldr r4, [r0, r6]\n"
+                     "ldr r5, [r1, r7]\n"
+                     "add r0, r0, r6, lsl #1\n"
+                     "add r1, r1, r7, lsl #1\n"
+                     "subs lr, lr, #2\n"
+                     "pkhtb r7, r3, r2, asr #16\n" /* channels 2, 3 of the first */
+                     "pkhbt r2, r2, r3, lsl #16\n" /* channels 0, 1 */
+                     "pkhtb r3, r5, r4, asr #16\n" /* of the second */
+                     "pkhbt r4, r4, r5, lsl #16\n"
+                     "sxtb16 r5, r2\n"
+                     "sxtb16 r6, r4\n"
+                     "strd r5, r6, [r8], #8\n"
+                     "sxtb16 r2, r2, ror #8\n"
+                     "sxtb16 r4, r4, ror #8\n"
+                     "strd r2, r4, [r9], #8\n"
+                     "sxtb16 r5, r7\n"
+                     "sxtb16 r6, r3\n"
+                     "strd r5, r6, [r10], #8\n"
+                     "sxtb16 r7, r7, ror #8\n"
+                     "sxtb16 r3, r3, ror #8\n"
+                     "strd r7, r3, [r11], #8\n"
+                     "bgt 2b\n"
+                     "3: pop {r4-r11, pc}\n");
+}
+
+/* Columns of the input that go into a line: `count` of them to its words from `to` on. */
+typedef struct {
+    int32_t first; /* the first one */
+    int32_t to, count;
+} depthwise_span_t;
+
+#define DEPTHWISE_PHASES 4
+
+/* What is the same for all channels: where scratch holds what, and how it is filled. */
+typedef struct {
+    int32_t *task;
+    depthwise_tail_t *tail;
+    word_t *planes;
+    int32_t pair_words, plane_words;
+    int32_t step;     /* bytes from an input pixel to the next that goes into a line */
+    uint32_t padding; /* four channels of a pixel */
+    depthwise_span_t spans[DEPTHWISE_PHASES];
+} depthwise_work_t;
+
+/*
+ * Prepares scratch for a task and `slots` pairs of rows, and fills these with padding, which is
+ * then left alone. `outputs` are computed of a row, the first one's window begins at column
+ * `left`; input pixels are `pixel_bytes` apart.
+ */
+KERNEL depthwise_work_t depthwise_work(const depthwise_short_t *p, int8_t *scratch, int32_t slots,
+                                       int32_t left, int32_t outputs, int32_t pixel_bytes)
+{
+    const int32_t words = 4 + p->pairs * p->taps, stride = p->window.stride.w;
+    const int32_t reach = (p->taps - 1) * p->window.dilation.w / stride;
+    depthwise_work_t work = {
+        .task = (int32_t *)(void *)scratch,
+        .pair_words = p->phases * p->line_words,
+        .step = stride * pixel_bytes,
+        .padding = (uint32_t)(p->padding & 0xff) * 0x01010101u,
+    };
+    work.tail = (depthwise_tail_t *)(void *)(work.task + words);
+    work.planes = (word_t *)(void *)(work.tail + 1);
+    work.plane_words = slots * work.pair_words;
+#pragma GCC unroll 1
+    for (int32_t phase = 0; phase < p->phases; phase++, left++) {
+        const int32_t to = left < 0 ? divide_up(-left, stride) : 0;
+        const int32_t fitting = left < p->x.w ? divide_up(p->x.w - left, stride) : 0;
+        work.spans[phase].first = left + to * stride;
+        work.spans[phase].to = to;
+        work.spans[phase].count = lesser(outputs + reach, fitting) - to;
+    }
+
+    const int32_t both = (int32_t)((uint32_t)(p->padding & 0xffff) * 0x10001u);
+    word_t *end = work.planes + DEPTHWISE_GROUP * work.plane_words;
+#pragma GCC unroll 8
+    for (word_t *at = work.planes; at < end; at++) {
+        *at = both;
+    }
+    return work;
+}
+
+/*
+ * Expands four channels of a pair of rows, NULL where they lie in the padding. `upper` and `lower`
+ * point to those channels in column 0.
+ */
+KERNEL void depthwise_rows(const depthwise_short_t *p, const depthwise_work_t *work,
+                           const int8_t *upper, const int8_t *lower, int32_t pixel_bytes,
+                           word_t *to)
+{
+#pragma GCC unroll 1
+    for (int32_t phase = 0; phase < p->phases; phase++, to += p->line_words) {
+        const depthwise_span_t *span = &work->spans[phase];
+        const int32_t at = span->first * pixel_bytes;
+        const int8_t *padding = (const int8_t *)&work->padding;
+        const depthwise_pair_t pair = {
+            .upper = upper ? upper + at : padding,
+            .lower = lower ? lower + at : padding,
+            .upper_step = upper ? work->step : 0,
+            .lower_step = lower ? work->step : 0,
+        };
+        if (span->count > 0) {
+            depthwise_expand(&pair, to + span->to, work->plane_words * 4, span->count);
+        }
+    }
+}
+
+/* Says to the core how it gets on from an output to the next: the same for all channels. */
+KERNEL void depthwise_steps(const depthwise_short_t *p, const depthwise_work_t *work, int32_t width,
+                            int32_t x_step, int32_t y_step)
+{
+    const int32_t even = (width + 1) / 2 * 2, line_bytes = p->line_words * 4;
+    depthwise_tail_t *tail = work->tail;
+    tail->pixel_bytes = p->y.c;
+    tail->back = 16 - (p->pairs * p->phases - 1) * line_bytes;
+    tail->width = width - 4;
+    tail->y_skip = y_step - even * p->y.c;
+    tail->x_skip = (x_step - even) * 4;
+    tail->line_bytes = line_bytes;
+}
+
+/* The sum of one output without its bias, from weights as a task has them. */
+KERNEL int32_t depthwise_sum(const depthwise_short_t *p, const int32_t *weights, const word_t *x)
+{
+    const int32_t stride = p->phases, dilation = p->window.dilation.w;
+    int32_t sum = 0;
+#pragma GCC unroll 1
+    for (int32_t line = 0; line < p->pairs * p->phases; line++, x += p->line_words) {
+        const int32_t phase = line % p->phases;
+#pragma GCC unroll 1
+        for (int32_t tap = 0; tap < p->taps; tap++) {
+            if (tap * dilation % stride == phase) {
+                const int32_t cells = x[tap * dilation / stride], w = *weights++;
+                sum += (int16_t)cells * (int16_t)w + (cells >> 16) * (w >> 16);
+            }
+        }
+    }
+    return sum >> DEPTHWISE_SCALE;
+}
+
+/* What a core does, for any kernel, and with the rounding of the reference. */
+static __attribute__((noipa, unused)) void
+depthwise_exactly(const depthwise_short_t *p, const depthwise_work_t *work, const int32_t *exact)
+{
+    const depthwise_tail_t *tail = work->tail;
+    const int32_t width = tail->width + 4, even = (width + 1) / 2 * 2;
+    const word_t *x = (const word_t *)tail->x;
+    int8_t *y = tail->y;
+#pragma GCC unroll 1
+    for (int32_t row = 0; row < tail->rows; row++) {
+#pragma GCC unroll 1
+        for (int32_t i = 0; i < width; i++) {
+            const int32_t sum = depthwise_sum(p, work->task + 4, x + i) + exact[0];
+            y[i * tail->pixel_bytes] = quantized(rescale(sum, exact[1], exact[2]), &p->output);
+        }
+        x += tail->x_skip / 4 + even;
+        y += tail->y_skip + even * tail->pixel_bytes;
+    }
+}
+
+/* Computes `rows` rows of output channel o with the weights of the task, from x and y on. */
+KERNEL void depthwise_run(const depthwise_short_t *p, const depthwise_work_t *work,
+                          const int32_t *channel, const word_t *x, int8_t *y, int32_t rows)
+{
+    depthwise_tail_t *tail = work->tail;
+    tail->y = y;
+    tail->left = tail->width;
+    tail->rows = rows;
+    tail->x = (const int32_t *)x;
+    if (channel[1] == DEPTHWISE_EXACT) {
+        depthwise_exactly(p, work, p->exact + 3 * channel[0]);
+    } else {
+        p->core(work->task);
+    }
+}
+
+/* Puts the constants of an output channel into the task. */
+KERNEL void depthwise_task(const depthwise_work_t *work, const int32_t *channel,
+                           const int32_t *weights, int32_t words)
+{
+    int32_t *to = work->task;
+    to[0] = to[1] = to[2] = to[3] = channel[0];
+    to += 4;
+#pragma GCC unroll 1
+    for (const int32_t *end = weights + words; weights < end; to += 2) {
+        const uint32_t two = (uint32_t)*weights++;
+        to[0] = (int32_t)(two & 0xff00ff00u);
+        to[1] = (int32_t)(two << 8 & 0xff00ff00u);
+    }
+    work->tail->multiplier = channel[1]; /* an odd number of taps has spilled over it */
+    work->tail->addend = channel[2];
+}
+
+/* Moves the weights of a task down by a row. */
+KERNEL void depthwise_lower(const depthwise_work_t *work, int32_t taps)
+{
+    uint32_t *first = (uint32_t *)work->task + 4, *at = (uint32_t *)(void *)work->tail;
+#pragma GCC unroll 1
+    while (at > first + taps) {
+        at--;
+        *at = *at << 16 | at[-taps] >> 16;
+    }
+#pragma GCC unroll 1
+    while (at > first) {
+        at--;
+        *at <<= 16;
+    }
+}
+
+/* Four words, which are moved by LDM and STM. */
+typedef struct {
+    int32_t at[4];
+} __attribute__((may_alias)) quad_t;
+
+/* Keeps the last pairs of rows of a band for the next one. */
+KERNEL void depthwise_keep(const depthwise_work_t *work, int32_t pairs, int32_t band)
+{
+    word_t *plane = work->planes;
+#pragma GCC unroll 1
+    for (int32_t k = 0; k < DEPTHWISE_GROUP; k++, plane += work->plane_words) {
+        const word_t *from = plane + band * work->pair_words;
+        word_t *to = plane;
+        int32_t words = pairs * work->pair_words;
+#pragma GCC unroll 2
+        for (; words >= 4; words -= 4, from += 4, to += 4) {
+            *(quad_t *)to = *(const quad_t *)from;
+        }
+#pragma GCC unroll 1
+        for (; words > 0; words--) {
+            *to++ = *from++;
+        }
+    }
+}
+
+/* Row r of the input, at four channels of column 0, or NULL. */
+KERNEL const int8_t *depthwise_input(const depthwise_short_t *p, const int8_t *x, int32_t r)
+{
+    return 0 <= r && r < p->x.h ? x + r * p->x.w * p->x.c : NULL;
+}
+
+/*
+ * The whole op, with a vertical stride of 1 or 2 and no dilation of rows: x [H, W, C] to
+ * y [OH, OW, OC], which may be x if the depth multiplier is 1 and no output row reaches an input
+ * row that is not expanded yet; whoever calls this has checked it.
+ */
+static __attribute__((noipa, unused)) void
+depthwise_whole(const depthwise_short_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+{
+    const int32_t rows_of_pair = 3 - p->window.stride.h;
+    const int32_t more = p->pairs - 1; /* pairs that a band needs of the next one */
+    const int32_t all = divide_up(p->y.h, rows_of_pair);
+    const int32_t row_bytes = p->y.w * p->y.c;
+    const int32_t words = (p->pairs * p->taps + 1) / 2; /* of the weights of a channel */
+    const depthwise_work_t work =
+        depthwise_work(p, scratch, p->band + more, -p->window.pad.w, p->y.w, p->x.c);
+
+    depthwise_steps(p, &work, p->y.w, work.pair_words, rows_of_pair * row_bytes);
+#pragma GCC unroll 1
+    for (int32_t c = 0; c < p->x.c; c += DEPTHWISE_GROUP) {
+        const int32_t base = lesser(c, p->x.c - DEPTHWISE_GROUP);
+        int32_t slot = 0;
+#pragma GCC unroll 1
+        for (int32_t first = 0; first < all; first += p->band) {
+            const int32_t pairs = lesser(p->band, all - first), row = first * rows_of_pair;
+#pragma GCC unroll 1
+            for (; slot < pairs + more; slot++) {
+                const int32_t top = 2 * (first + slot) - p->window.pad.h;
+                depthwise_rows(p, &work, depthwise_input(p, x + base, top),
+                               depthwise_input(p, x + base, top + 1), p->x.c,
+                               work.planes + slot * work.pair_words);
+            }
+
+            const word_t *plane = work.planes + (c - base) * work.plane_words;
+            int32_t o = c * p->depth_multiplier, last = o + p->depth_multiplier;
+#pragma GCC unroll 1
+            for (int32_t k = c - base; k < DEPTHWISE_GROUP; k++, plane += work.plane_words) {
+#pragma GCC unroll 1
+                for (; o < last; o++) {
+                    const int32_t *channel = p->channels + 3 * o;
+                    int8_t *to = y + row * row_bytes + o;
+                    depthwise_task(&work, channel, p->weights + o * words, words);
+                    depthwise_run(p, &work, channel, plane, to, pairs);
+                    const int32_t odd = lesser(pairs, (p->y.h - row) / 2);
+                    if (rows_of_pair == 2 && odd > 0) {
+                        depthwise_lower(&work, p->taps);
+                        depthwise_run(p, &work, channel, plane, to + row_bytes, odd);
+                    }
+                }
+                last += p->depth_multiplier;
+            }
+            if (first + p->band < all) {
+                depthwise_keep(&work, more, p->band);
+                slot = more;
+            }
+        }
+    }
+}
+
+/* Columns of one output row [W, OC], `band` of them at a time. */
+static __attribute__((noipa, unused)) void depthwise_short_row(const depthwise_short_t *p, rows_t x,
+                                                               int32_t row, span_t columns,
+                                                               int8_t *y, int8_t *scratch)
+{
+    const window_t *w = &p->window;
+    const int32_t top = row * w->stride.h - w->pad.h;
+    const int32_t words = (p->pairs * p->taps + 1) / 2; /* of the weights of a channel */
+
+#pragma GCC unroll 1
+    for (int32_t i = columns.first; i < columns.last; i += p->band) {
+        const int32_t outputs = lesser(p->band, columns.last - i);
+        const depthwise_work_t work = depthwise_work(
+            p, scratch, p->pairs, i * w->stride.w - w->pad.w, outputs, x.pixel_bytes);
+        depthwise_steps(p, &work, outputs, 0, 0);
+#pragma GCC unroll 1
+        for (int32_t c = 0; c < p->x.c; c += DEPTHWISE_GROUP) {
+            const int32_t base = lesser(c, p->x.c - DEPTHWISE_GROUP);
+#pragma GCC unroll 1
+            for (int32_t pair = 0; pair < p->pairs; pair++) {
+                const int8_t *in[2];
+#pragma GCC unroll 1
+                for (int32_t k = 0; k < 2; k++) {
+                    const int32_t r = top + (2 * pair + k) * w->dilation.h;
+                    const bool is_row = 0 <= r && r < p->x.h && 2 * pair + k < w->kernel.h;
+                    in[k] = is_row ? row_at(&x, r) - x.first * x.pixel_bytes + base : NULL;
+                }
+                depthwise_rows(p, &work, in[0], in[1], x.pixel_bytes,
+                               work.planes + pair * work.pair_words);
+            }
+
+            const word_t *plane = work.planes + (c - base) * work.plane_words;
+            int32_t o = c * p->depth_multiplier, last = o + p->depth_multiplier;
+#pragma GCC unroll 1
+            for (int32_t k = c - base; k < DEPTHWISE_GROUP; k++, plane += work.plane_words) {
+#pragma GCC unroll 1
+                for (; o < last; o++) {
+                    const int32_t *channel = p->channels + 3 * o;
+                    depthwise_task(&work, channel, p->weights + o * words, words);
+                    depthwise_run(p, &work, channel, plane, y + o, 1);
+                }
+                last += p->depth_multiplier;
+            }
+        }
+        y += outputs * p->y.c;
+    }
+}
+
+/* The whole op row by row, for strides and dilations that depthwise_whole() does not do. */
+static __attribute__((noipa, unused)) void
+depthwise_by_rows(const depthwise_short_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+{
+    for (int32_t row = 0; row < p->y.h; row++) {
+        depthwise_short_row(p, whole_rows(x, &p->x), row, all_columns(&p->y),
+                            y + row * p->y.w * p->y.c, scratch);
+    }
+}
+
+#endif

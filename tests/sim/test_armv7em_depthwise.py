@@ -1,0 +1,182 @@
+"""Depthwise convolution for ARMv7E-M, on an emulated Cortex-M4, equals the reference."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import Phase, assume, given, settings
+from hypothesis import strategies as st
+
+from harness.ir import Graph, TensorId
+from harness.ir.ops import Activation, DepthwiseConv2D, Padding, Window
+from harness.kernels import library
+from harness.kernels.kernel_set import Isa, KernelSet
+from harness.schedule.plan import LayerSegment
+from harness.schedule.search import plan
+from tests import strategies
+from tests.graphs import GraphBuilder, Quantized, pad_same
+from tests.kernel_batch import SLOW, Batch, assert_on_core, batches
+
+pytestmark = pytest.mark.qemu
+
+BOARD = "mps2-an386"
+ARMV7EM = KernelSet(Isa.ARMV7EM)
+
+few = settings(max_examples=2, phases=[Phase.generate], suppress_health_check=SLOW, deadline=None)
+
+KERNELS = st.sampled_from(
+    [
+        (3, 3),
+        (3, 3),
+        (5, 5),
+        (7, 7),
+        (1, 3),
+        (1, 7),
+        (3, 1),
+        (5, 1),
+        (10, 1),
+        (2, 2),
+        (4, 6),
+        (9, 9),
+    ]
+)
+STRIDES = st.sampled_from([(1, 1), (1, 1), (2, 2), (2, 2), (1, 2), (2, 1), (3, 2), (1, 4)])
+DILATIONS = st.sampled_from([(1, 1), (1, 1), (1, 1), (2, 1), (1, 3), (2, 2)])
+
+
+@st.composite
+def windows(draw: st.DrawFn, size: tuple[int, int]) -> Window:
+    """Draw a window with padding of any kind: SAME, or each side as it comes."""
+    bare = Window(kernel=draw(KERNELS), stride=draw(STRIDES), dilation=draw(DILATIONS))
+    padding = Padding(*draw(st.tuples(*[st.integers(0, 4)] * 4)))
+    reached = (size[0] + padding.top + padding.bottom, size[1] + padding.left + padding.right)
+    fits = all(extent <= length for extent, length in zip(bare.extent, reached, strict=True))
+    return replace(bare, padding=padding if fits and draw(st.booleans()) else pad_same(size, bare))
+
+
+@st.composite
+def scales(draw: st.DrawFn, channels: int) -> tuple[float, ...]:
+    """Draw scales of weights as networks have them, or of any size and sign."""
+    scale = draw(st.sampled_from([st.floats(1e-4, 0.02), st.floats(-2.0, 2.0).filter(bool)]))
+    return tuple(draw(st.lists(scale, min_size=channels, max_size=channels)))
+
+
+@st.composite
+def outputs(draw: st.DrawFn) -> tuple[Quantized, Activation]:
+    """Draw what a ReLU leaves, mostly, or anything."""
+    if draw(st.integers(0, 2)):
+        return (draw(st.floats(0.01, 0.3)), -128), Activation.RELU
+    return draw(strategies.quantizations), draw(strategies.activations)
+
+
+def convolve(draw: st.DrawFn, build: GraphBuilder, x: TensorId, multiplier: int) -> TensorId:
+    shape = build.shape(x)
+    window = draw(windows((shape[1], shape[2])))
+    quantized, activation = draw(outputs())
+    return build.depthwise(
+        x,
+        window.kernel,
+        multiplier=multiplier,
+        stride=window.stride,
+        dilation=window.dilation,
+        padding=window.padding,
+        activation=activation,
+        bias=draw(st.booleans()),
+        weight_scales=draw(scales(shape[3] * multiplier)),
+        quantized=quantized,
+    )
+
+
+@st.composite
+def chains(draw: st.DrawFn, length: int, multipliers: tuple[int, ...] = (1,)) -> Graph:
+    """Draw depthwise convolutions one after the other."""
+    build = GraphBuilder("depthwise", draw(strategies.seeds))
+    height, width, depth = (
+        draw(st.integers(1, 13)),
+        draw(st.integers(1, 13)),
+        draw(st.integers(4, 11)),
+    )
+    quantized = draw(st.floats(0.01, 0.1)), draw(strategies.zero_points)
+    x = build.input((1, height, width, depth), quantized=quantized)
+    for _ in range(length):
+        x = convolve(draw, build, x, draw(st.sampled_from(multipliers)))
+    return build.graph()
+
+
+@given(batches(chains(1, (1, 1, 1, 2, 3)), 24))
+@few
+def test_whole_tensors(batch: Batch) -> None:
+    assert all(
+        library.variant(ARMV7EM, batch.graph, op, None).name == "armv7em" for op in batch.graph.ops
+    )
+    assert_on_core(plan(batch.graph, "layer", kernels=ARMV7EM), BOARD)
+
+
+@given(batches(chains(2), 12))
+@few
+def test_in_place(batch: Batch) -> None:
+    made = plan(batch.graph, "inplace", kernels=ARMV7EM)
+    assert any(
+        library.variant(ARMV7EM, batch.graph, op, 0).name == "armv7em" for op in batch.graph.ops
+    )
+    assert_on_core(made, BOARD)
+
+
+@pytest.mark.parametrize("schedule", ["stream", "patch"])
+def test_rows(schedule: str) -> None:
+    @given(batches(chains(2, (1, 1, 2)), 1))
+    @settings(few, max_examples=6)
+    def check(batch: Batch) -> None:
+        made = plan(batch.graph, schedule, kernels=ARMV7EM)
+        assume(not all(isinstance(s, LayerSegment) for s in made.segments))
+        assert_on_core(made, BOARD)
+
+    check()
+
+
+def test_a_row_in_chunks() -> None:
+    """Rows so wide that scratch holds only some columns of them."""
+    build = GraphBuilder()
+    x = build.input((1, 9, 90, 6), quantized=(0.02, 3))
+    for stride in ((1, 1), (2, 2)):
+        x = build.depthwise(x, (5, 5), stride=stride, activation=Activation.RELU)
+    made = plan(build.graph(), "stream", kernels=ARMV7EM)
+    row = library.row_variant(ARMV7EM, made.graph, made.graph.ops[0])
+    band = row.calls()[0].parameters["band"]
+    assert isinstance(band, int)
+    assert band < 90
+    assert_on_core(replace(made, graph=replace(made.graph, sha256="5a" * 32)), BOARD)
+
+
+def test_cells_that_never_lie_on_the_tensor_cost_nothing() -> None:
+    """A 7x7 kernel on a plane of 2x2 is the 3x3 kernel in its middle."""
+    build = GraphBuilder()
+    build.depthwise(build.input((1, 2, 2, 8)), (7, 7))
+    graph = build.graph()
+    (call,) = library.calls(ARMV7EM, graph, graph.ops[0], None)
+    assert call.parameters["window"] == {
+        "kernel": (3, 3),
+        "stride": (1, 1),
+        "dilation": (1, 1),
+        "pad": (1, 1),
+    }
+
+
+def test_scaled_sums_at_their_extremes() -> None:
+    """All cells and weights at the ends of int8, with biases that take sums to their ends."""
+    build = GraphBuilder()
+    x = build.input((1, 5, 6, 8), quantized=(0.02, 127))
+    build.depthwise(
+        x, (5, 5), activation=Activation.RELU, quantized=(1.7, -128), weight_scales=(0.01,)
+    )
+    graph = build.graph()
+    op = graph.ops[0]
+    assert isinstance(op, DepthwiseConv2D)
+    weights = graph.tensor(op.inputs[1])
+    ends = np.where(np.arange(8) % 2, 127, -128) * np.ones(weights.shape)
+    tensors = list(graph.tensors)
+    tensors[op.inputs[1]] = replace(weights, data=ends.astype(np.int8))
+    graph = replace(graph, tensors=tuple(tensors), sha256="5a" * 32)
+    assert_on_core(plan(graph, "layer", kernels=ARMV7EM), BOARD)
