@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from harness.arithmetic import AddParameters, MulParameters, Multiplier, prepare_add, prepare_mul
+from harness.arithmetic.fixed_point import Raw, rescale
 from harness.ir import Graph
 from harness.ir.ops import Add, BinaryOp, Mul, Sub
 from harness.kernels.axes import Axis, joined, padded
@@ -34,6 +37,20 @@ def binary_row(graph: Graph, op: BinaryOp) -> RowCall:
 def factor(multiplier: Multiplier) -> Fields:
     """Return a ``factor_t``."""
     return {"multiplier": multiplier.multiplier, "shift": multiplier.shift}
+
+
+def sums_of_pairs(p: AddParameters, sign: int) -> Raw:
+    """Return the reference's output [256, 256] for all pairs of int8, from -128 upwards.
+
+    ``sign`` is -1 for a subtraction.
+    """
+    values = np.arange(-128, 128, dtype=np.int64)
+    a, b = (
+        rescale((values + offset) << p.left_shift, factor)
+        for offset, factor in zip(p.offsets, p.multipliers, strict=True)
+    )
+    total = rescale(a[:, None] + sign * b, p.output) + p.output_offset
+    return np.clip(total, p.low, p.high)
 
 
 def _add(p: AddParameters, shape: Fields) -> Fields:

@@ -9,12 +9,12 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from harness.ir import Graph
-from harness.ir.ops import Padding, Window
+from harness.ir.ops import Mul, Padding, Window
 from harness.kernels import library
 from harness.kernels.kernel_set import Isa, KernelSet
 from harness.schedule.search import plan
 from tests import strategies
-from tests.graphs import GraphBuilder, pad_same
+from tests.graphs import GraphBuilder, float32, pad_same
 from tests.host_c import plans
 from tests.kernel_batch import SLOW, Batch, assert_on_core, batches
 
@@ -95,6 +95,25 @@ def sides(lengths: list[int]) -> st.SearchStrategy[tuple[int, int]]:
     return st.sampled_from([(length, length) for length in lengths])
 
 
+@st.composite
+def binaries(draw: st.DrawFn) -> Graph:
+    """Draw an element-wise op with runs that are long enough."""
+    shape = (1, draw(st.integers(1, 3)), draw(st.integers(1, 5)), draw(st.integers(8, 20)))
+    build = GraphBuilder("binary", draw(strategies.seeds))
+    a, b = (
+        build.input(other, quantized=draw(strategies.quantizations))
+        for other in (shape, draw(st.sampled_from([shape, shape, shape[3:]])))
+    )
+    (scale_a, _), (scale_b, _) = build.quantized(a), build.quantized(b)
+    kind = draw(strategies.binary_kinds)
+    scale = scale_a * scale_b * draw(st.floats(2.5, 200.0))
+    if kind is not Mul:
+        scale = max(scale_a, scale_b) * draw(st.floats(0.5, 3.0))
+    quantized = (float32(scale), draw(strategies.zero_points))
+    build.binary(kind, a, b, activation=draw(strategies.activations), quantized=quantized)
+    return build.graph()
+
+
 WHOLE = {"conv": convs(), "depthwise": depthwises(), "dense": dense()}
 
 
@@ -114,6 +133,7 @@ def test_whole_ops(kind: str, schedule: str) -> None:
 @given(
     batches(
         strategies.conv_graphs()
+        | strategies.binary_graphs()
         | strategies.depthwise_graphs()
         | strategies.fully_connected_graphs(),
         24,
@@ -122,6 +142,20 @@ def test_whole_ops(kind: str, schedule: str) -> None:
 @few
 def test_quantization_at_the_extremes(batch: Batch) -> None:
     assert_on_core(plan(batch.graph, "layer", kernels=MVE), BOARD)
+
+
+@pytest.mark.parametrize("schedule", ["layer", "inplace"])
+def test_binary_ops(schedule: str) -> None:
+    used: list[str] = []
+
+    @given(batches(binaries(), 48))
+    @few
+    def check(batch: Batch) -> None:
+        assert_on_core(plan(batch.graph, schedule, kernels=MVE), BOARD)
+        used.extend(library.variant(MVE, batch.graph, op, None).name for op in batch.graph.ops)
+
+    check()
+    assert used.count("mve") > 0.5 * len(used)
 
 
 FUSIONS = {"stream": plans.stream, "stripes": plans.stripes, "patches": plans.patches}

@@ -15,7 +15,7 @@ from itertools import product
 import numpy as np
 
 from harness.arithmetic import AddParameters, MulParameters, prepare_add, prepare_mul
-from harness.arithmetic.fixed_point import INT32_MAX, INT32_MIN, Raw, rescale
+from harness.arithmetic.fixed_point import INT32_MAX, INT32_MIN, Raw
 from harness.ir import DType, Graph
 from harness.ir.ops import BinaryOp, Mul, Sub
 from harness.kernels import elementwise
@@ -88,7 +88,7 @@ def solve_add(p: AddParameters, *, subtract: bool) -> dict[str, int] | None:
     if (p.low, p.high) != (-128, 127):
         return None
     sign = -1 if subtract else 1
-    expected = _sums(p, sign)
+    expected = elementwise.sums_of_pairs(p, sign)
     scale = p.output.real * 2.0 ** (p.left_shift + ADD_SHIFT + 8)
     exact = p.multipliers[0].real * scale, sign * p.multipliers[1].real * scale
     for tilts in product(_TILTS, repeat=2):
@@ -100,16 +100,6 @@ def solve_add(p: AddParameters, *, subtract: bool) -> dict[str, int] | None:
         if addend is not None:
             return {"a_factor": a, "b_factor": b, "addend": addend}
     return None
-
-
-def _sums(p: AddParameters, sign: int) -> Raw:
-    """Return the reference's output [a, b] for all pairs."""
-    a, b = (
-        rescale((_VALUES + offset) << p.left_shift, factor)
-        for offset, factor in zip(p.offsets, p.multipliers, strict=True)
-    )
-    total = rescale(a[:, None] + sign * b, p.output) + p.output_offset
-    return np.clip(total, p.low, p.high)
 
 
 def _addend(line: Raw, expected: Raw) -> int | None:
