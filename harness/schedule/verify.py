@@ -17,6 +17,7 @@ import numpy as np
 from harness.ir import Graph, Op, TensorId
 from harness.ir.ops import (
     Add,
+    Conv2D,
     DepthwiseConv2D,
     Dequantize,
     Logistic,
@@ -27,7 +28,7 @@ from harness.ir.ops import (
     Tanh,
 )
 from harness.ir.tensor import short_name
-from harness.kernels.kernel_set import KernelSet
+from harness.kernels.kernel_set import Isa, KernelSet
 from harness.kernels.library import row_scratch_bytes, scratch_bytes
 from harness.schedule.plan import (
     ALIGNMENT,
@@ -202,7 +203,7 @@ class _Replay:
     def _run_inplace(self, position: int, segment: InplaceSegment) -> None:
         op, label = self._graph.ops[segment.op], self._graph.label(segment.op)
         taken, output = op.inputs[segment.operand], op.outputs[0]
-        if not _may_overwrite(self._graph, op, segment.operand):
+        if not _may_overwrite(self._plan.kernels, self._graph, op, segment.operand):
             self._shadow.blame(f"{label} cannot be done in place of input {segment.operand}")
             return
         if self._offsets[taken] != self._offsets[output]:
@@ -239,7 +240,7 @@ class _Replay:
             self._shadow.spoil(scratch.offset, scratch.size_bytes)
 
 
-def _may_overwrite(graph: Graph, op: Op, operand: int) -> bool:
+def _may_overwrite(kernels: KernelSet, graph: Graph, op: Op, operand: int) -> bool:
     """Whether a kernel can write the output over this operand without losing unread elements."""
     x, y = graph.tensor(op.inputs[operand]), graph.tensor(op.outputs[0])
     if x.is_constant:
@@ -252,6 +253,10 @@ def _may_overwrite(graph: Graph, op: Op, operand: int) -> bool:
             return x.shape == y.shape and y.size_bytes <= x.size_bytes
         case DepthwiseConv2D():
             return operand == 0 and op.depth_multiplier == 1 and _rows_survive(graph, op)
+        case Conv2D(window=w):
+            # Each pixel is read once, before it is written: there the kernels of Armv7E-M differ.
+            is_alone = w.kernel == w.stride == (1, 1) and x.shape[:3] == y.shape[:3]
+            return kernels.isa is Isa.ARMV7EM and is_alone and y.size_bytes <= x.size_bytes
         case _:
             return False
 

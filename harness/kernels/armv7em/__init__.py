@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from harness.ir import Graph, Op
 from harness.ir import ops as ir
-from harness.kernels.armv7em import depthwise, elementwise
+from harness.kernels.armv7em import convolution, depthwise, elementwise, fully_connected
 from harness.kernels.kernel_set import KernelSet
 from harness.kernels.variant import RowVariant, Variant
 
@@ -18,6 +18,10 @@ def variants(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> I
     """Yield ways to execute an op on whole tensors, the best first."""
     del kernels
     match op:
+        case ir.Conv2D():
+            yield from convolution.conv(graph, op, operand)
+        case ir.FullyConnected():
+            yield from fully_connected.fully_connected(graph, op, operand)
         case ir.Add() | ir.Sub() | ir.Mul():
             yield from elementwise.binary(graph, op)
         case ir.DepthwiseConv2D():
@@ -30,6 +34,10 @@ def row_variants(kernels: KernelSet, graph: Graph, op: Op) -> Iterator[RowVarian
     """Yield ways to make a row of an op, the best first."""
     del kernels
     match op:
+        case ir.Conv2D():
+            yield from convolution.conv_row(graph, op)
+        case ir.FullyConnected():
+            yield from fully_connected.fully_connected_row(graph, op)
         case ir.Add() | ir.Sub() | ir.Mul():
             yield from elementwise.binary_row(graph, op)
         case ir.DepthwiseConv2D():
@@ -40,5 +48,8 @@ def row_variants(kernels: KernelSet, graph: Graph, op: Op) -> Iterator[RowVarian
 
 def inplace_operands(graph: Graph, op: Op) -> tuple[int, ...]:
     """Return the positions in ``op.inputs`` whose bytes the output may take."""
-    del graph, op
-    return ()
+    match op:
+        case ir.Conv2D():
+            return convolution.inplace_operands(graph, op)
+        case _:
+            return ()

@@ -1,0 +1,284 @@
+/*
+ * The inner loop of convolutions on cores with the DSP extension (Armv7-M reference manual,
+ * DDI 0403E, A7): all channels of three pixels, two channels at a time.
+ *
+ * Activations have been expanded to 16 bits: a word of `x` holds two values of one pixel, and three
+ * words side by side are the three pixels', so that one LDM fetches what two weights meet.
+ *
+ * A word of weights is that of two values and two channels, a and b, in 4 bytes: its halfwords are
+ * 256 * b + a. SMLAD with the word as it is sums up 256 * B + A; SXTB16 leaves a, and SMLAD again
+ * sums up A; a subtraction at the end leaves 256 * B. That is one instruction less than taking
+ * the word apart, and the sums may wrap: only 256 * B must fit 32 bits. Where it may not, or
+ * where 256 * b + a does not fit a halfword, the word is taken apart ("plain": the bytes are
+ * a0, b0, a1, b1).
+ *
+ * There are two ways from a sum to an output. "line" is (sum * multiplier + addend * 2^32 + 2^31)
+ * >> 32, of which SSAT takes the bits above a shift: its numbers were chosen so that the result is
+ * the reference's for every sum that can occur (harness/kernels/requantization.py). The shift is
+ * part of the instruction, so there is a function for each; what is not called is not linked.
+ * "round" does what the reference does, for channels that have no such numbers.
+ */
+#ifndef BENCH_KERNELS_ARMV7EM_BLOCK_H
+#define BENCH_KERNELS_ARMV7EM_BLOCK_H
+
+#include "requantize.h"
+
+/*
+ * `stream` has for each pair of channels: where the two sums begin, the weights, and what turns the
+ * sums into outputs. The loop over the weights is unrolled by 8 units of 4 values; `skip` units
+ * of the first of `loops` rounds are left out.
+ */
+typedef struct {
+    const int32_t *stream;
+    int32_t skip;
+    int32_t loops;
+    int32_t channels; /* even */
+    int32_t high;     /* bytes, all alike: how much is subtracted from outputs, saturating, ... */
+    int32_t low;      /* ... and added again, to clamp them */
+} dot_t;
+
+/* The outputs of lane 0 go to y, those of lane 1 and 2 to y + one and y + two; lane 0 is last. */
+typedef void block_fn_t(const dot_t *p, const void *x, int8_t *y, int32_t one, int32_t two);
+
+/* Channels that are rounded alike, from `first` on; without `block` they are rounded in C. */
+typedef struct {
+    block_fn_t *block;
+    int32_t first;
+    dot_t dot;
+} part_t;
+
+#define MAX_PARTS 6
+
+typedef struct {
+    int32_t count;
+    part_t parts[MAX_PARTS];
+    block_fn_t *sums; /* for parts without a block, */
+    channels_t exact; /* and what the reference does */
+} filters_t;
+
+/* r4-r6: values of the three pixels; r7-r9: their sums of a; r10-r12: those of 256 * b + a. */
+#define UNIT_packed                                                                                \
+    "ldrd    r2, r3, [r1], #8           \n"                                                        \
+    "ldmia.n r0!, {r4, r5, r6}          \n"                                                        \
+    "smlad   r10, r4, r2, r10           \n"                                                        \
+    "smlad   r11, r5, r2, r11           \n"                                                        \
+    "smlad   r12, r6, r2, r12           \n"                                                        \
+    "sxtb16  r2, r2                     \n"                                                        \
+    "smlad   r7, r4, r2, r7             \n"                                                        \
+    "smlad   r8, r5, r2, r8             \n"                                                        \
+    "smlad   r9, r6, r2, r9             \n"                                                        \
+    "ldmia.n r0!, {r4, r5, r6}          \n"                                                        \
+    "smlad   r10, r4, r3, r10           \n"                                                        \
+    "smlad   r11, r5, r3, r11           \n"                                                        \
+    "smlad   r12, r6, r3, r12           \n"                                                        \
+    "sxtb16  r3, r3                     \n"                                                        \
+    "smlad   r7, r4, r3, r7             \n"                                                        \
+    "smlad   r8, r5, r3, r8             \n"                                                        \
+    "smlad   r9, r6, r3, r9             \n"
+#define UNIT_BYTES_packed "64"
+#define SEPARATE_packed                                                                            \
+    "sub     r10, r10, r7               \n"                                                        \
+    "sub     r11, r11, r8               \n"                                                        \
+    "sub     r12, r12, r9               \n"
+
+/* r10-r12: sums of b. */
+#define HALF_UNIT_plain                                                                            \
+    "ldr.w   r2, [r1], #4               \n"                                                        \
+    "ldmia.n r0!, {r4, r5, r6}          \n"                                                        \
+    "sxtb16  r3, r2                     \n"                                                        \
+    "sxtb16  r2, r2, ror #8             \n"                                                        \
+    "smlad   r7, r4, r3, r7             \n"                                                        \
+    "smlad   r8, r5, r3, r8             \n"                                                        \
+    "smlad   r9, r6, r3, r9             \n"                                                        \
+    "smlad   r10, r4, r2, r10           \n"                                                        \
+    "smlad   r11, r5, r2, r11           \n"                                                        \
+    "smlad   r12, r6, r2, r12           \n"
+#define UNIT_plain HALF_UNIT_plain HALF_UNIT_plain
+#define UNIT_BYTES_plain "76"
+#define SEPARATE_plain
+
+/* r2, r3: multiplier and addend of a; r4, r5: of b. */
+#define LINE(SHIFT_A, SHIFT_B)                                                                     \
+    "ldmia.n r1!, {r2, r3, r4, r5}      \n"                                                        \
+    "smmlar  r7, r7, r2, r3             \n"                                                        \
+    "smmlar  r8, r8, r2, r3             \n"                                                        \
+    "smmlar  r9, r9, r2, r3             \n"                                                        \
+    "smmlar  r10, r10, r4, r5           \n"                                                        \
+    "smmlar  r11, r11, r4, r5           \n"                                                        \
+    "smmlar  r12, r12, r4, r5           \n"                                                        \
+    "ssat    r7, #8, r7, asr #" SHIFT_A "\n"                                                       \
+    "ssat    r8, #8, r8, asr #" SHIFT_A "\n"                                                       \
+    "ssat    r9, #8, r9, asr #" SHIFT_A "\n"                                                       \
+    "ssat    r10, #8, r10, asr #" SHIFT_B "\n"                                                     \
+    "ssat    r11, #8, r11, asr #" SHIFT_B "\n"                                                     \
+    "ssat    r12, #8, r12, asr #" SHIFT_B "\n"
+
+/*
+ * r2: multiplier; r3: half a unit and the zero point, above r4 bits. The doubling high multiply
+ * takes twice the sum. Halves go away from zero, so sums below 0 are lowered by one.
+ */
+#define ROUNDED(SUM, DOUBLE)                                                                       \
+    DOUBLE                                                                                         \
+    "smmlar  r5, " SUM ", r2, r3        \n"                                                        \
+    "add     r5, r5, " SUM ", asr #31   \n"                                                        \
+    "asr     r5, r5, r4                 \n"                                                        \
+    "ssat    " SUM ", #8, r5            \n"
+#define TWICE(SUM) "lsl " SUM ", " SUM ", #1\n"
+#define TWICE_OF_256(SUM) "asr " SUM ", " SUM ", #7\n"
+#define ROUND(TWICE_B)                                                                             \
+    "ldmia.n r1!, {r2, r3, r4}          \n" ROUNDED("r7", TWICE("r7")) ROUNDED("r8", TWICE("r8"))  \
+        ROUNDED("r9", TWICE("r9")) "ldmia.n r1!, {r2, r3, r4}          \n" ROUNDED(                \
+            "r10", TWICE_B("r10")) ROUNDED("r11", TWICE_B("r11")) ROUNDED("r12", TWICE_B("r12"))
+
+#define CLAMP_int8
+
+/* The addends are so much higher that SSAT is the upper clamp. */
+#define CLAMP_clamp                                                                                \
+    "ldrd    r2, r3, [sp, #28]          \n"                                                        \
+    "qsub8   r7, r7, r2                 \n"                                                        \
+    "qsub8   r8, r8, r2                 \n"                                                        \
+    "qsub8   r9, r9, r2                 \n"                                                        \
+    "sadd8   r7, r7, r3                 \n"                                                        \
+    "sadd8   r8, r8, r3                 \n"                                                        \
+    "sadd8   r9, r9, r3                 \n"
+
+#define PACK                                                                                       \
+    "bfi     r7, r10, #8, #8            \n"                                                        \
+    "bfi     r8, r11, #8, #8            \n"                                                        \
+    "bfi     r9, r12, #8, #8            \n"
+#define STORE                                                                                      \
+    "ldrd    r4, r5, [sp, #12]          \n"                                                        \
+    "ldrd    r2, r3, [sp, #20]          \n"                                                        \
+    "strh    r8, [r4, r2]               \n"                                                        \
+    "strh    r9, [r4, r3]               \n"                                                        \
+    "strh    r7, [r4], #2               \n"
+
+#define FINISH(RESCALE, CLAMP) RESCALE PACK CLAMP_##CLAMP STORE
+
+/* The sums themselves, three of a and three of b, to y. */
+#define FINISH_packed                                                                              \
+    "asr     r10, r10, #8               \n"                                                        \
+    "asr     r11, r11, #8               \n"                                                        \
+    "asr     r12, r12, #8               \n" FINISH_plain
+#define FINISH_plain                                                                               \
+    "ldrd    r4, r5, [sp, #12]          \n"                                                        \
+    "stmia   r4!, {r7-r12}              \n"
+
+/* By the compiler: they are in r0-r3 and on the stack. */
+#define UNUSED __attribute__((unused))
+
+/*
+ * On the stack: [0] x, [4] where the first round begins, [8] rounds, [12] y, [16] its end,
+ * [20] where lanes 1 and 2 lie, [28] the clamp. The fifth argument comes above what is saved.
+ */
+#define BLOCK(NAME, WEIGHTS, FINISH)                                                               \
+    __attribute__((naked, noipa, unused, aligned(4))) static void NAME(                            \
+        UNUSED const dot_t *p, UNUSED const void *x, UNUSED int8_t *y, UNUSED int32_t one,         \
+        UNUSED int32_t two)                                                                        \
+    {                                                                                              \
+        __asm volatile("push    {r4-r11, lr}               \n"                                     \
+                       "sub     sp, sp, #36                \n"                                     \
+                       "ldr     r12, [sp, #72]             \n"                                     \
+                       "strd    r3, r12, [sp, #20]         \n"                                     \
+                       "ldm     r0, {r3-r8}                \n"                                     \
+                       "strd    r7, r8, [sp, #28]          \n"                                     \
+                       "add     r6, r2, r6                 \n"                                     \
+                       "strd    r2, r6, [sp, #12]          \n"                                     \
+                       "adr.w   r7, 2f                     \n"                                     \
+                       "mov     r8, #" UNIT_BYTES_##WEIGHTS                                        \
+                       "\n"                                                                        \
+                       "mla     r4, r4, r8, r7             \n"                                     \
+                       "orr     r4, r4, #1                 \n"                                     \
+                       "stm     sp, {r1, r4, r5}           \n"                                     \
+                       "mov     r1, r3                     \n"                                     \
+                       "1:                                 \n" /* two channels */                  \
+                       "ldrd    r7, r10, [r1], #8          \n"                                     \
+                       "mov     r8, r7                     \n"                                     \
+                       "mov     r9, r7                     \n"                                     \
+                       "mov     r11, r10                   \n"                                     \
+                       "mov     r12, r10                   \n"                                     \
+                       "ldm     sp, {r0, r3, lr}           \n"                                     \
+                       "bx      r3                         \n"                                     \
+                       ".balign 4                          \n"                                     \
+                       "2:                                 \n"                                     \
+                       ".rept   8                          \n" UNIT_##WEIGHTS                      \
+                       ".endr                              \n"                                     \
+                       "3:                                 \n"                                     \
+                       ".if     3b - 2b - 8 * " UNIT_BYTES_##WEIGHTS                               \
+                       "\n"                                                                        \
+                       ".error  \"a unit has another length\"\n"                                   \
+                       ".endif                             \n"                                     \
+                       "subs    lr, lr, #1                 \n"                                     \
+                       "bne.w   2b                         \n" SEPARATE_##WEIGHTS FINISH           \
+                       "str     r4, [sp, #12]              \n"                                     \
+                       "cmp     r4, r5                     \n"                                     \
+                       "bne.w   1b                         \n"                                     \
+                       "add     sp, sp, #36                \n"                                     \
+                       "pop     {r4-r11, pc}               \n");                                   \
+    }
+
+BLOCK(block_packed_sums, packed, FINISH_packed)
+BLOCK(block_plain_sums, plain, FINISH_plain)
+
+BLOCK(block_packed_round_int8, packed, FINISH(ROUND(TWICE_OF_256), int8))
+BLOCK(block_packed_round_clamp, packed, FINISH(ROUND(TWICE_OF_256), clamp))
+BLOCK(block_plain_round_int8, plain, FINISH(ROUND(TWICE), int8))
+BLOCK(block_plain_round_clamp, plain, FINISH(ROUND(TWICE), clamp))
+
+/* Channels of which neither form is exact: those with negative factors, or left shifts. */
+SHARED void make_channels_exactly(const filters_t *p, const part_t *part, const void *x, int8_t *y,
+                                  int32_t one, int32_t two)
+{
+    const int32_t units = 8 * part->dot.loops - part->dot.skip;
+    dot_t pair = part->dot;
+    int32_t sums[2][3];
+
+    pair.channels = sizeof sums;
+    for (int32_t c = 0; c < part->dot.channels; c += 2, pair.stream += 2 + 2 * units, y += 2) {
+        p->sums(&pair, x, (void *)sums, 0, 0);
+        for (int32_t i = 0; i < 2; i++) {
+            const int32_t channel = part->first + c + i;
+            y[one + i] = requantize(&p->exact, sums[i][1], channel);
+            y[two + i] = requantize(&p->exact, sums[i][2], channel);
+            y[i] = requantize(&p->exact, sums[i][0], channel);
+        }
+    }
+}
+
+/* All channels of three pixels. */
+KERNEL void make_channels(const filters_t *p, const void *x, int8_t *y, int32_t one, int32_t two)
+{
+    for (int32_t i = 0; i < p->count; i++) {
+        const part_t *part = &p->parts[i];
+        if (part->block != 0) {
+            part->block(&part->dot, x, y + part->first, one, two);
+        } else {
+            make_channels_exactly(p, part, x, y + part->first, one, two);
+        }
+    }
+}
+
+/* Of packed weights, sums of b are 256 times as large, and their multipliers twice. */
+#define BLOCKS(SHIFT)                                                                              \
+    BLOCK(block_packed_line_int8_##SHIFT, packed, FINISH(LINE(#SHIFT, #SHIFT " + 7"), int8))       \
+    BLOCK(block_packed_line_clamp_##SHIFT, packed, FINISH(LINE(#SHIFT, #SHIFT " + 7"), clamp))     \
+    BLOCK(block_plain_line_int8_##SHIFT, plain, FINISH(LINE(#SHIFT, #SHIFT), int8))                \
+    BLOCK(block_plain_line_clamp_##SHIFT, plain, FINISH(LINE(#SHIFT, #SHIFT), clamp))
+
+BLOCKS(1)
+BLOCKS(2)
+BLOCKS(3)
+BLOCKS(4)
+BLOCKS(5)
+BLOCKS(6)
+BLOCKS(7)
+BLOCKS(8)
+BLOCKS(9)
+BLOCKS(10)
+BLOCKS(11)
+BLOCKS(12)
+BLOCKS(13)
+BLOCKS(14)
+BLOCKS(15)
+
+#endif

@@ -1,0 +1,219 @@
+/*
+ * Convolution of int8 tensors [H, W, C], three pixels at a time, on cores with the DSP extension.
+ *
+ * All cells that three windows see are gathered and expanded to 16 bits on scratch, then block.h
+ * makes all channels of the three pixels. Of a window, the cells that lie side by side in memory
+ * are a run: a row of the kernel, or one cell if it is dilated. A run is expanded in words of four
+ * values; the values of all runs that are left over come last, two by two. A single run has none
+ * left over: its last word reaches past it, and meets weights of 0.
+ *
+ * The input's zero point is folded into the bias, so a padded cell counts as one that holds it. A
+ * window at the border is put together on scratch, run by run.
+ */
+#ifndef BENCH_KERNELS_ARMV7EM_CONV_H
+#define BENCH_KERNELS_ARMV7EM_CONV_H
+
+#include "armv7em/block.h"
+#include "armv7em/expand.h"
+
+#define MAX_RUNS 32
+
+typedef struct {
+    shape_t x, y;
+    window_t window;
+    int32_t padding;      /* what a padded cell holds: the input's zero point */
+    int32_t runs;         /* at most MAX_RUNS */
+    int32_t row_runs;     /* of which in a row of the kernel */
+    int32_t run_cells;    /* cells of a run */
+    int32_t words;        /* of a run */
+    int32_t rest;         /* values left over of a run */
+    int32_t border_bytes; /* scratch: where a run at the border is put together */
+    filters_t filters;
+} dsp_conv_t;
+
+typedef struct {
+    shape_t x, y;  /* one row of all pixels */
+    int32_t words; /* of a pixel's channels */
+    filters_t filters;
+} dsp_pointwise_t;
+
+/*
+ * All channels of `count` pixels of a row, the first of them at x, to y. Pixels are read before
+ * they are written, three by three: y may be x if it has no more channels.
+ */
+SHARED void dsp_pointwise_pixels(const dsp_pointwise_t *p, const int8_t *x, int8_t *y,
+                                 int32_t count, int8_t *scratch)
+{
+    const int32_t from = p->x.c, to = p->y.c, words = p->words;
+    void *const values = scratch;
+
+    for (; count >= LANES; count -= LANES, x += LANES * from, y += LANES * to) {
+        expand_lanes(values, x, x + from, x + 2 * from, words);
+        make_channels(&p->filters, values, y, to, 2 * to);
+    }
+    if (count > 0) {
+        const int32_t second = count - 1;
+        expand_lanes(values, x, x + second * from, x, words);
+        make_channels(&p->filters, values, y, second * to, 0);
+    }
+}
+
+KERNEL void dsp_pointwise(const dsp_pointwise_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+{
+    dsp_pointwise_pixels(p, x, y, p->y.w, scratch);
+}
+
+KERNEL void dsp_pointwise_inplace(const dsp_pointwise_t *p, int8_t *y, int8_t *scratch)
+{
+    dsp_pointwise_pixels(p, y, y, p->y.w, scratch);
+}
+
+/* Columns of one output row. */
+KERNEL void dsp_pointwise_row(const dsp_pointwise_t *p, rows_t x, int32_t row, span_t columns,
+                              int8_t *y, int8_t *scratch)
+{
+    const int8_t *from = pixel_at(&x, row, columns.first);
+    dsp_pointwise_pixels(p, from, y, columns.last - columns.first, scratch);
+}
+
+/* A row of output pixels: where its runs begin for column 0, or 0 where a run is in the padding. */
+typedef struct {
+    const int8_t *runs[MAX_RUNS];
+    int32_t row;
+    span_t inner; /* the columns whose windows lie on the tensor; empty if a run does not */
+} conv_lines_t;
+
+KERNEL void find_lines(const dsp_conv_t *p, const rows_t *x, int32_t row, conv_lines_t *lines)
+{
+    const window_t *w = &p->window;
+    int32_t top = row * w->stride.h - w->pad.h;
+    const int8_t **run = lines->runs;
+    bool is_inner = true;
+
+    for (int32_t k = 0; k < w->kernel.h; k++, top += w->dilation.h) {
+        const bool is_row = top >= 0 && top < p->x.h;
+        const int8_t *line = is_row ? row_at(x, top) - (w->pad.w + x->first) * p->x.c : 0;
+        is_inner = is_inner && is_row;
+        for (int32_t i = 0; i < p->row_runs; i++) {
+            *run++ = is_row ? line + i * w->dilation.w * p->x.c : 0;
+        }
+    }
+    lines->row = row;
+    lines->inner = is_inner ? columns_inside(w, p->y.w, p->x.w) : (span_t){0, 0};
+}
+
+/* The values of a run that lie over, expanded one by one: two in a word, of every third. */
+KERNEL void expand_rest(const int8_t *x, int32_t run, int32_t rest, int16_t *to)
+{
+    for (int32_t i = run * rest; i < (run + 1) * rest; i++) {
+        to[i / 2 * (2 * LANES) + i % 2] = *x++;
+    }
+}
+
+/*
+ * A run of a window at the border: `x` is where it would begin, 0 in a row of padding, and `cell`
+ * the column of its first cell.
+ */
+KERNEL void fill_run(const dsp_conv_t *p, const int8_t *x, int32_t cell, int8_t *to)
+{
+    const int32_t c = p->x.c;
+    const span_t inside = {x == 0 ? p->x.w : 0, p->x.w};
+    for (int32_t i = 0; i < p->run_cells; i++) {
+        if (is_in(inside, cell + i)) {
+            __builtin_memcpy(to + i * c, x + i * c, (uint32_t)c);
+        } else {
+            __builtin_memset(to + i * c, p->padding, (uint32_t)c);
+        }
+    }
+}
+
+/* The window of column i to one lane. */
+SHARED void dsp_conv_lane(const dsp_conv_t *p, const conv_lines_t *lines, int32_t column,
+                          int32_t *values, int8_t *border)
+{
+    const int32_t first = column * p->window.stride.w * p->x.c;
+    const bool is_inner = is_in(lines->inner, column);
+    int16_t *const rest = (void *)(values + p->runs * p->words * 2 * LANES);
+    int32_t cell = column * p->window.stride.w - p->window.pad.w, in_row = 0;
+
+    for (int32_t k = 0; k < p->runs; k++) {
+        const int8_t *run = lines->runs[k];
+        if (is_inner) {
+            run += first;
+        } else {
+            fill_run(p, run == 0 ? 0 : run + first, cell + in_row * p->window.dilation.w, border);
+            run = border;
+        }
+        values = expand_lane(values, run, p->words);
+        expand_rest(run + 4 * p->words, k, p->rest, rest);
+        in_row = in_row + 1 < p->row_runs ? in_row + 1 : 0;
+    }
+}
+
+/* The windows of three columns in a row, all of them on the tensor. */
+SHARED void dsp_conv_lanes(const dsp_conv_t *p, const conv_lines_t *lines, int32_t column,
+                           int32_t *values)
+{
+    const int32_t step = p->window.stride.w * p->x.c, first = column * step;
+    int16_t *const rest = (void *)(values + p->runs * p->words * 2 * LANES);
+
+    for (int32_t k = 0; k < p->runs; k++) {
+        const int8_t *run = lines->runs[k] + first;
+        if (p->words > 0) {
+            values = expand_lanes(values, run, run + step, run + 2 * step, p->words);
+        }
+        if (p->rest > 0) {
+            run += 4 * p->words;
+            expand_rest(run, k, p->rest, rest);
+            expand_rest(run + step, k, p->rest, rest + 2);
+            expand_rest(run + 2 * step, k, p->rest, rest + 4);
+        }
+    }
+}
+
+/* Columns of `rows` output rows from `row` on, to y without a gap: blocks go on in the next row. */
+SHARED void dsp_conv_rows(const dsp_conv_t *p, const rows_t *x, int32_t row, int32_t rows,
+                          span_t columns, int8_t *y, int8_t *scratch)
+{
+    const int32_t c = p->y.c, width = columns.last - columns.first;
+    int32_t *const values = (void *)(scratch + p->border_bytes);
+    int32_t column = columns.first, left = rows * width;
+    conv_lines_t lines;
+
+    find_lines(p, x, row, &lines);
+    for (; left > 0; left -= LANES, y += LANES * c) {
+        const int32_t count = lesser(left, LANES);
+        if (column == columns.last) {
+            column = columns.first;
+            find_lines(p, x, lines.row + 1, &lines);
+        }
+        if (column >= lines.inner.first &&
+            column + LANES <= lesser(lines.inner.last, columns.last)) {
+            dsp_conv_lanes(p, &lines, column, values);
+            column += LANES;
+        } else {
+            for (int32_t lane = 0; lane < count; lane++, column++) {
+                if (column == columns.last) {
+                    column = columns.first;
+                    find_lines(p, x, lines.row + 1, &lines);
+                }
+                dsp_conv_lane(p, &lines, column, values + lane, scratch);
+            }
+        }
+        make_channels(&p->filters, values, y, count > 1 ? c : 0, count > 2 ? 2 * c : 0);
+    }
+}
+
+KERNEL void dsp_conv_row(const dsp_conv_t *p, rows_t x, int32_t row, span_t columns, int8_t *y,
+                         int8_t *scratch)
+{
+    dsp_conv_rows(p, &x, row, 1, columns, y, scratch);
+}
+
+KERNEL void dsp_conv(const dsp_conv_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+{
+    const rows_t all = whole_rows(x, &p->x);
+    dsp_conv_rows(p, &all, 0, p->y.h, all_columns(&p->y), y, scratch);
+}
+
+#endif

@@ -1,0 +1,242 @@
+/*
+ * Fully connected op on cores with the DSP extension: a row of x times weights, four channels at a
+ * time. Every weight is used once, so weights decide: what is said of them in block.h holds here,
+ * and a word of x, expanded to 16 bits on scratch, meets those of two pairs of channels.
+ */
+#ifndef BENCH_KERNELS_ARMV7EM_FULLY_CONNECTED_H
+#define BENCH_KERNELS_ARMV7EM_FULLY_CONNECTED_H
+
+#include "armv7em/block.h"
+#include "armv7em/expand.h"
+
+/* All channels of `p`, four by four, to y. */
+typedef void quads_fn_t(const dot_t *p, const void *x, int8_t *y);
+
+typedef struct {
+    quads_fn_t *quads; /* 0: rounded in C */
+    int32_t first;
+    int32_t count; /* channels, the last of which may be no whole four */
+    dot_t dot;
+} quads_t;
+
+#define MAX_QUADS 6
+
+typedef struct {
+    int32_t batch;
+    int32_t in, out;
+    int32_t count;
+    quads_t parts[MAX_QUADS];
+    quads_fn_t *sums;
+    channels_t exact;
+} dsp_fully_connected_t;
+
+/* r6, r12: four values of x; r7-r10: sums of a, 256 * b + a, c, 256 * d + c. */
+#define QUAD_UNIT_packed                                                                           \
+    "ldrd    r6, r12, [r0], #8          \n"                                                        \
+    "ldmia.n r1!, {r2, r3, r4, r5}      \n"                                                        \
+    "smlad   r8, r6, r2, r8             \n"                                                        \
+    "smlad   r10, r6, r3, r10           \n"                                                        \
+    "sxtb16  r2, r2                     \n"                                                        \
+    "sxtb16  r3, r3                     \n"                                                        \
+    "smlad   r7, r6, r2, r7             \n"                                                        \
+    "smlad   r9, r6, r3, r9             \n"                                                        \
+    "smlad   r8, r12, r4, r8            \n"                                                        \
+    "smlad   r10, r12, r5, r10          \n"                                                        \
+    "sxtb16  r4, r4                     \n"                                                        \
+    "sxtb16  r5, r5                     \n"                                                        \
+    "smlad   r7, r12, r4, r7            \n"                                                        \
+    "smlad   r9, r12, r5, r9            \n"
+#define QUAD_UNIT_BYTES_packed "54"
+#define QUAD_SEPARATE_packed                                                                       \
+    "sub     r8, r8, r7                 \n"                                                        \
+    "sub     r10, r10, r9               \n"
+
+/* Adds the products of a word of two channels. */
+#define APART(WEIGHTS, X, SUM_A, SUM_B)                                                            \
+    "sxtb16  r11, " WEIGHTS "           \n"                                                        \
+    "sxtb16  " WEIGHTS ", " WEIGHTS ", ror #8 \n"                                                  \
+    "smlad   " SUM_A ", " X ", r11, " SUM_A "\n"                                                   \
+    "smlad   " SUM_B ", " X ", " WEIGHTS ", " SUM_B "\n"
+#define QUAD_UNIT_plain                                                                            \
+    "ldrd    r6, r12, [r0], #8          \n"                                                        \
+    "ldmia.n r1!, {r2, r3, r4, r5}      \n" APART("r2", "r6", "r7", "r8")                          \
+        APART("r3", "r6", "r9", "r10") APART("r4", "r12", "r7", "r8")                              \
+            APART("r5", "r12", "r9", "r10")
+#define QUAD_UNIT_BYTES_plain "70"
+#define QUAD_SEPARATE_plain
+
+/* As in block.h, of one pixel. */
+#define QUAD_LINE(SHIFT_A, SHIFT_B)                                                                \
+    "ldmia.n r1!, {r2, r3, r4, r5}      \n"                                                        \
+    "smmlar  r7, r7, r2, r3             \n"                                                        \
+    "smmlar  r8, r8, r4, r5             \n"                                                        \
+    "ldmia.n r1!, {r2, r3, r4, r5}      \n"                                                        \
+    "smmlar  r9, r9, r2, r3             \n"                                                        \
+    "smmlar  r10, r10, r4, r5           \n"                                                        \
+    "ssat    r7, #8, r7, asr #" SHIFT_A "\n"                                                       \
+    "ssat    r8, #8, r8, asr #" SHIFT_B "\n"                                                       \
+    "ssat    r9, #8, r9, asr #" SHIFT_A "\n"                                                       \
+    "ssat    r10, #8, r10, asr #" SHIFT_B "\n"
+#define QUAD_ROUNDED(SUM, DOUBLE) "ldmia.n r1!, {r2, r3, r4}\n" ROUNDED(SUM, DOUBLE)
+#define QUAD_ROUND(TWICE_B)                                                                        \
+    QUAD_ROUNDED("r7", TWICE("r7"))                                                                \
+    QUAD_ROUNDED("r8", TWICE_B("r8"))                                                              \
+    QUAD_ROUNDED("r9", TWICE("r9"))                                                                \
+    QUAD_ROUNDED("r10", TWICE_B("r10"))
+
+#define QUAD_CLAMP_int8
+#define QUAD_CLAMP_clamp                                                                           \
+    "ldrd    r2, r3, [sp, #20]          \n"                                                        \
+    "qsub8   r7, r7, r2                 \n"                                                        \
+    "sadd8   r7, r7, r3                 \n"
+#define QUAD_STORE(CLAMP)                                                                          \
+    "bfi     r7, r8, #8, #8             \n"                                                        \
+    "bfi     r7, r9, #16, #8            \n"                                                        \
+    "bfi     r7, r10, #24, #8           \n" QUAD_CLAMP_##CLAMP                                     \
+        "ldrd    r4, r5, [sp, #12]          \n"                                                    \
+        "str     r7, [r4], #4               \n"
+
+/* The four sums to y. */
+#define QUAD_SUMS_packed                                                                           \
+    "asr     r8, r8, #8                 \n"                                                        \
+    "asr     r10, r10, #8               \n" QUAD_SUMS_plain
+#define QUAD_SUMS_plain                                                                            \
+    "ldrd    r4, r5, [sp, #12]          \n"                                                        \
+    "stmia   r4!, {r7-r10}              \n"
+
+/* On the stack: [0] x, [4] where the first round begins, [8] rounds, [12] y, [16] its end,
+ * [20] the clamp. */
+#define QUADS(NAME, WEIGHTS, FINISH)                                                               \
+    __attribute__((naked, noipa, unused, aligned(4))) static void NAME(                            \
+        UNUSED const dot_t *p, UNUSED const void *x, UNUSED int8_t *y)                             \
+    {                                                                                              \
+        __asm volatile("push    {r4-r11, lr}               \n"                                     \
+                       "sub     sp, sp, #28                \n"                                     \
+                       "ldm     r0, {r3-r8}                \n"                                     \
+                       "strd    r7, r8, [sp, #20]          \n"                                     \
+                       "add     r6, r2, r6                 \n"                                     \
+                       "strd    r2, r6, [sp, #12]          \n"                                     \
+                       "adr.w   r7, 2f                     \n"                                     \
+                       "mov     r8, #" QUAD_UNIT_BYTES_##WEIGHTS                                   \
+                       "\n"                                                                        \
+                       "mla     r4, r4, r8, r7             \n"                                     \
+                       "orr     r4, r4, #1                 \n"                                     \
+                       "stm     sp, {r1, r4, r5}           \n"                                     \
+                       "mov     r1, r3                     \n"                                     \
+                       "1:                                 \n" /* four channels */                 \
+                       "ldmia.w r1!, {r7-r10}              \n"                                     \
+                       "ldm     sp, {r0, r3, lr}           \n"                                     \
+                       "bx      r3                         \n"                                     \
+                       ".balign 4                          \n"                                     \
+                       "2:                                 \n"                                     \
+                       ".rept   8                          \n" QUAD_UNIT_##WEIGHTS                 \
+                       ".endr                              \n"                                     \
+                       "3:                                 \n"                                     \
+                       ".if     3b - 2b - 8 * " QUAD_UNIT_BYTES_##WEIGHTS                          \
+                       "\n"                                                                        \
+                       ".error  \"a unit has another length\"\n"                                   \
+                       ".endif                             \n"                                     \
+                       "subs    lr, lr, #1                 \n"                                     \
+                       "bne.w   2b                         \n" QUAD_SEPARATE_##WEIGHTS FINISH      \
+                       "str     r4, [sp, #12]              \n"                                     \
+                       "cmp     r4, r5                     \n"                                     \
+                       "bne.w   1b                         \n"                                     \
+                       "add     sp, sp, #28                \n"                                     \
+                       "pop     {r4-r11, pc}               \n");                                   \
+    }
+
+QUADS(quads_packed_sums, packed, QUAD_SUMS_packed)
+QUADS(quads_plain_sums, plain, QUAD_SUMS_plain)
+QUADS(quads_packed_round_int8, packed, QUAD_ROUND(TWICE_OF_256) QUAD_STORE(int8))
+QUADS(quads_packed_round_clamp, packed, QUAD_ROUND(TWICE_OF_256) QUAD_STORE(clamp))
+QUADS(quads_plain_round_int8, plain, QUAD_ROUND(TWICE) QUAD_STORE(int8))
+QUADS(quads_plain_round_clamp, plain, QUAD_ROUND(TWICE) QUAD_STORE(clamp))
+
+#define QUADS_OF(SHIFT)                                                                            \
+    QUADS(quads_packed_line_int8_##SHIFT, packed,                                                  \
+          QUAD_LINE(#SHIFT, #SHIFT " + 7") QUAD_STORE(int8))                                       \
+    QUADS(quads_packed_line_clamp_##SHIFT, packed,                                                 \
+          QUAD_LINE(#SHIFT, #SHIFT " + 7") QUAD_STORE(clamp))                                      \
+    QUADS(quads_plain_line_int8_##SHIFT, plain, QUAD_LINE(#SHIFT, #SHIFT) QUAD_STORE(int8))        \
+    QUADS(quads_plain_line_clamp_##SHIFT, plain, QUAD_LINE(#SHIFT, #SHIFT) QUAD_STORE(clamp))
+
+QUADS_OF(1)
+QUADS_OF(2)
+QUADS_OF(3)
+QUADS_OF(4)
+QUADS_OF(5)
+QUADS_OF(6)
+QUADS_OF(7)
+QUADS_OF(8)
+QUADS_OF(9)
+QUADS_OF(10)
+QUADS_OF(11)
+QUADS_OF(12)
+QUADS_OF(13)
+QUADS_OF(14)
+QUADS_OF(15)
+
+/* Channels of which neither form is exact. */
+KERNEL void make_quads_exactly(const dsp_fully_connected_t *p, const quads_t *part, const void *x,
+                               int8_t *y)
+{
+    const int32_t units = 8 * part->dot.loops - part->dot.skip;
+    dot_t quad = part->dot;
+    int32_t sums[4];
+
+    quad.channels = sizeof sums;
+    for (int32_t c = 0; c < part->count; c += 4, quad.stream += 4 + 4 * units) {
+        p->sums(&quad, x, (void *)sums);
+        for (int32_t i = 0; i < 4 && c + i < part->count; i++) {
+            y[c + i] = requantize(&p->exact, sums[i], part->first + c + i);
+        }
+    }
+}
+
+/* One row. All of x is read before y is written, so y may be x. */
+SHARED void dsp_fully_connected_one(const dsp_fully_connected_t *p, const int8_t *x, int8_t *y,
+                                    int8_t *scratch)
+{
+    int32_t *to = (void *)scratch;
+#pragma GCC unroll 4
+    for (int32_t i = 0; i < p->in; i += 4, x += 4, to += 2) {
+        const int32_t four = load_word(x);
+        to[0] = even_values(four);
+        to[1] = odd_values(four);
+    }
+    for (int32_t i = 0; i < p->count; i++) {
+        const quads_t *part = &p->parts[i];
+        int8_t *const at = y + part->first;
+        if (part->quads == 0) {
+            make_quads_exactly(p, part, scratch, at);
+        } else if (part->count % 4 == 0) {
+            part->quads(&part->dot, scratch, at);
+        } else {
+            int8_t four[4] __attribute__((aligned(4)));
+            part->quads(&part->dot, scratch, four);
+            __builtin_memcpy(at, four, (uint32_t)part->count);
+        }
+    }
+}
+
+KERNEL void dsp_fully_connected(const dsp_fully_connected_t *p, const int8_t *x, int8_t *y,
+                                int8_t *scratch)
+{
+    for (int32_t row = 0; row < p->batch; row++, x += p->in, y += p->out) {
+        dsp_fully_connected_one(p, x, y, scratch);
+    }
+}
+
+KERNEL void dsp_fully_connected_inplace(const dsp_fully_connected_t *p, int8_t *y, int8_t *scratch)
+{
+    dsp_fully_connected_one(p, y, y, scratch);
+}
+
+/* The one pixel of a tensor that has no more. */
+KERNEL void dsp_fully_connected_row(const dsp_fully_connected_t *p, rows_t x, int32_t row,
+                                    span_t columns, int8_t *y, int8_t *scratch)
+{
+    dsp_fully_connected_one(p, pixel_at(&x, row, columns.first), y, scratch);
+}
+
+#endif

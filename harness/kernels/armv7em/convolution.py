@@ -1,0 +1,189 @@
+"""Calls of convolutions: which cells a window gathers, and in which order they meet the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.arithmetic import prepare_conv
+from harness.ir import Graph
+from harness.ir.ops import Conv2D, Padding, Window
+from harness.kernels.armv7em.filters import UNIT, filters, ordered
+from harness.kernels.armv7em.fully_connected import (
+    fully_connected,
+    fully_connected_row,
+    is_fully_connected,
+)
+from harness.kernels.call import SCRATCH, Call, Fields, RowCall, X, Y
+from harness.kernels.convolution import folded_bias, live_weights, shape, window
+from harness.kernels.variant import RowVariant, Variant
+
+_NAME = "armv7em"
+_HEADER = "armv7em/conv.h"
+
+_LANES = 3
+_MAX_RUNS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """The cells of a window that lie side by side: how many such runs, and values of each.
+
+    ``words`` of four values are expanded together. A single run is rounded up to them; of several
+    the values left over come last.
+    """
+
+    count: int
+    cells: int
+    values: int
+
+    @property
+    def words(self) -> int:
+        """Words of four values that a run is expanded in."""
+        return -(-self.values // 4) if self.count == 1 else self.values // 4
+
+    @property
+    def rest(self) -> int:
+        """Values of a run that are left over."""
+        return 0 if self.count == 1 else self.values % 4
+
+    @property
+    def order(self) -> list[int]:
+        """Taps in the order in which they are gathered; -1 is none."""
+        taps = []
+        for run in range(self.count):
+            for word in range(self.words):
+                for value in (4 * word, 4 * word + 2, 4 * word + 1, 4 * word + 3):
+                    taps.append(run * self.values + value if value < self.values else -1)
+        for run in range(self.count):
+            first = run * self.values + 4 * self.words
+            taps += range(first, first + self.rest)
+        return taps
+
+    @property
+    def expanded_bytes(self) -> int:
+        """Bytes of three expanded windows."""
+        values = self.count * (4 * self.words + self.rest)
+        return -(-values // UNIT) * UNIT * 2 * _LANES
+
+
+def conv(graph: Graph, op: Conv2D, operand: int | None) -> Iterator[Variant]:
+    """Yield the variant of a convolution, over its input if ``operand`` says so."""
+    runs = _runs(graph, op)
+    if is_fully_connected(graph, op):
+        yield from fully_connected(graph, op, operand)
+        return
+    if not _is_supported(graph, op, runs):
+        return
+    if is_pointwise(op.window):
+
+        def pointwise() -> tuple[Call, ...]:
+            parameters = _pointwise(graph, op, runs)
+            if operand is None:
+                return (
+                    Call(_HEADER, "dsp_pointwise", "dsp_pointwise_t", parameters, (X, Y, SCRATCH)),
+                )
+            return (
+                Call(_HEADER, "dsp_pointwise_inplace", "dsp_pointwise_t", parameters, (Y, SCRATCH)),
+            )
+
+        yield Variant(_NAME, pointwise, runs.expanded_bytes)
+        return
+
+    def gathering() -> tuple[Call, ...]:
+        parameters = _conv(graph, op, runs)
+        return (Call(_HEADER, "dsp_conv", "dsp_conv_t", parameters, (X, Y, SCRATCH)),)
+
+    yield Variant(_NAME, gathering, runs.expanded_bytes + _border_bytes(runs))
+
+
+def conv_row(graph: Graph, op: Conv2D) -> Iterator[RowVariant]:
+    """Yield the variant that makes a row of a convolution."""
+    runs = _runs(graph, op)
+    if is_fully_connected(graph, op) and op.window.kernel == (1, 1):
+        yield from fully_connected_row(graph, op)
+        return
+    if not _is_supported(graph, op, runs):
+        return
+    if is_pointwise(op.window):
+
+        def pointwise() -> tuple[RowCall, ...]:
+            parameters = _pointwise(graph, op, runs)
+            function, type_ = "dsp_pointwise_row", "dsp_pointwise_t"
+            return (RowCall(_HEADER, function, type_, parameters, takes_scratch=True),)
+
+        yield RowVariant(_NAME, pointwise, runs.expanded_bytes)
+        return
+
+    def gathering() -> tuple[RowCall, ...]:
+        parameters = _conv(graph, op, runs)
+        return (RowCall(_HEADER, "dsp_conv_row", "dsp_conv_t", parameters, takes_scratch=True),)
+
+    yield RowVariant(_NAME, gathering, runs.expanded_bytes + _border_bytes(runs))
+
+
+def inplace_operands(graph: Graph, op: Conv2D) -> tuple[int, ...]:
+    """Return whether a pointwise convolution may overwrite its input.
+
+    Three pixels are read before they are written, and outputs must not overtake inputs.
+    """
+    x, y = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
+    if x.is_constant or not is_pointwise(op.window) or y.shape[3] > x.shape[3]:
+        return ()
+    return (0,) if _is_supported(graph, op, _runs(graph, op)) else ()
+
+
+def is_pointwise(w: Window) -> bool:
+    """Return whether pixels are read one by one, in order."""
+    return w.kernel == (1, 1) and w.stride == (1, 1) and w.padding == Padding()
+
+
+def _is_supported(graph: Graph, op: Conv2D, runs: Runs) -> bool:
+    return runs.count <= _MAX_RUNS and graph.tensor(op.outputs[0]).shape[3] > 1
+
+
+def _runs(graph: Graph, op: Conv2D) -> Runs:
+    _, height, width, depth = graph.tensor(op.inputs[1]).shape
+    if op.window.dilation[1] == 1 or width == 1:
+        return Runs(height, width, width * depth)
+    return Runs(height * width, 1, depth)
+
+
+def _border_bytes(runs: Runs) -> int:
+    """Return the bytes in which a run at the border is put together, in whole words."""
+    return -(-runs.values // 4) * 4
+
+
+def _pointwise(graph: Graph, op: Conv2D, runs: Runs) -> Fields:
+    """Return a ``dsp_pointwise_t``: rows do not matter."""
+    (_, *x), (_, *y) = (graph.tensor(t).shape for t in (op.inputs[0], op.outputs[0]))
+    return {
+        "x": shape((1, x[0] * x[1], x[2])),
+        "y": shape((1, y[0] * y[1], y[2])),
+        "words": runs.words,
+        "filters": _filters(graph, op, runs),
+    }
+
+
+def _conv(graph: Graph, op: Conv2D, runs: Runs) -> Fields:
+    """Return a ``dsp_conv_t``."""
+    return {
+        "x": shape(graph.tensor(op.inputs[0]).shape[1:]),
+        "y": shape(graph.tensor(op.outputs[0]).shape[1:]),
+        "window": window(op.window),
+        "padding": graph.tensor(op.inputs[0]).zero_point,
+        "runs": runs.count,
+        "row_runs": runs.count // op.window.kernel[0],
+        "run_cells": runs.cells,
+        "words": runs.words,
+        "rest": runs.rest,
+        "border_bytes": _border_bytes(runs),
+        "filters": _filters(graph, op, runs),
+    }
+
+
+def _filters(graph: Graph, op: Conv2D, runs: Runs) -> Fields:
+    p = prepare_conv(graph, op)
+    weights = live_weights(graph, op, p, axis=0)
+    bias = folded_bias(graph, op, p, weights, axis=0)
+    return filters(p, ordered(weights.reshape(len(weights), -1), runs.order), bias)

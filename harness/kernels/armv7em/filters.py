@@ -1,0 +1,165 @@
+"""Weights as ``armv7em/block.h`` reads them.
+
+A pair of channels is one stretch of a stream: where the two sums begin, the weights, and what turns
+the sums into outputs. Of a pair the second channel is summed up 256-fold if the weights are packed
+(halfwords ``256 * b + a``), which asks for ``b >= -127`` where ``a < 0``, and for eight bits more.
+
+Pairs that lie side by side and are rounded alike are a part. Most layers are one part; a channel
+that has no line costs two more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import numpy as np
+
+from harness.arithmetic import ConvParameters
+from harness.ir.tensor import Array
+from harness.kernels.armv7em.rounding import PACKED_BITS, Rounding, Way, choose_rounding
+from harness.kernels.call import Constant, Fields, Name, Value
+from harness.kernels.step_function import accumulator_reach
+
+UNIT = 4
+"""Values that the inner loop multiplies at a time."""
+
+UNROLLED = 8
+"""Units of a round of the inner loop."""
+
+MAX_PARTS = 6
+"""``MAX_PARTS`` of block.h."""
+
+
+def ordered(weights: Array, order: Sequence[int]) -> Array:
+    """Return weights [channels, taps] in an order of taps, 0 where it says -1, in whole units."""
+    taps = np.pad(weights, [(0, 0), (0, 1)])
+    padding = [-1] * (-len(order) % UNIT)
+    result: Array = taps[:, [*order, *padding]]
+    return result
+
+
+def filters(p: ConvParameters, weights: Array, bias: Array) -> Fields:
+    """Return a ``filters_t`` of two channels or more; ``weights`` are in the order of the stream.
+
+    An odd last channel is made once more with the one before it.
+    """
+    even = len(weights) - len(weights) % 2
+    channels = [*range(even), *([even - 1, even] if even < len(weights) else [])]
+    weights, bias = weights[channels], bias[channels]
+    reach = accumulator_reach(weights, bias, -128, 127)
+    packed = can_be_packed(weights, reach)
+    rounding = choose_rounding(p, channels, reach, packed=packed, group=2)
+    parts = parts_of(rounding.ways, even // 2)
+    prefix = f"block_{'packed' if packed else 'plain'}"
+    fields: dict[str, Value] = {"count": len(parts)}
+    for position, (way, pairs) in enumerate(parts):
+        stream = Constant(
+            f"weights_{position}", _stream(weights, bias, packed, rounding, way, pairs)
+        )
+        block: Fields = (
+            {} if way is Way.EXACT else {"block": Name(f"{prefix}_{rounding.name(way)}")}
+        )
+        fields[f"parts[{position}]"] = {
+            **block,
+            "first": channels[2 * pairs[0]],
+            "dot": dot(stream, weights.shape[1], 2 * len(pairs), rounding.clamp),
+        }
+    if any(way is Way.EXACT for way, _ in parts):
+        fields |= {"sums": Name(f"{prefix}_sums"), "exact": exact(p)}
+    return fields
+
+
+def dot(stream: Constant, values: int, channels: int, clamp: tuple[int, int]) -> Fields:
+    """Return a ``dot_t``."""
+    units = values // UNIT
+    return {
+        "stream": stream,
+        "skip": -units % UNROLLED,
+        "loops": -(-units // UNROLLED),
+        "channels": channels,
+        "high": clamp[0] * 0x01010101,
+        "low": clamp[1] * 0x01010101,
+    }
+
+
+def can_be_packed(weights: Array, reach: tuple[Array, Array]) -> bool:
+    """Return whether weights fit together into halfwords, and sums with eight bits more."""
+    halfwords = 256 * weights[1::2].astype(np.int64) + weights[::2]
+    ends = np.abs(np.stack(reach)[:, 1::2])
+    # A line may add an offset to the sums, which is proved to fit.
+    return bool((halfwords >= -(1 << 15)).all() and (ends < 1 << (31 - PACKED_BITS)).all())
+
+
+def halfwords(weights: Array, *, packed: bool) -> Array:
+    """Return weights of pairs as int16 [pairs, values]."""
+    w = weights.astype(np.int64)
+    joined: Array = 256 * w[1::2] + (w[::2] if packed else w[::2] & 0xFF)
+    return joined.astype(np.int16)
+
+
+def starts(bias: Array, offsets: Array, *, packed: bool) -> Array:
+    """Return where sums begin, [channels]."""
+    start = bias.astype(np.int64)
+    if packed:
+        start[1::2] <<= PACKED_BITS
+    start += offsets
+    if packed:
+        start[1::2] += start[::2]
+    return start
+
+
+def wrapped(values: Array) -> Array:
+    """Return int64 as the int32 that the core makes of them."""
+    return (values & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+
+
+def parts_of(ways: Sequence[Way], whole: int) -> list[tuple[Way, Sequence[int]]]:
+    """Return runs of groups that are rounded alike; what is behind the whole ones is on its own.
+
+    Where there would be too many, lines give way, then all that is not exact in C.
+    """
+    simpler = (
+        ways,
+        [Way.ROUND if way is Way.LINE else way for way in ways],
+        [Way.EXACT for _ in ways],
+    )
+    for candidate in simpler:
+        alike = [(way, group < whole) for group, way in enumerate(candidate)]
+        parts, first = list[tuple[Way, Sequence[int]]](), 0
+        for (way, _), run in groupby(alike):
+            end = first + len(list(run))
+            parts.append((way, range(first, end)))
+            first = end
+        if len(parts) <= MAX_PARTS:
+            return parts
+    raise AssertionError("two parts at most")
+
+
+def _stream(
+    weights: Array,
+    bias: Array,
+    packed: bool,
+    rounding: Rounding,
+    way: Way,
+    pairs: Sequence[int],
+) -> Array:
+    """Return the stream of some pairs as int32 [pairs, words]."""
+    start = wrapped(starts(bias, rounding.starts(way), packed=packed)).reshape(-1, 2)
+    words = np.ascontiguousarray(halfwords(weights, packed=packed)).view(np.int32)
+    ends = wrapped(rounding.ends(way).T).reshape(len(words), -1)
+    stream: Array = np.concatenate([start, words, ends], axis=1)[list(pairs)]
+    return stream
+
+
+def exact(p: ConvParameters) -> Fields:
+    """Return a ``channels_t`` without a bias, which the sums have."""
+    multipliers = np.array([factor.multiplier for factor in p.multipliers], np.int32)
+    shifts = np.array([factor.shift for factor in p.multipliers], np.int8)
+    return {
+        "multipliers": Constant("multipliers", multipliers),
+        "shifts": Constant("shifts", shifts),
+        "factor_step": 1,
+        "has_left_shifts": int((shifts >= 0).any()),
+        "output": {"zero_point": p.output_offset, "low": p.low, "high": p.high},
+    }

@@ -1,0 +1,125 @@
+"""Convolutions with DSP instructions equal the reference for all shapes, weights and roundings."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from harness.ir import Graph, TensorId
+from harness.ir.ops import Padding
+from harness.ir.tensor import constant
+from harness.kernels.kernel_set import Isa, KernelSet
+from harness.schedule.search import assemble, plan
+from tests import strategies
+from tests.graphs import GraphBuilder, Quantized
+from tests.host_c import plans
+from tests.kernel_batch import SLOW, Batch, assert_on_core, batches
+
+pytestmark = pytest.mark.qemu
+
+BOARD = "mps2-an386"
+KERNELS = KernelSet(Isa.ARMV7EM)
+
+
+@st.composite
+def convolutions(draw: st.DrawFn) -> Graph:
+    """Draw a convolution with channels, kernels and factors as networks have them, and beyond."""
+    build = GraphBuilder("conv", draw(strategies.seeds))
+    size = draw(st.tuples(st.integers(1, 9), st.integers(1, 9)))
+    depth = draw(st.sampled_from([1, 2, 3, 4, 5, 8, 12, 31, 40]))
+    channels = draw(st.sampled_from([1, 2, 3, 4, 7, 8, 16]))
+    is_pointwise = draw(st.booleans())
+    window = draw(plans.windows(size))
+    x = build.input((1, *size, depth), quantized=draw(strategies.quantizations))
+    kernel = (1, 1) if is_pointwise else window.kernel
+    y = build.conv(
+        x,
+        channels,
+        kernel,
+        stride=(1, 1) if is_pointwise else window.stride,
+        dilation=window.dilation,
+        padding=Padding() if is_pointwise else window.padding,
+        activation=draw(strategies.activations),
+        weight_scales=draw(strategies.weight_scales(channels)),
+        bias=draw(st.booleans()),
+        quantized=draw(output_quantizations()),
+    )
+    if draw(st.booleans()):
+        _lower(build, y)
+    return build.graph()
+
+
+@st.composite
+def dense_graphs(draw: st.DrawFn) -> Graph:
+    """Draw a fully connected op, or a convolution that is one."""
+    build = GraphBuilder("dense", draw(strategies.seeds))
+    depth = draw(st.sampled_from([1, 3, 4, 7, 16, 33, 100]))
+    channels = draw(st.sampled_from([1, 2, 3, 4, 5, 8, 10, 24]))
+    is_conv, batch = draw(st.booleans()), draw(st.integers(1, 2))
+    shape = (1, 1, 1, depth) if is_conv else (batch, depth)
+    x = build.input(shape, quantized=draw(strategies.quantizations))
+    activation, bias = draw(strategies.activations), draw(st.booleans())
+    scales, quantized = draw(strategies.weight_scales(channels)), draw(output_quantizations())
+    if is_conv:
+        y = build.conv(
+            x,
+            channels,
+            (1, 1),
+            padding=Padding(),
+            activation=activation,
+            bias=bias,
+            weight_scales=scales,
+            quantized=quantized,
+        )
+    else:
+        y = build.fully_connected(
+            x,
+            channels,
+            activation=activation,
+            bias=bias,
+            weight_scales=scales,
+            quantized=quantized,
+        )
+    if draw(st.booleans()):
+        _lower(build, y)
+    return build.graph()
+
+
+@st.composite
+def output_quantizations(draw: st.DrawFn) -> Quantized | None:
+    """Draw a good output scale, or any from far too small, which saturates, to far too large."""
+    return None if draw(st.booleans()) else draw(strategies.quantizations)
+
+
+def _lower(build: GraphBuilder, y: TensorId) -> None:
+    """Put the lowest weight in places, which does not fit where two weights are packed."""
+    op = next(op for op in build.ops if y in op.outputs)
+    tensor = build.tensors[op.inputs[1]]
+    assert tensor.data is not None
+    data = np.where(build.rng.random(tensor.shape) < 0.1, -128, tensor.data).astype(np.int8)
+    build.tensors[op.inputs[1]] = constant(tensor.name, data, tensor.quantization)
+
+
+@pytest.mark.parametrize("schedule", ["layer", "inplace"])
+@pytest.mark.parametrize("graphs", [convolutions(), dense_graphs()], ids=["conv", "dense"])
+def test_whole_tensors(graphs: st.SearchStrategy[Graph], schedule: str) -> None:
+    @given(batches(graphs, 24))
+    @settings(max_examples=3, phases=[Phase.generate], suppress_health_check=SLOW)
+    def check(batch: Batch) -> None:
+        assert_on_core(plan(batch.graph, schedule, kernels=KERNELS), BOARD)
+
+    check()
+
+
+@pytest.mark.parametrize("fuse", [plans.stream, plans.stripes, plans.patches])
+def test_rows_and_tiles(fuse: plans.Fuse) -> None:
+    @given(st.data())
+    @settings(max_examples=2, phases=[Phase.generate], suppress_health_check=SLOW)
+    def check(data: st.DataObject) -> None:
+        graph = Batch(data.draw(st.lists(plans.networks(), min_size=6, max_size=6))).graph
+        segments = data.draw(plans.plans(graph, fuse)).segments
+        assert_on_core(assemble(graph, "by hand", segments, kernels=KERNELS), BOARD)
+
+    check()
