@@ -44,7 +44,7 @@ def _conv(
         "window": window(op.window),
         "padding": -p.input_offset,
         "weights": Constant("weights", weights),
-        "channels": _channels(p, folded_bias(graph, op, p, weights, axis=0)),
+        "channels": channels(p, folded_bias(graph, op, p, weights, axis=0)),
     }
 
 
@@ -77,7 +77,7 @@ def _depthwise(graph: Graph, op: DepthwiseConv2D, *, by_channel: bool) -> Fields
         "depth_multiplier": op.depth_multiplier,
         "padding": -p.input_offset,
         "weights": Constant("weights", np.ascontiguousarray(kernels)),
-        "channels": _channels(p, bias),
+        "channels": channels(p, bias),
     }
 
 
@@ -103,7 +103,7 @@ def _fully_connected(graph: Graph, op: FullyConnected) -> Fields:
         "in": depth,
         "out": out,
         "weights": Constant("weights", weights),
-        "channels": _channels(p, folded_bias(graph, op, p, weights, axis=0)),
+        "channels": channels(p, folded_bias(graph, op, p, weights, axis=0)),
     }
 
 
@@ -166,7 +166,8 @@ def _live(p: ConvParameters) -> Array:
     return np.array([factor.multiplier != 0 for factor in p.multipliers], np.int8)
 
 
-def _channels(p: ConvParameters, bias: Array) -> Fields:
+def channels(p: ConvParameters, bias: Array) -> Fields:
+    """Return a ``channels_t``."""
     factors = p.multipliers if p.uniform is None else p.multipliers[:1]
     return {
         "bias": Constant("bias", bias),

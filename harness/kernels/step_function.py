@@ -68,6 +68,26 @@ class StepFunctions:
         thresholds: Raw = np.clip(-((-shifted) >> self.left), self.least, self.most + 1)
         return thresholds
 
+    def samples(self) -> tuple[Raw, Raw, Flags]:
+        """Return accumulators that tell two monotone functions apart, and the outputs there.
+
+        These are both ends of the reach, then both sides of each threshold. The flags say in which
+        channels the outputs do step at the thresholds, so that these are all.
+        """
+        ends, thresholds, outputs = (
+            np.stack([self.least, self.most]),
+            self.thresholds(),
+            self.outputs,
+        )
+        sides = np.clip(thresholds - 1, *ends), np.clip(thresholds, *ends)
+        points = np.concatenate([ends, *sides]) * self.sign
+        expected = self.reference(points)
+        below, above = expected[2 : 2 + len(outputs)], expected[2 + len(outputs) :]
+        stepped = (below < outputs) | (thresholds <= self.least)
+        stepped &= (above >= outputs) | (thresholds > self.most)
+        complete: Flags = stepped.all(axis=0) & self.are_narrow()
+        return points, expected, complete
+
     def are_constant(self) -> Flags:
         """Return which channels have one output for all accumulators."""
         first, last = self.reference(np.stack([self.least, self.most]) * self.sign)
