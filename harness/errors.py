@@ -18,7 +18,8 @@
     │   ├── WrongFirmwareError              the hello is not of the image we built
     │   └── FirmwareFaultError              the firmware reported a fault or an error
     ├── StoreError                      1   a record that cannot be read or written
-    ├── OutputsDifferError              4   outputs are not bit-exact, or a figure regressed
+    ├── OutputsDifferError              4   outputs are not bit-exact
+    ├── RegressionError                 4   a figure is worse than its baseline
     └── NothingMeasuredError            5   a run that measured nothing is a failure
 
 A message says where, what was found and what was allowed, with units; the hint says what to do
@@ -112,7 +113,13 @@ class StoreError(BenchError):
 
 
 class OutputsDifferError(BenchError):
-    """Outputs are not bit-exact, or a figure regressed."""
+    """Outputs are not bit-exact."""
+
+    exit_code = 4
+
+
+class RegressionError(BenchError):
+    """A figure is worse than its baseline, or can no longer be held against it."""
 
     exit_code = 4
 

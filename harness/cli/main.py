@@ -15,7 +15,7 @@ import typer
 from typer.main import get_command
 
 from harness import __version__
-from harness.cli import boards, compare, compile, doctor, kernels, models, plan, run, sweep
+from harness.cli import boards, compare, compile, doctor, gate, kernels, models, plan, run, sweep
 from harness.errors import BenchError
 
 DEBUG_FLAG = "--debug"
@@ -33,6 +33,7 @@ app.command("plan")(plan.plan)
 app.command("compile")(compile.compile_command)
 app.command("sweep")(sweep.sweep)
 app.command("compare")(compare.compare)
+app.command("gate")(gate.gate)
 app.command("kernels")(kernels.kernels)
 app.command("boards")(boards.boards)
 app.command("models")(models.models)

@@ -69,6 +69,10 @@ PatchGridOption = Annotated[
     str | None,
     typer.Option("--patch-grid", metavar="P|DOWNxACROSS", help="Of schedule patch: P x P patches."),
 ]
+JobsOption = Annotated[
+    int | None,
+    typer.Option("--jobs", min=1, max=1024, help="Cases at a time; one a core unless given."),
+]
 StoreOption = Annotated[Path, typer.Option("--store", help="Folder of records.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import JsonOption, StoreOption
+from harness.cli.options import JobsOption, JsonOption, StoreOption
 from harness.data import STORE
 
 if TYPE_CHECKING:
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 def sweep(
     spec: Annotated[Path, typer.Argument(metavar="SPEC.yaml", help="What to combine.")],
     store: StoreOption = STORE,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", min=1, max=1024, help="Cases at a time; one a core unless given."),
-    ] = None,
+    jobs: JobsOption = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin anew, even if one was interrupted.")
     ] = False,

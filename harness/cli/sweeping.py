@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
@@ -10,11 +10,14 @@ from textwrap import shorten
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bars
 
+from harness.experiment import sweep as sweeping
+from harness.experiment.case import Case
 from harness.experiment.pool import processes, usable_cores
 from harness.experiment.spec import load_spec
 from harness.experiment.sweep import Done, Progress, Sweep, run_sweep
 from harness.report.case_table import case_name, outcome
 from harness.report.console import stderr_console
+from harness.results.record import Record
 
 
 def run_on(spec: Path, store: Path, *, jobs: int | None, fresh: bool) -> Sweep:
@@ -25,6 +28,16 @@ def run_on(spec: Path, store: Path, *, jobs: int | None, fresh: bool) -> Sweep:
         return run_sweep(
             wanted, store=store, workers=workers, at_once=at_once, fresh=fresh, progress=progress
         )
+
+
+def run_cases(cases: Sequence[Case], store: Path, *, jobs: int | None) -> list[Record]:
+    """Run single cases on this computer's cores, and keep their records."""
+    at_once = jobs or usable_cores()
+    with _progress() as progress:
+        done = sweeping.run_cases(
+            cases, store=store, workers=processes(at_once), at_once=at_once, progress=progress
+        )
+    return [case.record for case in done]
 
 
 @contextmanager

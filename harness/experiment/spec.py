@@ -22,6 +22,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from harness.board.load import board_names
+from harness.comparison.rules import GateRules
 from harness.errors import UsageError, near_names
 from harness.experiment.case import Case, device_kind
 from harness.facts import Facts, load_facts
@@ -80,7 +81,10 @@ _Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class SweepSpec(Facts):
-    """A sweep; a list that is left out has one member, the default of ``bench run``."""
+    """A sweep; a list that is left out has one member, the default of ``bench run``.
+
+    ``gate`` says what ``bench gate`` lets pass of it.
+    """
 
     name: Annotated[str, Field(pattern=r"^[\w.-]{1,40}$")]
     models: Annotated[
@@ -96,6 +100,7 @@ class SweepSpec(Facts):
     warmup: Annotated[int, Field(ge=0, le=10_000)] = 1
     repeat: Annotated[int, Field(ge=1, le=10_000)] = 3
     timeout_s: Annotated[float, Field(ge=1, le=86_400)] = 600.0
+    gate: GateRules = GateRules()
 
 
 def load_spec(path: Path) -> SweepSpec:

@@ -14,7 +14,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -95,20 +95,48 @@ def run_sweep(
     for count, old in enumerate(done.values(), start=1):
         progress(old, count, len(wanted), None)
     todo = {number: case for number, case in enumerate(wanted) if number not in done}
-    first = time.monotonic()
-    for number, ran in _run(todo, workers, at_once):
-        mark = SweepPart(id=sweep, case=number)
-        record, path = append(store, ran.record.model_copy(update={"sweep": mark}), ran.capture)
-        done[number] = Done(number=number, record=record, path=path, ran=ran)
-        new = len(done) - len(kept)
-        left_s = (time.monotonic() - first) / new * (len(todo) - new)
-        progress(done[number], len(done), len(wanted), left_s)
+    for new, left_s in _kept(todo, store, sweep, workers, at_once):
+        done[new.number] = new
+        progress(new, len(done), len(wanted), left_s)
     return Sweep(
         id=sweep,
         done=tuple(done[number] for number in sorted(done)),
         resumed=len(kept),
         took_s=time.monotonic() - began,
     )
+
+
+def run_cases(
+    wanted: Sequence[Case],
+    *,
+    store: Path,
+    workers: Workers,
+    at_once: int,
+    progress: Progress = lambda *_: None,
+) -> list[Done]:
+    """Run cases that make no sweep and keep their records, in their order.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    done = {}
+    for new, left_s in _kept(dict(enumerate(wanted)), store, None, workers, at_once):
+        done[new.number] = new
+        progress(new, len(done), len(wanted), left_s)
+    return [done[number] for number in sorted(done)]
+
+
+def _kept(
+    todo: dict[int, Case], store: Path, sweep: str | None, workers: Workers, at_once: int
+) -> Iterator[tuple[Done, float]]:
+    """Yield each case once it is in the store, with a guess of the seconds that are left."""
+    began, total = time.monotonic(), len(todo)
+    for count, (number, ran) in enumerate(_run(todo, workers, at_once), start=1):
+        mark = None if sweep is None else SweepPart(id=sweep, case=number)
+        marked = ran.record.model_copy(update={"sweep": mark})
+        record, path = append(store, marked, ran.capture)
+        left_s = (time.monotonic() - began) / count * (total - count)
+        yield Done(number=number, record=record, path=path, ran=ran), left_s
 
 
 def _run(todo: dict[int, Case], workers: Workers, at_once: int) -> Iterator[tuple[int, Ran]]:
@@ -162,7 +190,7 @@ def _alone(case: Case, workers: Workers) -> Ran:
 
 def _digest(spec: SweepSpec) -> str:
     """Return what two runs of a sweep must share so that the second can complete the first."""
-    return sha256((spec.model_dump_json() + source_digest()).encode()).hexdigest()
+    return sha256((spec.model_dump_json(exclude={"gate"}) + source_digest()).encode()).hexdigest()
 
 
 def _begin(store: Path, spec: SweepSpec, digest: str) -> str:
