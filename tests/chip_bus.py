@@ -3,7 +3,7 @@
 The image of a board runs on an instruction-set emulator that has no peripherals of its own; the
 bus records what is written and answers as the part does. A ready flag follows what asks for it,
 unless it is named in ``stuck``; counters go on with each reading. Addresses: ST RM0385, RM0390,
-section 2.2; Nordic nRF52840 Product Specification v1.1.
+RM0432, RM0433, section 2; Nordic nRF52840 Product Specification v1.1.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ PWR_CR1, PWR_CSR1 = 0x40007000, 0x40007004
 FLASH_ACR = 0x40023C00
 
 _CPUID, _DWT_CYCCNT = 0xE000ED00, 0xE0001004
-_RAM = 0x20000000
 _PERIPHERALS = ((0x40000000, 0x20000000), (0xE0000000, 0x100000))
 _PAGE_BYTES = 0x1000
 _READ_CYCLES = 12
@@ -46,6 +45,7 @@ class Chip:
     model: int
     cpuid: int
     flash: int
+    ram: int = 0x20000000
     registers: Mapping[int, int]
     flags: Mapping[str, Flag]
     frozen: Mapping[str, tuple[int, int]]
@@ -102,6 +102,57 @@ STM32F446 = Chip(
     counters={
         0x40000024: lambda cycles, _: cycles >> 8,  # TIM2
         0x40014834: lambda _, times: times * 128 & 0xFFFF,  # TIM11: 64 edges of HSE in HSI
+    },
+)
+
+STM32L4R5 = Chip(
+    name="nucleo-l4r5zi",
+    model=UC_CPU_ARM_CORTEX_M4,
+    cpuid=0x410FC241,
+    flash=0x08000000,
+    registers={0x40021094: 1 << 26},
+    flags={
+        "HSIRDY": (0x40021000, 10, 0x40021000, 8),
+        "PLLRDY": (0x40021000, 25, 0x40021000, 24),
+        "SWS.0": (0x40021008, 2, 0x40021008, 0),
+        "SWS": (0x40021008, 3, 0x40021008, 1),
+    },
+    frozen={"LATENCY": (0x40022000, 0xF)},
+    ready=(0x4000801C, 7),
+    received=(0x4000801C, 5),
+    read=0x40008024,
+    write=0x40008028,
+    chip_id=0x1FFF7590,
+    counters={
+        0x40000024: lambda cycles, _: cycles >> 8,  # TIM2
+        0x40007C1C: lambda cycles, _: cycles * 125_000 // 120_000_000 & 0xFFFF,  # LPTIM1
+    },
+)
+
+STM32H743 = Chip(
+    name="nucleo-h743zi",
+    model=UC_CPU_ARM_CORTEX_M7,
+    cpuid=0x411FC271,
+    flash=0x08000000,
+    ram=0x24000000,
+    registers={0x580244D0: 1 << 28},
+    flags={
+        "HSERDY": (0x58024400, 17, 0x58024400, 16),
+        "PLLRDY": (0x58024400, 25, 0x58024400, 24),
+        "ACTVOSRDY": (0x58024804, 13, 0x5802480C, 1),
+        "VOSRDY": (0x58024818, 13, 0x58024818, 14),
+        "SWS.0": (0x58024410, 3, 0x58024410, 0),
+        "SWS": (0x58024410, 4, 0x58024410, 1),
+    },
+    frozen={"LATENCY": (0x52002000, 0xF)},
+    ready=(0x4000481C, 7),
+    received=(0x4000481C, 5),
+    read=0x40004824,
+    write=0x40004828,
+    chip_id=0x1FF1E800,
+    counters={
+        0x40000024: lambda cycles, _: cycles >> 8,  # TIM2
+        0x4000241C: lambda cycles, _: cycles * 500_000 // 400_000_000 & 0xFFFF,  # LPTIM1
     },
 )
 
@@ -209,7 +260,7 @@ def boot(elf: Path, bus: Bus, *, instructions: int) -> None:
     machine = library.Uc(library.UC_ARCH_ARM, library.UC_MODE_THUMB | library.UC_MODE_MCLASS)
     machine.ctl_set_cpu_model(bus.chip.model)
     machine.mem_map(bus.chip.flash, 0x100000)
-    machine.mem_map(_RAM, 0x50000)
+    machine.mem_map(bus.chip.ram, 0xA0000)
 
     def read(_: object, offset: int, __: int, origin: int) -> int:
         return bus.read(origin + offset)

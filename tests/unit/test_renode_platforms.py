@@ -34,7 +34,7 @@ def test_one_instruction_is_one_count(name: str) -> None:
 @pytest.mark.parametrize("name", PORTED)
 def test_memories_have_the_boards_sizes(name: str) -> None:
     board, text = load_board(name), platform(load_board(name))
-    is_stock_right = name == "nrf52840-dk"
+    is_stock_right = name in ("nrf52840-dk", "nucleo-h743zi")
     for peripheral, memory in (("flash", board.memory("flash")), ("sram", board.memory("ram"))):
         size = number(text, peripheral, "size")
         assert is_stock_right if size is None else size == memory.size_bytes

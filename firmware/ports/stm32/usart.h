@@ -39,17 +39,28 @@ static inline uint32_t usart_brr_over8(uint32_t clock_hz, uint32_t baud)
     return (divider & 0xFFF0u) | (divider & 0xFu) >> 1;
 }
 
+/* Divider of the low-power UART: 256 times what others take (RM0432, 43.5.4). */
+static inline uint32_t lpuart_brr(uint32_t clock_hz, uint32_t baud)
+{
+    return (uint32_t)((256ull * clock_hz + baud / 2u) / baud);
+}
+
 /*
  * 8 data bits, no parity, 1 stop bit. Overruns are not kept as an error that would stop reception:
  * the CRC of the frame that lost a byte tells.
  */
-static inline void usart_init(USART_TypeDef *usart, uint32_t clock_hz, uint32_t baud)
+static inline void usart_init_divided(USART_TypeDef *usart, uint32_t brr, uint32_t cr1)
 {
-    usart->CR1 = USART_CR1_OVER8;
+    usart->CR1 = cr1;
     usart->CR2 = 0;
     usart->CR3 = USART_CR3_OVRDIS;
-    usart->BRR = usart_brr_over8(clock_hz, baud);
-    usart->CR1 = USART_CR1_OVER8 | USART_CR1_RE | USART_CR1_TE | USART_CR1_UE;
+    usart->BRR = brr;
+    usart->CR1 = cr1 | USART_CR1_RE | USART_CR1_TE | USART_CR1_UE;
+}
+
+static inline void usart_init(USART_TypeDef *usart, uint32_t clock_hz, uint32_t baud)
+{
+    usart_init_divided(usart, usart_brr_over8(clock_hz, baud), USART_CR1_OVER8);
 }
 
 static inline uint32_t usart_read(USART_TypeDef *usart, uint8_t *data, uint32_t capacity)

@@ -8,11 +8,10 @@
  */
 #include "board.h"
 
-#include <string.h>
-
 #include "clocks.h"
 #include "stm32/gpio.h"
 #include "stm32/rcc.h"
+#include "stm32/unique_id.h"
 #include "stm32/usart_v1.h"
 
 #define GPIOA ((GPIO_TypeDef *)0x40020000u)
@@ -37,10 +36,7 @@ board_fault_t board_init(void)
 {
     pins_start();
     info.reset_reason = (uint8_t)rcc_reset_reason();
-    for (uint32_t i = 0; i < BOARD_CHIP_ID_BYTES / sizeof(uint32_t); i++) {
-        const uint32_t word = UNIQUE_ID[i];
-        memcpy(&info.chip_id[i * sizeof word], &word, sizeof word);
-    }
+    unique_id_read(UNIQUE_ID, info.chip_id);
     const board_fault_t fault = clocks_start(&info.measured_hz);
     if (fault != BOARD_UP) {
         info.core_hz = HSI_HZ;
