@@ -52,7 +52,9 @@ typedef struct {
     output_t output;             /* 56 */
 } columns_state_t;
 
-/* Rescales vectors a and b with the constants at r9, and clamps: 16-bit lanes, a's are the even. */
+/* clang-format off */
+
+/* Takes 1 from what is below zero in q0 and q1, or in q0. */
 #define COLUMNS_SIGN_BOTH                                                                          \
     "vshr.s32 q3, q0, #31\n"                                                                       \
     "vadd.i32 q0, q0, q3\n"                                                                        \
@@ -131,10 +133,14 @@ typedef struct {
     "ldrd r0, r2, [r11, #16]\n"                                                                    \
     "vqrdmulh.s32 q0, q0, q3\n"                                                                    \
     "vldrb.s32 q2, [r7], #4\n"                                                                     \
-    "vqrdmulh.s32 q1, q1, q3\n" sign "vrshl.s32 q0, q0, q2\n"                                      \
+    "vqrdmulh.s32 q1, q1, q3\n"                                                                    \
+    sign                                                                                           \
+    "vrshl.s32 q0, q0, q2\n"                                                                       \
     "vrshl.s32 q1, q1, q2\n"                                                                       \
     "vqmovnb.s32 q0, q0\n"                                                                         \
-    "vqmovnt.s32 q0, q1\n" COLUMNS_CLAMP "ldr r4, [r11, #24]\n"                                    \
+    "vqmovnt.s32 q0, q1\n"                                                                         \
+    COLUMNS_CLAMP                                                                                  \
+    "ldr r4, [r11, #24]\n"                                                                         \
     "vstrb.32 q0, [r0], #4\n"                                                                      \
     "vshr.u32 q0, q0, #16\n"                                                                       \
     "vstrb.32 q0, [r2], #4\n"                                                                      \
@@ -196,10 +202,81 @@ typedef struct {
     "vldrw.32 q3, [r7], #16\n"                                                                     \
     "vadd.i32 q0, q0, q2\n"                                                                        \
     "vqrdmulh.s32 q0, q0, q3\n"                                                                    \
-    "vldrb.s32 q2, [r7], #4\n" sign "vrshl.s32 q0, q0, q2\n"                                       \
-    "vqmovnb.s32 q0, q0\n" COLUMNS_CLAMP "cmp r5, r8\n"                                            \
+    "vldrb.s32 q2, [r7], #4\n"                                                                     \
+    sign                                                                                           \
+    "vrshl.s32 q0, q0, q2\n"                                                                       \
+    "vqmovnb.s32 q0, q0\n"                                                                         \
+    COLUMNS_CLAMP                                                                                  \
+    "cmp r5, r8\n"                                                                                 \
     "vstrb.32 q0, [r3], #4\n"                                                                      \
     "bne 1b\n"
+
+/*
+ * All pairs with all blocks if a column is a single chunk, which then stays in q4 and q5. r1 and r3
+ * are where results go, r9 is the end of the weights.
+ */
+#define COLUMNS_SHORT_PAIRS(sign)                                                                  \
+    COLUMNS_BEGIN                                                                                  \
+    "ldr r9, [r11, #24]\n"                                                                         \
+    "ldrd r1, r3, [r11, #16]\n"                                                                    \
+    "1:\n"                                                                                         \
+    "ldrd r0, r2, [r11]\n"                                                                         \
+    "ldrd r5, r7, [r11, #32]\n"                                                                    \
+    "vpstt\n"                                                                                      \
+    "vldrbt.8 q4, [r0]\n"                                                                          \
+    "vldrbt.8 q5, [r2]\n"                                                                          \
+    "2:\n"                                                                                         \
+    "vldrb.8 q2, [r5], #16\n"                                                                      \
+    "vmladav.s8 r0, q4, q2\n"                                                                      \
+    "vldrb.8 q3, [r5], #16\n"                                                                      \
+    "vmladav.s8 r2, q5, q2\n"                                                                      \
+    "vldrb.8 q2, [r5], #16\n"                                                                      \
+    "vmladav.s8 r4, q4, q3\n"                                                                      \
+    "vmladav.s8 r6, q5, q3\n"                                                                      \
+    "vldrb.8 q3, [r5], #16\n"                                                                      \
+    "vmladav.s8 r8, q4, q2\n"                                                                      \
+    "vmladav.s8 r10, q5, q2\n"                                                                     \
+    "vmladav.s8 r12, q4, q3\n"                                                                     \
+    "vmladav.s8 lr, q5, q3\n"                                                                      \
+    "vmov q0[2], q0[0], r0, r8\n"                                                                  \
+    "vmov q0[3], q0[1], r4, r12\n"                                                                 \
+    "vldrw.32 q2, [r7], #16\n"                                                                     \
+    "vmov q1[2], q1[0], r2, r10\n"                                                                 \
+    "vmov q1[3], q1[1], r6, lr\n"                                                                  \
+    "vadd.i32 q0, q0, q2\n"                                                                        \
+    "vldrw.32 q3, [r7], #16\n"                                                                     \
+    "vadd.i32 q1, q1, q2\n"                                                                        \
+    "ldr r0, [r11, #56]\n"                                                                         \
+    "vqrdmulh.s32 q0, q0, q3\n"                                                                    \
+    "vldrb.s32 q2, [r7], #4\n"                                                                     \
+    "vqrdmulh.s32 q1, q1, q3\n"                                                                    \
+    sign                                                                                           \
+    "vrshl.s32 q0, q0, q2\n"                                                                       \
+    "vrshl.s32 q1, q1, q2\n"                                                                       \
+    "vqmovnb.s32 q0, q0\n"                                                                         \
+    "vqmovnt.s32 q0, q1\n"                                                                         \
+    "vqadd.s16 q0, q0, r0\n"                                                                       \
+    "vmax.s16 q0, q0, q6\n"                                                                        \
+    "vmin.s16 q0, q0, q7\n"                                                                        \
+    "cmp r5, r9\n"                                                                                 \
+    "vstrb.32 q0, [r1], #4\n"                                                                      \
+    "vshr.u32 q0, q0, #16\n"                                                                       \
+    "vstrb.32 q0, [r3], #4\n"                                                                      \
+    "bne 2b\n"                                                                                     \
+    "ldrd r6, r8, [r11, #40]\n"                                                                    \
+    "ldrd r0, r2, [r11]\n"                                                                         \
+    "ldr r4, [r11, #48]\n"                                                                         \
+    "add r1, r1, r8\n"                                                                             \
+    "add r3, r3, r8\n"                                                                             \
+    "add r0, r0, r6\n"                                                                             \
+    "add r2, r2, r6\n"                                                                             \
+    "strd r0, r2, [r11]\n"                                                                         \
+    "subs r4, r4, #1\n"                                                                            \
+    "str r4, [r11, #48]\n"                                                                         \
+    "bne 1b\n"                                                                                     \
+    "strd r1, r3, [r11, #16]\n"
+
+/* clang-format on */
 
 #define COLUMNS_ASM(function, text)                                                                \
     SHARED void function(columns_state_t *state)                                                   \
@@ -209,11 +286,14 @@ typedef struct {
                          : "+r"(s)                                                                 \
                          :                                                                         \
                          : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10",      \
-                           "r12", "lr", "q0", "q1", "q2", "q3", "q5", "q6", "q7", "cc", "memory"); \
+                           "r12", "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "cc",      \
+                           "memory");                                                              \
     }
 
 COLUMNS_ASM(columns_pairs, COLUMNS_PAIRS(COLUMNS_SIGN_BOTH))
 COLUMNS_ASM(columns_pairs_rectified, COLUMNS_PAIRS(""))
+COLUMNS_ASM(columns_short_pairs, COLUMNS_SHORT_PAIRS(COLUMNS_SIGN_BOTH))
+COLUMNS_ASM(columns_short_pairs_rectified, COLUMNS_SHORT_PAIRS(""))
 COLUMNS_ASM(columns_single, COLUMNS_SINGLE(COLUMNS_SIGN_ONE))
 COLUMNS_ASM(columns_single_rectified, COLUMNS_SINGLE(""))
 
@@ -228,7 +308,13 @@ KERNEL void columns_blocks(const columns_t *p, columns_state_t *s, int32_t count
     s->y0 = y;
     s->y1 = y + y_step;
     s->pairs = count / 2;
-    if (s->pairs > 0) {
+    if (s->pairs > 0 && p->chunks == 1) {
+        if (p->is_rectified) {
+            columns_short_pairs_rectified(s);
+        } else {
+            columns_short_pairs(s);
+        }
+    } else if (s->pairs > 0) {
         if (p->is_rectified) {
             columns_pairs_rectified(s);
         } else {

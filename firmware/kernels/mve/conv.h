@@ -83,21 +83,80 @@ KERNEL void gather_window(const mve_conv_t *p, const rows_t *x, span_t inside, i
     }
 }
 
+/* Copies `count` runs of at most 16 bytes, which lie x_step bytes apart, to y_step bytes apart. */
+KERNEL void copy_runs(const int8_t *x, int32_t x_step, int8_t *y, int32_t y_step, int32_t size,
+                      int32_t count)
+{
+    __asm__ volatile(
+        "vctp.8 %[size]\n"
+        "wls lr, %[count], 2f\n"
+        "1:\n"
+        "vpstt\n"
+        "vldrbt.8 q0, [%[x]]\n"
+        "vstrbt.8 q0, [%[y]]\n"
+        "add %[x], %[x_step]\n"
+        "add %[y], %[y_step]\n"
+        "le lr, 1b\n"
+        "2:\n"
+        : [x] "+r"(x), [y] "+r"(y)
+        : [x_step] "r"(x_step), [y_step] "r"(y_step), [size] "r"(size), [count] "r"(count)
+        : "lr", "q0", "cc", "memory");
+}
+
+/* Gathers the windows of `count` columns, all of whose cells lie on the tensor's columns. */
+KERNEL void gather_windows(const mve_conv_t *p, const rows_t *x, span_t inside, int32_t top,
+                           int32_t i, int32_t count, int8_t *to)
+{
+    const window_t *w = &p->window;
+    const int32_t c = p->x.c, run = w->kernel.w * c, x_step = w->stride.w * c;
+    const int32_t left = i * w->stride.w - w->pad.w - x->first, y_step = p->columns.depth;
+
+    for (int32_t k = 0; k < w->kernel.h; k++, to += run) {
+        if (!is_in(inside, k)) {
+            for (int32_t j = 0; j < count; j++) {
+                fill_with(to + j * y_step, p->padding, run);
+            }
+            continue;
+        }
+        const int8_t *in = row_at(x, top + k * w->dilation.h) + left * c;
+        if (run <= 16) {
+            copy_runs(in, x_step, to, y_step, run, count);
+        } else {
+            for (int32_t j = 0; j < count; j++) {
+                copy_bytes(in + j * x_step, to + j * y_step, run);
+            }
+        }
+    }
+}
+
 /* Columns of one output row. `scratch` has room for `gathered` windows. */
-SHARED void mve_conv_row(const mve_conv_t *p, rows_t x, int32_t row, span_t columns_made, int8_t *y,
+SHARED void mve_conv_row(const mve_conv_t *p, rows_t x, int32_t row, span_t made, int8_t *y,
                          int8_t *scratch)
 {
     const window_t *w = &p->window;
     const int32_t top = row * w->stride.h - w->pad.h, depth = p->columns.depth;
     const span_t inside = kernel_rows(w, row, p->y.h, p->x.h);
+    const span_t inner =
+        w->dilation.w == 1 ? columns_inside(w, p->y.w, p->x.w) : (span_t){made.last, made.last};
 
-    for (int32_t i = columns_made.first; i < columns_made.last; i += p->gathered) {
-        const int32_t count = lesser(p->gathered, columns_made.last - i);
-        for (int32_t j = 0; j < count; j++) {
-            gather_window(p, &x, inside, top, i + j, scratch + j * depth);
+    for (int32_t i = made.first; i < made.last; i += p->gathered) {
+        const int32_t end = lesser(i + p->gathered, made.last);
+        int8_t *to = scratch;
+        int32_t j = i;
+        for (; j < lesser(inner.first, end); j++, to += depth) {
+            gather_window(p, &x, inside, top, j, to);
         }
-        columns(&p->columns, count, scratch, depth, y);
-        y += count * p->y.c;
+        if (j < lesser(inner.last, end)) {
+            const int32_t count = lesser(inner.last, end) - j;
+            gather_windows(p, &x, inside, top, j, count, to);
+            to += count * depth;
+            j += count;
+        }
+        for (; j < end; j++, to += depth) {
+            gather_window(p, &x, inside, top, j, to);
+        }
+        columns(&p->columns, end - i, scratch, depth, y);
+        y += (end - i) * p->y.c;
     }
 }
 

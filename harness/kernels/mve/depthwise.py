@@ -29,8 +29,9 @@ _BLOCK = 8
 _LANES = 8
 """Channels that are gathered together."""
 
-_WHOLE_SCRATCH, _ROW_SCRATCH = 1024, 640
-"""Bytes of scratch that an op should do with; a very long row takes more."""
+_WHOLE_SCRATCH, _ROW_SCRATCH = 2048, 640
+"""Bytes of scratch that an op should do with; a very long row takes more. Whole ops may take more:
+where one works over its input, the op before needs its input too, and thus more than this one."""
 
 _PASSES = (
     *((3, 1, 1), (6, 1, 1), (6, 1, 4), (10, 1, 2)),
@@ -82,6 +83,15 @@ class Lines:
         behind = max(read - self.line_bytes, _VECTOR)
         return self.lines * self.line_bytes + behind
 
+    def instructions(self, out_h: int) -> float:
+        """Return about how many instructions a channel of a whole tensor takes."""
+        columns = self.line_bytes // self.pitch
+        gathered = (out_h * self.window.stride[0]) * (6 * columns + 70)
+        blocks = -(-self.columns * self.rows // _BLOCK)
+        passes = -(-out_h // self.rows)
+        made = passes * (17 + blocks * (22 + 16 * self.chunks))
+        return (gathered + passes * 80) / self.lines + made
+
     @property
     def has_pass(self) -> bool:
         """Whether the kernel need not be computed by the pass for any kernel."""
@@ -132,16 +142,16 @@ def _whole_lines(graph: Graph, op: DepthwiseConv2D) -> Lines:
         pitch = height + (rows - 1) * down
         return Lines(channels, rows, out_w, pitch, slack, op.window)
 
-    plain = lines(most, 1)
-    several = [lines(n, rows) for rows in (2, 4) for n in (4, most) if n <= most]
-    fitting = [
+    chunks = lines(most, 1).chunks
+    tried = [
         found
-        for found in several
-        if found.has_pass and found.chunks == plain.chunks and found.scratch_bytes <= _WHOLE_SCRATCH
+        for rows in (1, 2, 4)
+        for channels in (most, 4, 2, 1)
+        if channels <= most
+        and (found := lines(channels, rows)).chunks == chunks
+        and (rows == 1 or found.has_pass)
     ]
-    if fitting:
-        return fitting[-1]
-    return _fitting([lines(n, 1) for n in (most, 4, 2, 1) if n <= most], _WHOLE_SCRATCH)
+    return _fitting(sorted(tried, key=lambda found: found.instructions(out_h)), _WHOLE_SCRATCH)
 
 
 def _row_lines(graph: Graph, op: DepthwiseConv2D) -> Lines:
