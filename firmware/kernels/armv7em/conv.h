@@ -17,17 +17,16 @@
 #include "armv7em/expand.h"
 
 #define MAX_RUNS 32
+#define FEW 16 /* bytes */
 
 typedef struct {
     shape_t x, y;
     window_t window;
     int32_t padding;      /* what a padded cell holds: the input's zero point */
-    int32_t runs;         /* at most MAX_RUNS */
-    int32_t row_runs;     /* of which in a row of the kernel */
+    int32_t row_runs;     /* runs in a row of the kernel */
     int32_t run_cells;    /* cells of a run */
-    int32_t words;        /* of a run */
-    int32_t rest;         /* values left over of a run */
     int32_t border_bytes; /* scratch: where a run at the border is put together */
+    gather_t gather;      /* at most MAX_RUNS runs */
     filters_t filters;
 } dsp_conv_t;
 
@@ -102,72 +101,75 @@ KERNEL void find_lines(const dsp_conv_t *p, const rows_t *x, int32_t row, conv_l
     lines->inner = is_inner ? columns_inside(w, p->y.w, p->x.w) : (span_t){0, 0};
 }
 
-/* The values of a run that lie over, expanded one by one: two in a word, of every third. */
-KERNEL void expand_rest(const int8_t *x, int32_t run, int32_t rest, int16_t *to)
+/* A run of padding. */
+KERNEL int32_t *pad_lane(int32_t *to, int32_t padding, int32_t words)
 {
-    for (int32_t i = run * rest; i < (run + 1) * rest; i++) {
-        to[i / 2 * (2 * LANES) + i % 2] = *x++;
+    const int32_t two = (int32_t)((uint32_t)padding << 16) | (padding & 0xFFFF);
+    for (; words > 0; words--, to += 2 * LANES) {
+        to[0] = two;
+        to[LANES] = two;
+    }
+    return to;
+}
+
+/* Byte by byte, through a volatile: of a plain loop GCC makes a call, which takes longer. */
+KERNEL void copy_few(const int8_t *x, int8_t *to, int32_t size)
+{
+    volatile int8_t *const each = to;
+#pragma GCC unroll 1
+    for (int32_t i = 0; i < size; i++) {
+        each[i] = x[i];
+    }
+}
+
+KERNEL void copy_cells(const int8_t *x, int8_t *to, int32_t size)
+{
+    if (size < FEW) {
+        copy_few(x, to, size);
+    } else {
+        __builtin_memcpy(to, x, (uint32_t)size);
     }
 }
 
 /*
- * A run of a window at the border: `x` is where it would begin, 0 in a row of padding, and `cell`
- * the column of its first cell.
+ * The window of a column to one lane. Runs that are partly on the tensor are put together on
+ * `border`: its cells beside the tensor stay padding from run to run.
  */
-KERNEL void fill_run(const dsp_conv_t *p, const int8_t *x, int32_t cell, int8_t *to)
-{
-    const int32_t c = p->x.c;
-    const span_t inside = {x == 0 ? p->x.w : 0, p->x.w};
-    for (int32_t i = 0; i < p->run_cells; i++) {
-        if (is_in(inside, cell + i)) {
-            __builtin_memcpy(to + i * c, x + i * c, (uint32_t)c);
-        } else {
-            __builtin_memset(to + i * c, p->padding, (uint32_t)c);
-        }
-    }
-}
-
-/* The window of column i to one lane. */
 SHARED void dsp_conv_lane(const dsp_conv_t *p, const conv_lines_t *lines, int32_t column,
                           int32_t *values, int8_t *border)
 {
-    const int32_t first = column * p->window.stride.w * p->x.c;
+    const gather_t *const gather = &p->gather;
+    const int32_t c = p->x.c, cells = p->run_cells, first = column * gather->step;
     const bool is_inner = is_in(lines->inner, column);
-    int16_t *const rest = (void *)(values + p->runs * p->words * 2 * LANES);
-    int32_t cell = column * p->window.stride.w - p->window.pad.w, in_row = 0;
+    const int32_t left = column * p->window.stride.w - p->window.pad.w;
+    int16_t *const rest = (void *)((int8_t *)values + gather->rest_bytes);
+    int32_t in_row = 0, left_over = 0;
 
-    for (int32_t k = 0; k < p->runs; k++) {
-        const int8_t *run = lines->runs[k];
-        if (is_inner) {
-            run += first;
-        } else {
-            fill_run(p, run == 0 ? 0 : run + first, cell + in_row * p->window.dilation.w, border);
-            run = border;
-        }
-        values = expand_lane(values, run, p->words);
-        expand_rest(run + 4 * p->words, k, p->rest, rest);
-        in_row = in_row + 1 < p->row_runs ? in_row + 1 : 0;
+    if (!is_inner) {
+        __builtin_memset(border, p->padding, (uint32_t)p->border_bytes);
     }
-}
-
-/* The windows of three columns in a row, all of them on the tensor. */
-SHARED void dsp_conv_lanes(const dsp_conv_t *p, const conv_lines_t *lines, int32_t column,
-                           int32_t *values)
-{
-    const int32_t step = p->window.stride.w * p->x.c, first = column * step;
-    int16_t *const rest = (void *)(values + p->runs * p->words * 2 * LANES);
-
-    for (int32_t k = 0; k < p->runs; k++) {
-        const int8_t *run = lines->runs[k] + first;
-        if (p->words > 0) {
-            values = expand_lanes(values, run, run + step, run + 2 * step, p->words);
+    for (int32_t k = 0; k < gather->runs; k++) {
+        const int8_t *run = lines->runs[k];
+        const int32_t cell = left + in_row * p->window.dilation.w;
+        const span_t on = overlap((span_t){0, cells}, (span_t){-cell, p->x.w - cell});
+        if (run != 0 && (is_inner || on.last > on.first)) {
+            run += first;
+            if (!is_inner && on.last - on.first < cells) {
+                copy_cells(run + on.first * c, border + on.first * c, (on.last - on.first) * c);
+                run = border;
+            }
+            values = expand_lane(values, run, gather->words);
+            run += 4 * gather->words;
+            for (int32_t i = 0; i < gather->rest; i++, left_over++) {
+                rest[left_over / 2 * (2 * LANES) + left_over % 2] = run[i];
+            }
+        } else {
+            values = pad_lane(values, p->padding, gather->words);
+            for (int32_t i = 0; i < gather->rest; i++, left_over++) {
+                rest[left_over / 2 * (2 * LANES) + left_over % 2] = (int16_t)p->padding;
+            }
         }
-        if (p->rest > 0) {
-            run += 4 * p->words;
-            expand_rest(run, k, p->rest, rest);
-            expand_rest(run + step, k, p->rest, rest + 2);
-            expand_rest(run + 2 * step, k, p->rest, rest + 4);
-        }
+        in_row = in_row + 1 < p->row_runs ? in_row + 1 : 0;
     }
 }
 
@@ -189,7 +191,7 @@ SHARED void dsp_conv_rows(const dsp_conv_t *p, const rows_t *x, int32_t row, int
         }
         if (column >= lines.inner.first &&
             column + LANES <= lesser(lines.inner.last, columns.last)) {
-            dsp_conv_lanes(p, &lines, column, values);
+            gather_lanes(values, lines.runs, column * p->gather.step, &p->gather);
             column += LANES;
         } else {
             for (int32_t lane = 0; lane < count; lane++, column++) {

@@ -36,6 +36,19 @@ KERNEL int32_t load_word(const int8_t *x)
     return word;
 }
 
+/* r4-r6: three pixels; r7-r9, r10-r12: values 0 and 2, 1 and 3 of a word of each. */
+#define FOUR_OF_EACH                                                                               \
+    "ldr.w   r10, [r4], #4      \n"                                                                \
+    "ldr.w   r11, [r5], #4      \n"                                                                \
+    "ldr.w   r12, [r6], #4      \n"                                                                \
+    "sxtb16  r7, r10            \n"                                                                \
+    "sxtb16  r8, r11            \n"                                                                \
+    "sxtb16  r9, r12            \n"                                                                \
+    "sxtb16  r10, r10, ror #8   \n"                                                                \
+    "sxtb16  r11, r11, ror #8   \n"                                                                \
+    "sxtb16  r12, r12, ror #8   \n"                                                                \
+    "stmia.w r0!, {r7-r12}      \n"
+
 /*
  * Expands `words` times four values, words > 0, of each of three pixels, and returns where it
  * ended. The loop is unrolled by four, 40 bytes each, and entered where the first round has as
@@ -75,10 +88,77 @@ expand_lanes(UNUSED int32_t *to, UNUSED const int8_t *x0, UNUSED const int8_t *x
                    "bx      lr                 \n");
 }
 
-/* Expands as many of one pixel, to every third word. */
-SHARED int32_t *expand_lane(int32_t *to, const int8_t *x, int32_t words)
+/* Where windows have their cells: `runs` stretches of cells that lie side by side. */
+typedef struct {
+    int32_t step; /* bytes from a window to that of the next column */
+    int32_t runs;
+    int32_t words;      /* of a run, four values each, */
+    int32_t rest;       /* and values that are left over, */
+    int32_t rest_bytes; /* which lie so far behind the first word */
+} gather_t;
+
+/*
+ * Gathers three windows side by side. `runs` is where the runs begin in column 0, `first` how many
+ * bytes further those of the first window do. Of values left over, two make a word: their place
+ * moves on by 2 and 10 bytes in turn.
+ *
+ * r4-r6: the three windows; r7-r9, r10-r12: their words. On the stack: [0] runs to go, [4] words,
+ * [8] values left over, [12] their place, [16] how far it moves next.
+ */
+__attribute__((naked, noipa, unused, aligned(4))) static void
+gather_lanes(UNUSED int32_t *to, UNUSED const int8_t *const *runs, UNUSED int32_t first,
+             UNUSED const gather_t *p)
 {
-#pragma GCC unroll 2
+    __asm volatile("push    {r4-r11, lr}       \n"
+                   "sub     sp, sp, #20        \n"
+                   "ldm     r3, {r3-r7}        \n"
+                   "add     r7, r0, r7         \n"
+                   "mov     r8, #2             \n"
+                   "stm     sp, {r4-r8}        \n"
+                   "1:                         \n" /* a run */
+                   "ldr     r4, [r1], #4       \n"
+                   "add     r4, r4, r2         \n"
+                   "add     r5, r4, r3         \n"
+                   "add     r6, r5, r3         \n"
+                   "ldr     lr, [sp, #4]       \n"
+                   "cmp     lr, #0             \n"
+                   "beq     4f                 \n"
+                   "add     lr, lr, #1         \n"
+                   "lsrs    lr, lr, #1         \n"
+                   "bcc     3f                 \n"
+                   "2:                         \n" FOUR_OF_EACH
+                   "3:                         \n" FOUR_OF_EACH "subs    lr, lr, #1         \n"
+                   "bne     2b                 \n"
+                   "4:                         \n"
+                   "ldr     lr, [sp, #8]       \n"
+                   "cmp     lr, #0             \n"
+                   "beq     6f                 \n"
+                   "ldrd    r11, r12, [sp, #12]\n"
+                   "5:                         \n" /* a value left over */
+                   "ldrsb   r7, [r4], #1       \n"
+                   "ldrsb   r8, [r5], #1       \n"
+                   "ldrsb   r9, [r6], #1       \n"
+                   "strh    r7, [r11]          \n"
+                   "strh    r8, [r11, #4]      \n"
+                   "strh    r9, [r11, #8]      \n"
+                   "add     r11, r11, r12      \n"
+                   "rsb     r12, r12, #12      \n"
+                   "subs    lr, lr, #1         \n"
+                   "bne     5b                 \n"
+                   "strd    r11, r12, [sp, #12]\n"
+                   "6:                         \n"
+                   "ldr     lr, [sp]           \n"
+                   "subs    lr, lr, #1         \n"
+                   "str     lr, [sp]           \n"
+                   "bne     1b                 \n"
+                   "add     sp, sp, #20        \n"
+                   "pop     {r4-r11, pc}       \n");
+}
+
+/* Expands words of one window, to every third word. */
+KERNEL int32_t *expand_lane(int32_t *to, const int8_t *x, int32_t words)
+{
+#pragma GCC unroll 1
     for (; words > 0; words--, x += 4, to += 2 * LANES) {
         const int32_t four = load_word(x);
         to[0] = even_values(four);

@@ -172,12 +172,16 @@ def _conv(graph: Graph, op: Conv2D, runs: Runs) -> Fields:
         "y": shape(graph.tensor(op.outputs[0]).shape[1:]),
         "window": window(op.window),
         "padding": graph.tensor(op.inputs[0]).zero_point,
-        "runs": runs.count,
         "row_runs": runs.count // op.window.kernel[0],
         "run_cells": runs.cells,
-        "words": runs.words,
-        "rest": runs.rest,
         "border_bytes": _border_bytes(runs),
+        "gather": {
+            "step": op.window.stride[1] * graph.tensor(op.inputs[0]).shape[3],
+            "runs": runs.count,
+            "words": runs.words,
+            "rest": runs.rest,
+            "rest_bytes": runs.count * runs.words * 8 * _LANES,
+        },
         "filters": _filters(graph, op, runs),
     }
 
