@@ -238,8 +238,8 @@ KERNEL int32_t depthwise_sum(const depthwise_short_t *p, const int32_t *weights,
 }
 
 /* What a core does, for any kernel, and with the rounding of the reference. */
-static __attribute__((noipa, unused)) void
-depthwise_exactly(const depthwise_short_t *p, const depthwise_work_t *work, const int32_t *exact)
+SHARED void depthwise_exactly(const depthwise_short_t *p, const depthwise_work_t *work,
+                              const int32_t *exact)
 {
     const depthwise_tail_t *tail = work->tail;
     const int32_t width = tail->width + 4, even = (width + 1) / 2 * 2;
@@ -342,8 +342,7 @@ KERNEL const int8_t *depthwise_input(const depthwise_short_t *p, const int8_t *x
  * y [OH, OW, OC], which may be x if the depth multiplier is 1 and no output row reaches an input
  * row that is not expanded yet; whoever calls this has checked it.
  */
-static __attribute__((noipa, unused)) void
-depthwise_whole(const depthwise_short_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+SHARED void depthwise_whole(const depthwise_short_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
 {
     const int32_t rows_of_pair = 3 - p->window.stride.h;
     const int32_t more = p->pairs - 1; /* pairs that a band needs of the next one */
@@ -396,9 +395,8 @@ depthwise_whole(const depthwise_short_t *p, const int8_t *x, int8_t *y, int8_t *
 }
 
 /* Columns of one output row [W, OC], `band` of them at a time. */
-static __attribute__((noipa, unused)) void depthwise_short_row(const depthwise_short_t *p, rows_t x,
-                                                               int32_t row, span_t columns,
-                                                               int8_t *y, int8_t *scratch)
+SHARED void depthwise_short_row(const depthwise_short_t *p, rows_t x, int32_t row, span_t columns,
+                                int8_t *y, int8_t *scratch)
 {
     const window_t *w = &p->window;
     const int32_t top = row * w->stride.h - w->pad.h;
@@ -444,8 +442,8 @@ static __attribute__((noipa, unused)) void depthwise_short_row(const depthwise_s
 }
 
 /* The whole op row by row, for strides and dilations that depthwise_whole() does not do. */
-static __attribute__((noipa, unused)) void
-depthwise_by_rows(const depthwise_short_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+SHARED void depthwise_by_rows(const depthwise_short_t *p, const int8_t *x, int8_t *y,
+                              int8_t *scratch)
 {
     for (int32_t row = 0; row < p->y.h; row++) {
         depthwise_short_row(p, whole_rows(x, &p->x), row, all_columns(&p->y),

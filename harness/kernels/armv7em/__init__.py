@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from harness.ir import Graph, Op
 from harness.ir import ops as ir
-from harness.kernels.armv7em import convolution, depthwise, elementwise, fully_connected
+from harness.kernels.armv7em import convolution, depthwise, elementwise, fully_connected, pooling
 from harness.kernels.kernel_set import KernelSet
 from harness.kernels.variant import RowVariant, Variant
 
@@ -26,6 +26,10 @@ def variants(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> I
             yield from elementwise.binary(graph, op)
         case ir.DepthwiseConv2D():
             yield from depthwise.variants(graph, op, operand)
+        case ir.AveragePool2D() | ir.MaxPool2D():
+            yield from pooling.pool(graph, op)
+        case ir.Mean():
+            yield from pooling.mean(graph, op)
         case _:
             return
 
@@ -42,6 +46,8 @@ def row_variants(kernels: KernelSet, graph: Graph, op: Op) -> Iterator[RowVarian
             yield from elementwise.binary_row(graph, op)
         case ir.DepthwiseConv2D():
             yield from depthwise.row_variants(graph, op)
+        case ir.AveragePool2D() | ir.MaxPool2D():
+            yield from pooling.pool_row(graph, op)
         case _:
             return
 
