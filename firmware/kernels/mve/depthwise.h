@@ -309,51 +309,94 @@ KERNEL cells_t cells_under(const mve_depthwise_t *p, int32_t column, int32_t col
     return (cells_t){begin, count, cells_inside(begin, count, w->dilation.w, p->x.w)};
 }
 
-/*
- * Gathers a row of up to eight channels from `c` on into as many lines: the padding before, what
- * lies on the tensor, the padding behind.
- */
-SHARED void gather_row(const mve_depthwise_t *p, const rows_t *x, int32_t row, const cells_t *cells,
-                       int32_t c, int8_t *to)
+/* Padding into `count` columns of `channels` lines; returns where the next column is. */
+KERNEL int8_t *gather_padding(int8_t *to, int32_t pitch, int32_t channels, int32_t count,
+                              uint16x8_t offsets, int16x8_t padding)
 {
-    const int32_t channels = lesser(p->lines, p->x.c - c), dilation = p->window.dilation.w;
-    const bool is_row = 0 <= row && row < p->x.h && cells->inside.first < cells->inside.last;
-    const int32_t first = is_row ? cells->inside.first : cells->count;
-    const int32_t inside = is_row ? cells->inside.last - first : 0;
-    const int8_t *from = is_row ? pixel_at(x, row, cells->begin + first * dilation) + c : x->base;
-    const uint16x8_t offsets = multiples((uint16_t)p->line_bytes);
+    __asm__ volatile("vctp.16 %[channels]\n"
+                     "wls lr, %[count], 2f\n"
+                     "1:\n"
+                     "vpst\n"
+                     "vstrbt.16 %q[padding], [%[to], %q[offsets]]\n"
+                     "add %[to], %[pitch]\n"
+                     "le lr, 1b\n"
+                     "2:\n"
+                     : [to] "+r"(to)
+                     : [pitch] "r"(pitch), [channels] "r"(channels), [count] "r"(count),
+                       [offsets] "w"(offsets), [padding] "w"(padding)
+                     : "lr", "cc", "memory");
+    return to;
+}
 
+/* `count` pixels, x_step bytes apart, into as many columns; returns where the next column is. */
+KERNEL int8_t *gather_pixels(const int8_t *x, int32_t x_step, int8_t *to, int32_t pitch,
+                             int32_t channels, int32_t count, uint16x8_t offsets)
+{
+    if (channels < 8) {
+        __asm__ volatile("vctp.16 %[channels]\n"
+                         "wls lr, %[count], 2f\n"
+                         "1:\n"
+                         "vpstt\n"
+                         "vldrbt.u16 q0, [%[x]]\n"
+                         "vstrbt.16 q0, [%[to], %q[offsets]]\n"
+                         "add %[x], %[x_step]\n"
+                         "add %[to], %[pitch]\n"
+                         "le lr, 1b\n"
+                         "2:\n"
+                         : [x] "+l"(x), [to] "+r"(to)
+                         : [x_step] "r"(x_step), [pitch] "r"(pitch), [channels] "r"(channels),
+                           [count] "r"(count), [offsets] "w"(offsets)
+                         : "lr", "q0", "cc", "memory");
+        return to;
+    }
     __asm__ volatile(
-        "vctp.16 %[channels]\n"
-        "vdup.16 q1, %[padding]\n"
-        "wls lr, %[before], 2f\n"
+        "wls lr, %[pairs], 2f\n"
         "1:\n"
-        "vpst\n"
-        "vstrbt.16 q1, [%[to], %q[offsets]]\n"
+        "vldrb.u16 q0, [%[x]]\n"
+        "add %[x], %[x_step]\n"
+        "vstrb.16 q0, [%[to], %q[offsets]]\n"
+        "add %[to], %[pitch]\n"
+        "vldrb.u16 q1, [%[x]]\n"
+        "add %[x], %[x_step]\n"
+        "vstrb.16 q1, [%[to], %q[offsets]]\n"
         "add %[to], %[pitch]\n"
         "le lr, 1b\n"
         "2:\n"
-        "wls lr, %[inside], 4f\n"
-        "3:\n"
-        "vpstt\n"
-        "vldrbt.u16 q0, [%[x]]\n"
-        "vstrbt.16 q0, [%[to], %q[offsets]]\n"
-        "add %[x], %[x_step]\n"
-        "add %[to], %[pitch]\n"
-        "le lr, 3b\n"
-        "4:\n"
-        "wls lr, %[behind], 6f\n"
-        "5:\n"
-        "vpst\n"
-        "vstrbt.16 q1, [%[to], %q[offsets]]\n"
-        "add %[to], %[pitch]\n"
-        "le lr, 5b\n"
-        "6:\n"
-        : [x] "+l"(from), [to] "+r"(to)
-        : [x_step] "r"(dilation * p->x.c), [pitch] "r"(p->pitch), [channels] "r"(channels),
-          [before] "r"(first), [inside] "r"(inside), [behind] "r"(cells->count - first - inside),
-          [padding] "r"(p->padding), [offsets] "w"(offsets)
+        : [x] "+l"(x), [to] "+r"(to)
+        : [x_step] "r"(x_step), [pitch] "r"(pitch), [pairs] "r"(count / 2), [offsets] "w"(offsets)
         : "lr", "q0", "q1", "cc", "memory");
+    if (count % 2 != 0) {
+        vstrbq_scatter_offset_u16((uint8_t *)to, offsets, vldrbq_u16((const uint8_t *)x));
+        to += pitch;
+    }
+    return to;
+}
+
+/*
+ * Gathers rows `row`, `row` + dilation, ... up to eight channels from `c` on into as many lines,
+ * each row a byte behind the one before: the padding, what lies on the tensor, the padding.
+ */
+SHARED void gather_rows(const mve_depthwise_t *p, const rows_t *x, int32_t row, int32_t count,
+                        const cells_t *cells, int32_t c, int8_t *to)
+{
+    const int32_t channels = lesser(p->lines, p->x.c - c), pitch = p->pitch;
+    const int32_t dilation = p->window.dilation.w, x_step = dilation * p->x.c;
+    const int32_t first = cells->inside.first, inside = cells->inside.last - first;
+    const int32_t at = (cells->begin + first * dilation - x->first) * p->x.c + c;
+    const int32_t behind = cells->count - cells->inside.last;
+    const uint16x8_t offsets = multiples((uint16_t)p->line_bytes);
+    const int16x8_t padding = vdupq_n_s16((int16_t)p->padding);
+
+#pragma GCC unroll 1
+    for (; count > 0; count--, row += p->window.dilation.h, to++) {
+        if (row < 0 || row >= p->x.h || inside <= 0) {
+            gather_padding(to, pitch, channels, cells->count, offsets, padding);
+            continue;
+        }
+        int8_t *next = gather_padding(to, pitch, channels, first, offsets, padding);
+        next = gather_pixels(row_at(x, row) + at, x_step, next, pitch, channels, inside, offsets);
+        gather_padding(next, pitch, channels, behind, offsets, padding);
+    }
 }
 
 /* Columns of one output row, `columns` of them at a time. */
@@ -366,9 +409,7 @@ SHARED void mve_depthwise_row(const mve_depthwise_t *p, rows_t x, int32_t row, s
         const int32_t count = lesser(p->columns, columns.last - i);
         const cells_t cells = cells_under(p, i, count);
         for (int32_t c = 0; c < p->x.c; c += p->lines) {
-            for (int32_t k = 0; k < w->kernel.h; k++) {
-                gather_row(p, &x, top + k * w->dilation.h, &cells, c, scratch + k);
-            }
+            gather_rows(p, &x, top, w->kernel.h, &cells, c, scratch);
             const int32_t first = c * p->depth_multiplier;
             const int32_t channels = lesser(p->lines * p->depth_multiplier, p->y.c - first);
             const depthwise_pass_t pass = {p, scratch, first, channels, 1, count, y + first};
@@ -411,9 +452,10 @@ KERNEL void depthwise_slide(const mve_depthwise_t *p, const rows_t *x, int32_t c
             slide_back(lines, first - origin, p->lines * p->line_bytes - (first - origin));
             origin = first;
         }
-        for (gathered = greater(gathered, first); gathered < end; gathered++) {
-            gather_row(p, x, gathered - w->pad.h, &cells, c, lines + gathered - origin);
-        }
+        gathered = greater(gathered, first);
+        gather_rows(p, x, gathered - w->pad.h, end - gathered, &cells, c,
+                    lines + gathered - origin);
+        gathered = end;
         const int32_t out = c * p->depth_multiplier;
         const depthwise_pass_t pass = {p,      lines + first - origin,         out, channels, rows,
                                        p->y.w, y + row * p->y.w * p->y.c + out};
