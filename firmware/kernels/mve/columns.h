@@ -17,6 +17,22 @@
 
 #include "../window.h"
 
+/* What the assembly works on; it knows the offsets. */
+typedef struct {
+    const int8_t *x0, *x1;       /*  0: two columns */
+    const int8_t *next0, *next1; /*  8: behind what their first chunk takes */
+    int8_t *y0, *y1;             /* 16: where their results go */
+    const int8_t *end;           /* 24: of the weights */
+    int32_t chunks;              /* 28: after the first */
+    const int8_t *weights;       /* 32 */
+    const int32_t *constants;    /* 36 */
+    int32_t x_step, y_step;      /* 40: to the next two, y from behind the results */
+    int32_t pairs;               /* 48: of columns */
+    int32_t first;               /* 52: cells in the first chunk */
+    output_t output;             /* 56 */
+    int32_t blocks;              /* 68 */
+} columns_state_t;
+
 /*
  * Weights are int8 [blocks][chunks][4][16]: four channels, 16 cells of each. `constants` are of
  * each block four biases, four multipliers, and four shifts in one word.
@@ -33,24 +49,10 @@ typedef struct {
     const int8_t *weights;
     const int32_t *constants;
     output_t output;
+    void (*pairs)(columns_state_t *); /* one for this number of chunks */
 } columns_t;
 
 #define COLUMNS_BLOCK_CONSTANTS 9
-
-/* What the assembly works on; it knows the offsets. */
-typedef struct {
-    const int8_t *x0, *x1;       /*  0: two columns */
-    const int8_t *next0, *next1; /*  8: behind what their first chunk takes */
-    int8_t *y0, *y1;             /* 16: where their results go */
-    const int8_t *end;           /* 24: of the weights */
-    int32_t chunks;              /* 28: after the first */
-    const int8_t *weights;       /* 32 */
-    const int32_t *constants;    /* 36 */
-    int32_t x_step, y_step;      /* 40: to the next two, y from behind the results */
-    int32_t pairs;               /* 48: of columns */
-    int32_t first;               /* 52: cells in the first chunk */
-    output_t output;             /* 56 */
-} columns_state_t;
 
 /* clang-format off */
 
@@ -146,6 +148,87 @@ typedef struct {
     "vstrb.32 q0, [r2], #4\n"                                                                      \
     "strd r0, r2, [r11, #16]\n"                                                                    \
     "cmp r5, r4\n"                                                                                 \
+    "bne 2b\n"                                                                                     \
+    "ldr r4, [r11, #48]\n"                                                                         \
+    "ldrd r6, r8, [r11, #40]\n"                                                                    \
+    "add r0, r0, r8\n"                                                                             \
+    "add r2, r2, r8\n"                                                                             \
+    "strd r0, r2, [r11, #16]\n"                                                                    \
+    "ldrd r0, r2, [r11]\n"                                                                         \
+    "ldrd r1, r3, [r11, #8]\n"                                                                     \
+    "add r0, r0, r6\n"                                                                             \
+    "add r2, r2, r6\n"                                                                             \
+    "add r1, r1, r6\n"                                                                             \
+    "add r3, r3, r6\n"                                                                             \
+    "strd r0, r2, [r11]\n"                                                                         \
+    "strd r1, r3, [r11, #8]\n"                                                                     \
+    "subs r4, r4, #1\n"                                                                            \
+    "str r4, [r11, #48]\n"                                                                         \
+    "bne 1b\n"
+
+/* The same for a known number of chunks after the first. */
+#define COLUMNS_UNROLLED_PAIRS(sign)                                                               \
+    COLUMNS_BEGIN                                                                                  \
+    "1:\n"                                                                                         \
+    "ldrd r5, r7, [r11, #32]\n"                                                                    \
+    "ldr r9, [r11, #68]\n"                                                                         \
+    "2:\n"                                                                                         \
+    "ldrd r1, r3, [r11]\n"                                                                         \
+    "vpstt\n"                                                                                      \
+    "vldrbt.8 q0, [r1]\n"                                                                          \
+    "vldrbt.8 q1, [r3]\n"                                                                          \
+    "vldrb.8 q2, [r5], #16\n"                                                                      \
+    "ldrd r1, r3, [r11, #8]\n"                                                                     \
+    "vmladav.s8 r0, q0, q2\n"                                                                      \
+    "vldrb.8 q3, [r5], #16\n"                                                                      \
+    "vmladav.s8 r2, q1, q2\n"                                                                      \
+    "vldrb.8 q2, [r5], #16\n"                                                                      \
+    "vmladav.s8 r4, q0, q3\n"                                                                      \
+    "vmladav.s8 r6, q1, q3\n"                                                                      \
+    "vldrb.8 q3, [r5], #16\n"                                                                      \
+    "vmladav.s8 r8, q0, q2\n"                                                                      \
+    "vmladav.s8 r10, q1, q2\n"                                                                     \
+    "vmladav.s8 r12, q0, q3\n"                                                                     \
+    "vmladav.s8 lr, q1, q3\n"                                                                      \
+    ".rept %c[more]\n"                                                                             \
+    "vldrb.8 q0, [r1], #16\n"                                                                      \
+    "vldrb.8 q2, [r5], #16\n"                                                                      \
+    "vmladava.s8 r0, q0, q2\n"                                                                     \
+    "vldrb.8 q1, [r3], #16\n"                                                                      \
+    "vmladava.s8 r2, q1, q2\n"                                                                     \
+    "vldrb.8 q3, [r5], #16\n"                                                                      \
+    "vmladava.s8 r4, q0, q3\n"                                                                     \
+    "vldrb.8 q2, [r5], #16\n"                                                                      \
+    "vmladava.s8 r6, q1, q3\n"                                                                     \
+    "vldrb.8 q3, [r5], #16\n"                                                                      \
+    "vmladava.s8 r8, q0, q2\n"                                                                     \
+    "vmladava.s8 r10, q1, q2\n"                                                                    \
+    "vmladava.s8 r12, q0, q3\n"                                                                    \
+    "vmladava.s8 lr, q1, q3\n"                                                                     \
+    ".endr\n"                                                                                      \
+    "vmov q0[2], q0[0], r0, r8\n"                                                                  \
+    "vmov q0[3], q0[1], r4, r12\n"                                                                 \
+    "vldrw.32 q2, [r7], #16\n"                                                                     \
+    "vmov q1[2], q1[0], r2, r10\n"                                                                 \
+    "vmov q1[3], q1[1], r6, lr\n"                                                                  \
+    "vadd.i32 q0, q0, q2\n"                                                                        \
+    "vldrw.32 q3, [r7], #16\n"                                                                     \
+    "vadd.i32 q1, q1, q2\n"                                                                        \
+    "ldrd r0, r2, [r11, #16]\n"                                                                    \
+    "vqrdmulh.s32 q0, q0, q3\n"                                                                    \
+    "vldrb.s32 q2, [r7], #4\n"                                                                     \
+    "vqrdmulh.s32 q1, q1, q3\n"                                                                    \
+    sign                                                                                           \
+    "vrshl.s32 q0, q0, q2\n"                                                                       \
+    "vrshl.s32 q1, q1, q2\n"                                                                       \
+    "vqmovnb.s32 q0, q0\n"                                                                         \
+    "vqmovnt.s32 q0, q1\n"                                                                         \
+    COLUMNS_CLAMP                                                                                  \
+    "vstrb.32 q0, [r0], #4\n"                                                                      \
+    "vshr.u32 q0, q0, #16\n"                                                                       \
+    "vstrb.32 q0, [r2], #4\n"                                                                      \
+    "strd r0, r2, [r11, #16]\n"                                                                    \
+    "subs r9, r9, #1\n"                                                                            \
     "bne 2b\n"                                                                                     \
     "ldr r4, [r11, #48]\n"                                                                         \
     "ldrd r6, r8, [r11, #40]\n"                                                                    \
@@ -278,24 +361,35 @@ typedef struct {
 
 /* clang-format on */
 
-#define COLUMNS_ASM(function, text)                                                                \
+#define COLUMNS_ASM(function, text, chunks)                                                        \
     SHARED void function(columns_state_t *state)                                                   \
     {                                                                                              \
         register columns_state_t *s __asm__("r11") = state;                                        \
         __asm__ volatile(text                                                                      \
                          : "+r"(s)                                                                 \
-                         :                                                                         \
+                         : [more] "i"((chunks)-1)                                                  \
                          : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10",      \
                            "r12", "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "cc",      \
                            "memory");                                                              \
     }
 
-COLUMNS_ASM(columns_pairs, COLUMNS_PAIRS(COLUMNS_SIGN_BOTH))
-COLUMNS_ASM(columns_pairs_rectified, COLUMNS_PAIRS(""))
-COLUMNS_ASM(columns_short_pairs, COLUMNS_SHORT_PAIRS(COLUMNS_SIGN_BOTH))
-COLUMNS_ASM(columns_short_pairs_rectified, COLUMNS_SHORT_PAIRS(""))
-COLUMNS_ASM(columns_single, COLUMNS_SINGLE(COLUMNS_SIGN_ONE))
-COLUMNS_ASM(columns_single_rectified, COLUMNS_SINGLE(""))
+/* For pairs of columns of some chunks, 0 if any. */
+#define COLUMNS_PAIRS_OF(chunks, text)                                                             \
+    COLUMNS_ASM(columns_pairs_##chunks, text(COLUMNS_SIGN_BOTH), chunks)                           \
+    COLUMNS_ASM(columns_pairs_##chunks##_rectified, text(""), chunks)
+
+COLUMNS_PAIRS_OF(0, COLUMNS_PAIRS)
+COLUMNS_PAIRS_OF(1, COLUMNS_SHORT_PAIRS)
+COLUMNS_PAIRS_OF(2, COLUMNS_UNROLLED_PAIRS)
+COLUMNS_PAIRS_OF(3, COLUMNS_UNROLLED_PAIRS)
+COLUMNS_PAIRS_OF(4, COLUMNS_UNROLLED_PAIRS)
+COLUMNS_PAIRS_OF(5, COLUMNS_UNROLLED_PAIRS)
+COLUMNS_PAIRS_OF(6, COLUMNS_UNROLLED_PAIRS)
+COLUMNS_PAIRS_OF(7, COLUMNS_UNROLLED_PAIRS)
+COLUMNS_PAIRS_OF(8, COLUMNS_UNROLLED_PAIRS)
+COLUMNS_PAIRS_OF(9, COLUMNS_UNROLLED_PAIRS)
+COLUMNS_ASM(columns_single, COLUMNS_SINGLE(COLUMNS_SIGN_ONE), 0)
+COLUMNS_ASM(columns_single_rectified, COLUMNS_SINGLE(""), 0)
 
 /* `count` columns x_step bytes apart with `blocks` blocks; results are y_step bytes apart. */
 KERNEL void columns_blocks(const columns_t *p, columns_state_t *s, int32_t count, const int8_t *x,
@@ -308,18 +402,8 @@ KERNEL void columns_blocks(const columns_t *p, columns_state_t *s, int32_t count
     s->y0 = y;
     s->y1 = y + y_step;
     s->pairs = count / 2;
-    if (s->pairs > 0 && p->chunks == 1) {
-        if (p->is_rectified) {
-            columns_short_pairs_rectified(s);
-        } else {
-            columns_short_pairs(s);
-        }
-    } else if (s->pairs > 0) {
-        if (p->is_rectified) {
-            columns_pairs_rectified(s);
-        } else {
-            columns_pairs(s);
-        }
+    if (s->pairs > 0) {
+        p->pairs(s);
     }
     if (count % 2 != 0) {
         if (p->is_rectified) {
@@ -356,6 +440,7 @@ SHARED void columns(const columns_t *p, int32_t count, const int8_t *x, int32_t 
         .y_step = 2 * p->channels - 4 * whole,
         .first = p->depth - 16 * (p->chunks - 1),
         .output = p->output,
+        .blocks = whole,
     };
     if (p->channels < 4) {
         columns_few(p, &s, count, x, x_step, y);
@@ -363,6 +448,7 @@ SHARED void columns(const columns_t *p, int32_t count, const int8_t *x, int32_t 
     }
     columns_blocks(p, &s, count, x, x_step, y, p->channels);
     if (p->blocks > whole) {
+        s.blocks = 1;
         s.weights = s.end;
         s.end += block_bytes;
         s.constants += whole * COLUMNS_BLOCK_CONSTANTS;

@@ -6,13 +6,16 @@ import numpy as np
 
 from harness.arithmetic import ConvParameters
 from harness.ir.tensor import Array
-from harness.kernels.call import Constant, Fields
+from harness.kernels.call import Constant, Fields, Name
 
 _LANES = 16
 """int8 in a vector."""
 
 _BLOCK = 4
 """Channels that are computed together."""
+
+_UNROLLED = 9
+"""As many chunks have functions of their own, without a loop: a ninth of the instructions less."""
 
 
 def is_rectified(p: ConvParameters) -> bool:
@@ -49,7 +52,14 @@ def columns(p: ConvParameters, weights: Array, bias: Array) -> Fields:
         "weights": Constant("weights", np.ascontiguousarray(blocks)),
         "constants": Constant("constants", _constants(p, bias, order)),
         "output": output(p),
+        "pairs": Name(_pairs(p, chunks)),
     }
+
+
+def _pairs(p: ConvParameters, chunks: int) -> str:
+    """Return the function for pairs of columns: one for their chunks, or for any number."""
+    suffix = "_rectified" if is_rectified(p) else ""
+    return f"columns_pairs_{chunks if chunks <= _UNROLLED else 0}{suffix}"
 
 
 def output(p: ConvParameters) -> Fields:
