@@ -20,7 +20,7 @@ from harness.cli.options import (
     Schedule,
     ScheduleOption,
     SramLimitOption,
-    hand_set_patches,
+    named_case,
 )
 from harness.errors import InputError
 
@@ -51,21 +51,21 @@ def compile_command(
     """Write the firmware of a model on a board, or its generated C."""
     from harness.cli.progress import progress_on_stderr
     from harness.codegen.model_c import generate
-    from harness.experiment.case import Case, check_sram, find, plan_case
+    from harness.experiment.case import check_sram, find, plan_case
     from harness.report.tables import footprint_line
     from harness.toolchain.gcc import build
     from harness.toolchain.workspace import build_dir
 
-    case = Case(
-        board=board,
-        model=model,
-        device=device,
-        schedule=schedule.value,
-        sram_limit=sram_limit,
-        input_by_rows=input_by_rows,
-        patch=hand_set_patches(patch_ops, patch_grid, schedule),
-        optimize=optimize.value,
-        passes=passes,
+    case = named_case(
+        board,
+        model,
+        device,
+        schedule,
+        sram_limit,
+        input_by_rows,
+        (patch_ops, patch_grid),
+        optimize,
+        passes,
     )
     found = find(case)
     plan = plan_case(found).plan

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.experiment.case import Case
 
 
 class Schedule(StrEnum):
@@ -94,3 +97,33 @@ def hand_set_patches(
     if len(parts) > 2 or not all(p.isascii() and p.isdigit() and int(p) for p in parts):
         raise UsageError(f"--patch-grid {grid} is not a number of patches", hint="as in 3 or 2x4")
     return ops, (int(parts[0]), int(parts[-1]))
+
+
+def named_case(
+    board: str,
+    model: str,
+    device: str,
+    schedule: Schedule,
+    sram_limit: int | None,
+    input_by_rows: bool,
+    patches: tuple[int | None, str | None],
+    optimize: Optimize,
+    passes: str,
+) -> Case:
+    """Return the case that the options of ``run`` and ``compile`` name; ``patches`` by hand.
+
+    Raises UsageError when options do not go together.
+    """
+    from harness.experiment.case import Case
+
+    return Case(
+        board=board,
+        model=model,
+        device=device,
+        schedule=schedule.value,
+        sram_limit=sram_limit,
+        input_by_rows=input_by_rows,
+        patch=hand_set_patches(*patches, schedule),
+        optimize=optimize.value,
+        passes=passes,
+    )

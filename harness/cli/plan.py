@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -82,7 +83,7 @@ def plan(
     from harness.passes.pipeline import trace_passes
     from harness.passes.selection import select_passes
     from harness.report.canvas import check_picture
-    from harness.results.plan_point import plan_point
+    from harness.results.plan_point import plan_point, receptive_parts
     from harness.results.work import pass_parts, work_part
 
     facts = None if board is None else load_board(board)
@@ -97,7 +98,9 @@ def plan(
     stages = trace_passes(imported, names)
     graph = stages[-1].graph
     if dump_ir:
-        sys.stdout.write(dump(graph))
+        text = dump(graph)
+        lines = {"model": graph.name, "ir": text.splitlines()}
+        sys.stdout.write(json.dumps(lines, indent=1) + "\n" if as_json else text)
         return
     if pareto:
         if schedule is not Schedule.AUTO:
@@ -118,6 +121,8 @@ def plan(
     )
     if as_json:
         point = plan_point(chosen, work_part(imported), pass_parts(stages))
+        if receptive_field:
+            point = point.model_copy(update={"receptive_fields": receptive_parts(chosen)})
         sys.stdout.write(point.model_dump_json(indent=1) + "\n")
     else:
         _print(chosen, imported, stages, file.weights, receptive_field)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +23,7 @@ from harness.cli.options import (
     ScheduleOption,
     SramLimitOption,
     StoreOption,
-    hand_set_patches,
+    named_case,
 )
 from harness.data import STORE
 
@@ -69,21 +70,22 @@ def run(
 ) -> None:
     """Run a model on a board and measure latency, SRAM, flash and correctness."""
     from harness.cli.progress import progress_on_stderr
-    from harness.experiment.case import Case
     from harness.experiment.outputs import check_outputs_path, write_outputs
     from harness.experiment.run import run_case
 
     check_outputs_path(save_outputs)
-    case = Case(
-        board=board,
-        model=model,
-        device=device,
-        schedule=schedule.value,
-        sram_limit=sram_limit,
-        input_by_rows=input_by_rows,
-        patch=hand_set_patches(patch_ops, patch_grid, schedule),
-        optimize=optimize.value,
-        passes=passes,
+    case = replace(
+        named_case(
+            board,
+            model,
+            device,
+            schedule,
+            sram_limit,
+            input_by_rows,
+            (patch_ops, patch_grid),
+            optimize,
+            passes,
+        ),
         inputs=inputs,
         warmup=warmup,
         repeat=repeat,

@@ -48,10 +48,10 @@ _STYLE: dict[Any, Any] = {
 
 def check_picture(path: Path) -> None:
     """Raise UsageError unless a picture can be written under this name, before work is done."""
-    if path.suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         raise UsageError(
             f"--plot {path}: pictures are {', '.join(SUFFIXES)}, not '{path.suffix}'",
-            hint=near_names(path.suffix, SUFFIXES),
+            hint=near_names(path.suffix.lower(), SUFFIXES),
         )
     if not path.parent.is_dir():
         raise UsageError(f"--plot {path}: there is no folder {path.parent}", hint="create it first")
@@ -78,7 +78,7 @@ def figure(width: float, height: float) -> Iterator[Figure]:
 
 def save(drawn: Figure, path: Path, *, title: str, text: str) -> None:
     """Write a figure as SVG, PNG, or a page of its own that has ``text`` below the picture."""
-    match path.suffix:
+    match path.suffix.lower():
         case ".png":
             drawn.savefig(path, format="png", dpi=160, metadata={"Software": None})
         case ".svg":

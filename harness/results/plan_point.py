@@ -6,8 +6,45 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.ir.macs import graph_macs
 from harness.results.record import Count, PassPart, SegmentPart, WorkPart
-from harness.schedule.plan import Plan
+from harness.schedule.plan import Plan, Segment
+from harness.schedule.receptive import receptive_fields
 from harness.schedule.work import estimated_instructions, executed_macs
+
+
+class FieldPart(BaseModel):
+    """What one output pixel of a fused segment sees of what op ``index`` reads.
+
+    Pairs are rows and columns. ``halo`` is shared with the pixel's neighbours, ``recompute_ratio``
+    is how often the op is executed.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    index: Count
+    receptive_field: tuple[Count, Count]
+    halo: tuple[Count, Count]
+    recompute_ratio: float
+
+
+class AdvicePart(BaseModel):
+    """What the recompute of a segment would be if op ``index`` had a smaller kernel."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    index: Count
+    kernel: Count
+    recompute_ratio: float
+
+
+class ReceptivePart(BaseModel):
+    """The receptive fields of one fused segment, and what its halos cost."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    segment: SegmentPart
+    recompute_ratio: float
+    fields: tuple[FieldPart, ...]
+    advice: tuple[AdvicePart, ...]
 
 
 class PlanPoint(BaseModel):
@@ -17,6 +54,7 @@ class PlanPoint(BaseModel):
     ``recompute_ratio`` is MACs executed over MACs of the network. ``estimated_instructions`` is of
     one inference, from a model of what kernels cost, never measured. ``imported`` and ``passes``,
     where they are known, are what the file asks for and what the passes left of it.
+    ``receptive_fields`` are there if they were asked for.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -33,6 +71,7 @@ class PlanPoint(BaseModel):
     segments: tuple[SegmentPart, ...]
     imported: WorkPart | None = None
     passes: tuple[PassPart, ...] = ()
+    receptive_fields: tuple[ReceptivePart, ...] | None = None
 
 
 def plan_point(
@@ -51,10 +90,36 @@ def plan_point(
         macs=macs,
         recompute_ratio=executed_macs(plan) / macs if macs else 1.0,
         estimated_instructions=round(estimated_instructions(plan)),
-        segments=tuple(
-            SegmentPart(kind=s.kind, first_op=s.ops.start, last_op=s.ops.stop - 1)
-            for s in plan.segments
-        ),
+        segments=tuple(map(_segment_part, plan.segments)),
         imported=imported,
         passes=passes,
     )
+
+
+def receptive_parts(plan: Plan) -> tuple[ReceptivePart, ...]:
+    """Return the receptive fields of all fused segments of more than one op."""
+    return tuple(
+        ReceptivePart(
+            segment=_segment_part(report.segment),
+            recompute_ratio=report.recompute,
+            fields=tuple(
+                FieldPart(
+                    index=field.op,
+                    receptive_field=field.receptive_field,
+                    halo=field.halo,
+                    recompute_ratio=field.recompute,
+                )
+                for field in report.fields
+            ),
+            advice=tuple(
+                AdvicePart(index=a.op, kernel=a.kernel, recompute_ratio=a.recompute_then)
+                for a in report.advice
+            ),
+        )
+        for report in receptive_fields(plan)
+    )
+
+
+def _segment_part(segment: Segment) -> SegmentPart:
+    ops = segment.ops
+    return SegmentPart(kind=segment.kind, first_op=ops.start, last_op=ops.stop - 1)

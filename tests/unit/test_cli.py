@@ -213,6 +213,49 @@ def test_plans_are_drawn_side_by_side(bench: Bench, model: Path, tmp_path: Path)
     assert "what less memory costs" in front.read_text()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "kind"),
+    [
+        (["--board", "no-such-board"], 2, "UsageError"),
+        (["--schedule", "best"], 2, "UsageError"),
+        (["--sram-limit", 100], 1, "DoesNotFitError"),
+    ],
+)
+def test_a_failure_is_one_json_object_too(
+    bench: Bench, model: Path, arguments: list[object], code: int, kind: str
+) -> None:
+    result = bench("plan", model, "--json", *arguments)
+    assert result.code == result.json["error"]["exit_code"] == code
+    assert result.json["error"]["type"] == kind
+    assert result.json["error"]["message"] in result.err
+
+
+def test_a_plan_that_is_too_large_is_printed_alone(bench: Bench, model: Path) -> None:
+    result = bench("plan", model, "--json", "--schedule", "layer", "--sram-limit", 150)
+    assert result.code == 1
+    assert result.json["planned_peak_bytes"] > 150
+
+
+def test_the_graph_is_printed_as_text_and_as_json(bench: Bench, model: Path) -> None:
+    lines = bench("plan", model, "--dump-ir").out.splitlines()
+    assert lines[0].startswith("graph 'own'")
+    assert bench("plan", model, "--dump-ir", "--json").json == {"model": "own", "ir": lines}
+
+
+def test_suffixes_of_pictures_are_of_any_case(bench: Bench, model: Path, tmp_path: Path) -> None:
+    assert bench("plan", model, "--plot", tmp_path / "A.SVG").code == 0
+    assert (tmp_path / "A.SVG").read_text(encoding="utf-8").startswith("<?xml")
+
+
+def test_receptive_fields_are_in_the_json(bench: Bench) -> None:
+    by_patches = ("plan", "vww", "--schedule", "patch", "--json")
+    assert bench(*by_patches).json["receptive_fields"] is None
+    (segment,) = bench(*by_patches, "--receptive-field").json["receptive_fields"]
+    assert segment["segment"]["kind"] == "patch"
+    assert segment["fields"][-1]["recompute_ratio"] == 1.0
+    assert segment["recompute_ratio"] > segment["advice"][0]["recompute_ratio"]
+
+
 def test_receptive_fields_are_reported(bench: Bench, model: Path) -> None:
     assert "no ops are fused" in bench("plan", model, "--receptive-field").out
 
