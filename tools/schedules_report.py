@@ -31,7 +31,7 @@ from harness.report.front import front_text, summary
 from harness.report.front_plot import draw_front
 from harness.report.plan_plot import draw_plans
 from harness.results.plan_point import plan_point
-from harness.results.record import Record
+from harness.results.record import Record, SegmentPart
 from harness.schedule.search import pareto, plan
 
 SCHEDULES = ("layer", "inplace", "patch", "stream", "stream, rows", "auto", "least")
@@ -66,6 +66,7 @@ class Row:
     recompute: float | None = None
     instructions: int | None = None
     code_bytes: int | None = None
+    fused_code_bytes: int | None = None
     bit_exact: bool | None = None
     segments: str = ""
     why_not: str = ""
@@ -176,10 +177,16 @@ def _row(record: Record, core: str, schedule: str, input_bytes: int) -> Row:
         recompute=chosen.recompute_ratio if chosen else None,
         instructions=record.latency.instructions if record.latency else None,
         code_bytes=record.flash.code_bytes if record.flash else None,
+        fused_code_bytes=fused_code(chosen.segments) if chosen else None,
         bit_exact=record.correctness.bit_exact if record.correctness else None,
         segments=summary(chosen.segments) if chosen else "",
         why_not=_reason(model, record.error.message) if record.error else "",
     )
+
+
+def fused_code(segments: Sequence[SegmentPart]) -> int:
+    """Return the bytes of the functions of segments of more than one op."""
+    return sum(s.code_bytes or 0 for s in segments if s.last_op > s.first_op)
 
 
 def _reason(model: str, message: str) -> str:
@@ -220,6 +227,12 @@ def markdown(rows: Sequence[Row]) -> str:
         "## Instructions of one inference on the emulated Cortex-M4, millions",
         "",
         *_wide(on_m4, "instructions", scale=1e-6),
+        "",
+        "## Code of the functions of fused ops on the emulated Cortex-M4, bytes",
+        "",
+        "Kernels that several ops share are not in it; all code is in `schedules.csv`.",
+        "",
+        *_wide(on_m4, "fused_code_bytes"),
         "",
         "## MACs executed over MACs of the network",
         "",

@@ -23,6 +23,7 @@ from harness.experiment.parts import (
     model_part,
     op_parts,
     schedule_part,
+    segments_with_code,
     state_part,
     toolchain_part,
 )
@@ -46,6 +47,7 @@ from harness.results.record import (
 )
 from harness.schedule.plan import Plan
 from harness.toolchain.firmware import Firmware
+from harness.toolchain.footprint import symbols
 
 
 @dataclass(slots=True)
@@ -93,6 +95,9 @@ class Draft:
         self.toolchain = toolchain_part(firmware)
         self.firmware = firmware_part(firmware)
         self.flash = flash_part(firmware)
+        if self.schedule is not None:
+            segments = segments_with_code(self.schedule.segments, symbols(firmware.elf))
+            self.schedule = self.schedule.model_copy(update={"segments": segments})
 
     def note_device(self, found: Found, device: Device) -> None:
         """Set what executes the image."""

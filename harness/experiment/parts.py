@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import statistics
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
 from harness.codegen.sources import Sources
@@ -19,6 +22,7 @@ from harness.results.record import (
     ModelPart,
     OpPart,
     SchedulePart,
+    SegmentPart,
     StatePart,
     ToolchainPart,
 )
@@ -27,6 +31,9 @@ from harness.schedule.plan import Plan
 from harness.telemetry.board_state import BoardState, Reset
 from harness.telemetry.messages import Samples
 from harness.toolchain.firmware import Firmware
+from harness.toolchain.footprint import Symbol
+
+_STEP = re.compile(r"(segment|op)_\d+_")
 
 
 class _Figure(TypedDict, total=False):
@@ -74,6 +81,25 @@ def schedule_part(requested: str, plan: Plan) -> SchedulePart:
         input_by_rows=plan.fetches_input,
         recompute_ratio=point.recompute_ratio,
         segments=point.segments,
+    )
+
+
+def segments_with_code(
+    segments: Sequence[SegmentPart], symbols: Iterable[Symbol]
+) -> tuple[SegmentPart, ...]:
+    """Return segments with the bytes of their functions, which are named after them.
+
+    The functions of fused ops begin with ``segment_N_``, that of an op alone with ``op_N_``.
+    """
+    sizes: Counter[str] = Counter()
+    for symbol in symbols:
+        if name := _STEP.match(symbol.name):
+            sizes[name[0]] += symbol.size_bytes
+    return tuple(
+        part.model_copy(
+            update={"code_bytes": sizes[f"segment_{number}_"] or sizes[f"op_{part.first_op}_"]}
+        )
+        for number, part in enumerate(segments)
     )
 
 

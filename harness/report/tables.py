@@ -168,19 +168,21 @@ def _per_op(ops: Sequence[OpPart], segments: Sequence[SegmentPart]) -> Table:
         "instructions",
     )
     title = {"latency_s": "seconds"}.get(unit, unit)
-    columns = ("op", "kind", "name", "segment", "MACs", title, "share", "a MAC")
-    table = _table(*columns, right=("op", "MACs", title, "share", "a MAC"))
+    columns = ("op", "kind", "name", "segment", "code", "MACs", title, "share", "a MAC")
+    table = _table(*columns, right=("op", "code", "MACs", title, "share", "a MAC"))
     total = sum(getattr(op, unit) or 0 for op in ops) or 1
     for number, segment in enumerate(segments):
         fused = ops[segment.first_op : segment.last_op + 1]
         macs = sum(op.macs for op in fused)
         label = f"{segment.kind} {number}" if len(fused) > 1 else segment.kind
+        code = f"{segment.code_bytes:,} B" if segment.code_bytes else ""
         for op, brace in zip(fused, _braces(len(fused)), strict=True):
             table.add_row(
                 str(op.index),
                 op.kind,
                 _short(op.name),
                 brace + (label if op is fused[0] else ""),
+                code if op is fused[0] else "",
                 format_count(op.macs) if op.macs else "",
                 *_costs(getattr(op, unit), unit, total, macs),
             )

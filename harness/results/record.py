@@ -117,11 +117,16 @@ class DevicePart(_Part):
 
 
 class SegmentPart(_Part):
-    """Ops ``first_op..last_op`` (positions after the passes) that ran together."""
+    """Ops ``first_op..last_op`` (positions after the passes) that ran together.
+
+    ``code_bytes`` is the instructions of the functions that are the segment's alone, once an image
+    is built; functions that kernels share between segments are not among them.
+    """
 
     kind: str
     first_op: int
     last_op: int
+    code_bytes: Count | None = None
 
 
 class SchedulePart(_Part):

@@ -132,6 +132,9 @@ def test_ops_that_run_together_share_a_figure(bench: Bench, tmp_path: Path) -> N
     ops = record["ops"][fused["first_op"] : fused["last_op"] + 1]
     assert {op["segment"] for op in ops} == {"stream"}
     assert [op["instructions"] is None for op in ops] == [True] * (len(ops) - 1) + [False]
+    code = [s["code_bytes"] for s in segments if s["kind"] != "alias"]
+    assert min(code) > 0
+    assert sum(code) < record["flash"]["code_bytes"]
     total = sum(op["instructions"] or 0 for op in record["ops"])
     assert 0 < record["latency"]["instructions"] - total < 4 * len(segments)
     table = bench("run", "--board", BOARD, "--model", "kws", "--no-store", "--per-op", *BY_ROWS)

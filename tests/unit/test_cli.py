@@ -83,7 +83,7 @@ def test_a_plan_is_told_in_words_and_in_numbers(bench: Bench, model: Path) -> No
     point = bench("plan", model, "--json", "--schedule", "layer").json
     assert point["planned_peak_bytes"] == point["arena_bytes"] + point["scratch_bytes"] == 176
     assert point["macs"] == 4 * 4 * 3 * 3 * 3 * 2
-    assert point["segments"] == [{"kind": "layer", "first_op": 0, "last_op": 0}]
+    assert point["segments"] == [{"kind": "layer", "first_op": 0, "last_op": 0, "code_bytes": None}]
     assert point["recompute_ratio"] == 1.0
     assert point["input_resident"] is True
 
@@ -157,7 +157,9 @@ def test_patches_are_set_by_hand(bench: Bench, model: Path) -> None:
     result = bench(
         *("plan", model, "--schedule", "patch", "--patch-ops", 1, "--patch-grid", "2x1", "--json")
     )
-    assert result.json["segments"] == [{"kind": "patch", "first_op": 0, "last_op": 0}]
+    assert result.json["segments"] == [
+        {"kind": "patch", "first_op": 0, "last_op": 0, "code_bytes": None}
+    ]
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,12 @@ from harness.errors import BenchError, NoAnswerError, StoreError
 from harness.experiment import run as run_module
 from harness.experiment.case import Case
 from harness.experiment.deadline import DeadlineConsole
+from harness.experiment.parts import segments_with_code
 from harness.experiment.run import run_case
 from harness.models.writer import write_tflite
+from harness.results.record import SegmentPart
 from harness.results.store import read
+from harness.toolchain.footprint import Symbol
 from tests.graphs import GraphBuilder
 
 BOARD = "nucleo-f746zg"
@@ -109,3 +112,18 @@ def test_a_missing_model_is_recorded_under_its_name(tmp_path: Path) -> None:
     outcome = run_case(Case(board=BOARD, model="none.tflite", device="host"), store=tmp_path)
     assert outcome.path is not None
     assert f"-none-{BOARD}-host-" in outcome.path.name
+
+
+def test_segments_are_told_with_the_code_that_is_theirs_alone() -> None:
+    parts = (
+        SegmentPart(kind="stream", first_op=0, last_op=1),
+        SegmentPart(kind="layer", first_op=2, last_op=2),
+        SegmentPart(kind="alias", first_op=3, last_op=3),
+        SegmentPart(kind="layer", first_op=12, last_op=12),
+    )
+    sizes = {
+        "segment_0_op_0_row": 100, "segment_0_conv1": 20, "op_2_conv2": 30, "op_2_conv2.part.0": 4,
+        "op_12_conv12": 500, "conv_pointwise": 7000, "model_invoke": 80,
+    }  # fmt: skip
+    told = segments_with_code(parts, [Symbol(name, 0, size) for name, size in sizes.items()])
+    assert [part.code_bytes for part in told] == [120, 34, 0, 500]

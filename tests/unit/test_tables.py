@@ -127,7 +127,7 @@ def test_ops_share_out_the_whole_and_steps_stand_at_their_last_op() -> None:
         OpPart(index=3, kind="SOFTMAX", name="s", macs=0, segment="layer", instructions=300),
     )
     segments = (
-        SegmentPart(kind="stream", first_op=0, last_op=2),
+        SegmentPart(kind="stream", first_op=0, last_op=2, code_bytes=1234),
         SegmentPart(kind="layer", first_op=3, last_op=3),
     )
     schedule = SchedulePart(
@@ -135,7 +135,7 @@ def test_ops_share_out_the_whole_and_steps_stand_at_their_last_op() -> None:
     )
     said = shown(per_op=True, ops=ops, schedule=schedule)
     assert (
-        "0 PAD p ┌ stream 0 1 CONV_2D c │ 100 2 CONV_2D d └ 200 900 75.0% 3.00 "
+        "0 PAD p ┌ stream 0 1,234 B 1 CONV_2D c │ 100 2 CONV_2D d └ 200 900 75.0% 3.00 "
         "3 SOFTMAX s layer 300 25.0%"
     ) in said
     assert "CONV_2D" not in shown(ops=ops, schedule=schedule)
