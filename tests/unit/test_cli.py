@@ -12,6 +12,7 @@ import pytest
 
 from harness.errors import InputError
 from harness.experiment.outputs import write_outputs
+from harness.kernels import kernel_set
 from harness.models.writer import write_tflite
 from tests.command import Bench
 from tests.graphs import GraphBuilder
@@ -25,8 +26,9 @@ def bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> Path:
-    """A small network of the user's own: 8x8x2 to 4x4x3."""
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small network of the user's own, 8x8x2 to 4x4x3, planned for kernels without scratch."""
+    monkeypatch.setattr(kernel_set, "kernels_for", lambda *_: kernel_set.PORTABLE)
     builder = GraphBuilder()
     x = builder.input((1, 8, 8, 2))
     path = tmp_path / "own.tflite"
