@@ -21,7 +21,7 @@ from harness.kernels.kernel_set import PORTABLE, KernelSet, kernels_for
 from harness.models.catalog import ModelFile, find_model
 from harness.passes.pipeline import Stage, trace_passes
 from harness.passes.selection import select_passes
-from harness.schedule.limits import can_come_by_rows
+from harness.schedule.advice import what_fits
 from harness.schedule.plan import Plan
 from harness.schedule.search import plan as make_plan
 from harness.schedule.timeline import what_holds_the_peak
@@ -191,19 +191,22 @@ def choose_plan(
             patch=patch,
         )
     except DoesNotFitError as error:
+        assert allowed is not None, "a plan fits where there is no limit"
+        ways = [
+            f"try {way}"
+            for way in what_fits(
+                graph, kernels, allowed, schedule=schedule, input_by_rows=input_by_rows
+            )
+        ]
         if board is None or not is_board_tighter:
-            raise
+            hint = "; or ".join([*ways, error.hint])
+            raise DoesNotFitError(error.message, hint=hint) from None
         raise DoesNotFitError(
             f"{error.message}. {board.name} has {format_bytes(board.memory('ram').size_bytes)}, "
             f"less {format_bytes(STACK_BYTES)} for the stack and {format_bytes(_RUNTIME_BYTES)} "
             "for the runtime",
-            hint=_what_else(graph, input_by_rows) + ", or a board with more SRAM (`bench boards`)",
+            hint="; or ".join([*ways, "take a board with more SRAM (`bench boards`)"]),
         ) from None
-
-
-def _what_else(graph: Graph, input_by_rows: bool) -> str:
-    helps = not input_by_rows and can_come_by_rows(graph)
-    return "try --input-by-rows" if helps else "try a model with a smaller input"
 
 
 def check_sram(plan: Plan, board: Board | None, limit: int | None) -> None:
@@ -225,17 +228,21 @@ def check_sram(plan: Plan, board: Board | None, limit: int | None) -> None:
             f"{plan.graph.name}: schedule {plan.schedule} needs {format_bytes(peak)} of SRAM for "
             f"activations and scratch, {whose} {format_bytes(allowed)}: "
             f"{format_bytes(peak - allowed)} too much; {what_holds_the_peak(plan)}",
-            hint=_what_would_help(plan, limit is not None),
+            hint=_what_would_help(plan, allowed, limit is not None),
         )
 
 
-def _what_would_help(plan: Plan, limited: bool) -> str:
-    others = [] if plan.schedule == "auto" else ["--schedule auto"]
-    if not plan.fetches_input and can_come_by_rows(plan.graph):
-        others.append("--input-by-rows")
+def _what_would_help(plan: Plan, allowed: int, limited: bool) -> str:
+    ways = what_fits(
+        plan.graph,
+        plan.kernels,
+        allowed,
+        schedule=plan.schedule,
+        input_by_rows=plan.fetches_input,
+    )
     return "; ".join(
         [
-            *([f"try {' or '.join(others)}"] if others else []),
+            *(f"try {way}" for way in ways),
             "raise --sram-limit" if limited else "take a board with more SRAM (`bench boards`)",
             "or a model with a smaller input or fewer channels at that op",
         ]

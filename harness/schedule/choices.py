@@ -130,7 +130,8 @@ class Choices:
             Overlap(0, above, max(0, output_below_operand(sweep, first, t)))
             for above, t in enumerate(dying, start=1)
         ]
-        shared = most_shared(sweep, first, dying)
+        by_rows = self.input_by_rows and first == 0
+        shared = most_shared(sweep, first, dying, input_by_rows=by_rows)
         return least_bytes(sizes, overlaps) - self._bytes(dying) - shared
 
     def _output(self, end: int) -> int:

@@ -1,4 +1,4 @@
-"""Limits: what is said when no plan fits, and what would help."""
+"""Limits: what is said when no plan fits."""
 
 from __future__ import annotations
 
@@ -16,18 +16,10 @@ def does_not_fit(least: Plan, limit: int) -> DoesNotFitError:
         f"{least.graph.name}: no plan of schedule {least.schedule} fits into "
         f"{format_bytes(limit)}; the least is {format_bytes(least.planned_peak_bytes)}: "
         f"{what_holds_the_peak(least)}",
-        hint=", or ".join(["raise the limit", *_other_ways(least)]),
+        hint=f"raise the limit to {format_bytes(least.planned_peak_bytes)} or more",
     )
 
 
 def can_come_by_rows(graph: Graph) -> bool:
     """Whether the model's input could be delivered row by row."""
     return Fusion(graph).input_by_rows is not None
-
-
-def _other_ways(plan: Plan) -> list[str]:
-    if plan.schedule != "auto":
-        return ["try --schedule auto"]
-    if not plan.fetches_input and can_come_by_rows(plan.graph):
-        return ["deliver the input with --input-by-rows"]
-    return []

@@ -57,13 +57,17 @@ def workspace_below_operand(
     return align(distance)
 
 
-def most_shared(sweep: Sweep, first: int, tensors: tuple[TensorId, ...]) -> int:
+def most_shared(
+    sweep: Sweep, first: int, tensors: tuple[TensorId, ...], *, input_by_rows: bool
+) -> int:
     """Return an upper bound of the bytes that the workspace can share with output and operands.
 
     The ring at its lowest address dies first at best, the one at its highest begins last.
     """
     graph, written = sweep.fusion.graph, sweep.written[sweep.end - 1]
     inner = [graph.ops[i].outputs[0] for i in range(first, sweep.end - 1)]
+    if input_by_rows and sweep.input is not None:
+        inner.append(sweep.input)
     if not inner:
         return 0
     row = row_bytes(graph, graph.ops[sweep.end - 1].outputs[0])

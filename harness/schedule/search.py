@@ -23,7 +23,7 @@ from harness.schedule.verify import verify_plan
 SCHEDULES: tuple[str, ...] = ("layer", "inplace", "patch", "stream", "auto")
 """Names of the schedules, in the order in which they get better."""
 
-_STRIPES = (2, 3, 4, 5, 6, 8)
+_STRIPES = range(2, 9)
 """Into how many stripes ``auto`` may cut a stream."""
 
 _CHUNKS = (None, 16, 8)

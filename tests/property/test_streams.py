@@ -120,3 +120,14 @@ def test_auto_fits_the_limit_or_says_what_is_least(graph: Graph, percent: int) -
 def test_limit_that_no_plan_meets_is_told_with_the_least_possible() -> None:
     with pytest.raises(DoesNotFitError, match=r"no plan of schedule auto fits into .*; the least"):
         plan(residual_graph(), "auto", limit=16)
+
+
+@given(graphs, st.booleans())
+def test_no_choice_needs_fewer_bytes_than_its_lower_bound(graph: Graph, by_rows: bool) -> None:
+    choices = Choices(graph, input_by_rows=by_rows)
+    assume(not by_rows or choices.fusion.input_by_rows is not None)
+    for end in range(1, len(graph.ops) + 1):
+        if choices.fusion.starts[end] < end:
+            for cut in (Cut(), Cut(stripes=2), Cut(chunks=2)):
+                for choice in choices.streams_to(end, cut):
+                    assert choices.packed(choice).peak_bytes >= choice.peak_bytes

@@ -111,7 +111,7 @@ def test_a_limit_that_no_plan_meets_says_how_much_is_missing(bench: Bench, model
     assert result.code == 1
     assert "needs 176 B" in result.err
     assert "76 B too much" in result.err
-    assert "try --schedule auto or --input-by-rows" in result.err
+    assert "try --schedule auto --input-by-rows; raise" in result.err
 
 
 def test_a_board_that_is_too_small_says_what_it_has(bench: Bench, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_board_that_is_too_small_says_what_it_has(bench: Bench, tmp_path: Path
     assert "the least is 320" in result.err
     assert "nrf52840-dk has 262,144 B" in result.err
     assert "for the stack and" in result.err
-    assert "hint: try --input-by-rows, or a board with more SRAM" in result.err
+    assert "hint: try --input-by-rows; or take a board with more SRAM" in result.err
     small = bench("plan", model, "--board", "nrf52840-dk", "--input-by-rows", "--json").json
     assert small["planned_peak_bytes"] < 262_144
 

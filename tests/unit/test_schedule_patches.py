@@ -88,17 +88,6 @@ def test_limit_below_all_splits_is_refused() -> None:
         plan(stage(), "patch", limit=100)
 
 
-def test_rows_are_advised_only_where_they_can_be_had() -> None:
-    build = GraphBuilder()
-    build.fully_connected(build.input((1, 64)), 8)
-    hints = []
-    for graph, by_rows in ((stage(), False), (stage(), True), (build.graph(), False)):
-        with pytest.raises(DoesNotFitError) as caught:
-            plan(graph, "auto", limit=8, input_by_rows=by_rows)
-        hints.append("--input-by-rows" in caught.value.hint)
-    assert hints == [True, False, False]
-
-
 @pytest.mark.parametrize(
     ("split", "reason"),
     [
