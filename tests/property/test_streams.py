@@ -128,6 +128,6 @@ def test_no_choice_needs_fewer_bytes_than_its_lower_bound(graph: Graph, by_rows:
     assume(not by_rows or choices.fusion.input_by_rows is not None)
     for end in range(1, len(graph.ops) + 1):
         if choices.fusion.starts[end] < end:
-            for cut in (Cut(), Cut(stripes=2), Cut(chunks=2)):
+            for cut in (Cut(), Cut(stripes=2), Cut(chunk=2)):
                 for choice in choices.streams_to(end, cut):
                     assert choices.packed(choice).peak_bytes >= choice.peak_bytes
