@@ -25,8 +25,8 @@
 
 /*
  * `stream` has for each pair of channels: where the two sums begin, the weights, and what turns the
- * sums into outputs. The loop over the weights is unrolled by 8 units of 4 values; `skip` units
- * of the first of `loops` rounds are left out.
+ * sums into outputs. Weights come in units of 4 values. After the first, the loop over them is
+ * unrolled by 8 units; `skip` of the first of `loops` rounds are left out.
  */
 typedef struct {
     const int32_t *stream;
@@ -57,6 +57,15 @@ typedef struct {
 } filters_t;
 
 /* r4-r6: values of the three pixels; r7-r9: their sums of a; r10-r12: those of 256 * b + a. */
+#define SECOND_HALF_packed                                                                         \
+    "ldmia.n r0!, {r4, r5, r6}          \n"                                                        \
+    "smlad   r10, r4, r3, r10           \n"                                                        \
+    "smlad   r11, r5, r3, r11           \n"                                                        \
+    "smlad   r12, r6, r3, r12           \n"                                                        \
+    "sxtb16  r3, r3                     \n"                                                        \
+    "smlad   r7, r4, r3, r7             \n"                                                        \
+    "smlad   r8, r5, r3, r8             \n"                                                        \
+    "smlad   r9, r6, r3, r9             \n"
 #define UNIT_packed                                                                                \
     "ldrd    r2, r3, [r1], #8           \n"                                                        \
     "ldmia.n r0!, {r4, r5, r6}          \n"                                                        \
@@ -66,15 +75,18 @@ typedef struct {
     "sxtb16  r2, r2                     \n"                                                        \
     "smlad   r7, r4, r2, r7             \n"                                                        \
     "smlad   r8, r5, r2, r8             \n"                                                        \
-    "smlad   r9, r6, r2, r9             \n"                                                        \
+    "smlad   r9, r6, r2, r9             \n" SECOND_HALF_packed
+/* The first unit, which spreads where the sums begin, r7 and r10, to all lanes. */
+#define FIRST_packed                                                                               \
+    "ldrd    r2, r3, [r1], #8           \n"                                                        \
     "ldmia.n r0!, {r4, r5, r6}          \n"                                                        \
-    "smlad   r10, r4, r3, r10           \n"                                                        \
-    "smlad   r11, r5, r3, r11           \n"                                                        \
-    "smlad   r12, r6, r3, r12           \n"                                                        \
-    "sxtb16  r3, r3                     \n"                                                        \
-    "smlad   r7, r4, r3, r7             \n"                                                        \
-    "smlad   r8, r5, r3, r8             \n"                                                        \
-    "smlad   r9, r6, r3, r9             \n"
+    "smlad   r11, r5, r2, r10           \n"                                                        \
+    "smlad   r12, r6, r2, r10           \n"                                                        \
+    "smlad   r10, r4, r2, r10           \n"                                                        \
+    "sxtb16  r2, r2                     \n"                                                        \
+    "smlad   r8, r5, r2, r7             \n"                                                        \
+    "smlad   r9, r6, r2, r7             \n"                                                        \
+    "smlad   r7, r4, r2, r7             \n" SECOND_HALF_packed
 #define UNIT_BYTES_packed "64"
 #define SEPARATE_packed                                                                            \
     "sub     r10, r10, r7               \n"                                                        \
@@ -94,6 +106,11 @@ typedef struct {
     "smlad   r11, r5, r2, r11           \n"                                                        \
     "smlad   r12, r6, r2, r12           \n"
 #define UNIT_plain HALF_UNIT_plain HALF_UNIT_plain
+#define FIRST_plain                                                                                \
+    "mov     r8, r7                     \n"                                                        \
+    "mov     r9, r7                     \n"                                                        \
+    "mov     r11, r10                   \n"                                                        \
+    "mov     r12, r10                   \n" UNIT_plain
 #define UNIT_BYTES_plain "76"
 #define SEPARATE_plain
 
@@ -147,11 +164,10 @@ typedef struct {
     "bfi     r8, r11, #8, #8            \n"                                                        \
     "bfi     r9, r12, #8, #8            \n"
 #define STORE                                                                                      \
-    "ldrd    r4, r5, [sp, #12]          \n"                                                        \
-    "ldrd    r2, r3, [sp, #20]          \n"                                                        \
-    "strh    r8, [r4, r2]               \n"                                                        \
-    "strh    r9, [r4, r3]               \n"                                                        \
-    "strh    r7, [r4], #2               \n"
+    "ldm     sp, {r2, r3, r4, r5}       \n"                                                        \
+    "strh    r8, [r2, r4]               \n"                                                        \
+    "strh    r9, [r2, r5]               \n"                                                        \
+    "strh    r7, [r2], #2               \n"
 
 #define FINISH(RESCALE, CLAMP) RESCALE PACK CLAMP_##CLAMP STORE
 
@@ -161,15 +177,15 @@ typedef struct {
     "asr     r11, r11, #8               \n"                                                        \
     "asr     r12, r12, #8               \n" FINISH_plain
 #define FINISH_plain                                                                               \
-    "ldrd    r4, r5, [sp, #12]          \n"                                                        \
-    "stmia   r4!, {r7-r12}              \n"
+    "ldrd    r2, r3, [sp]               \n"                                                        \
+    "stmia   r2!, {r7-r12}              \n"
 
 /* By the compiler: they are in r0-r3 and on the stack. */
 #define UNUSED __attribute__((unused))
 
 /*
- * On the stack: [0] x, [4] where the first round begins, [8] rounds, [12] y, [16] its end,
- * [20] where lanes 1 and 2 lie, [28] the clamp. The fifth argument comes above what is saved.
+ * On the stack: [0] y, [4] its end, [8] where lanes 1 and 2 lie, [16] x, [20] where the first round
+ * begins, [24] rounds, [28] the clamp. The fifth argument comes above what is saved.
  */
 #define BLOCK(NAME, WEIGHTS, FINISH)                                                               \
     __attribute__((naked, noipa, unused, aligned(4))) static void NAME(                            \
@@ -179,25 +195,23 @@ typedef struct {
         __asm volatile("push    {r4-r11, lr}               \n"                                     \
                        "sub     sp, sp, #36                \n"                                     \
                        "ldr     r12, [sp, #72]             \n"                                     \
-                       "strd    r3, r12, [sp, #20]         \n"                                     \
+                       "strd    r3, r12, [sp, #8]          \n"                                     \
                        "ldm     r0, {r3-r8}                \n"                                     \
                        "strd    r7, r8, [sp, #28]          \n"                                     \
                        "add     r6, r2, r6                 \n"                                     \
-                       "strd    r2, r6, [sp, #12]          \n"                                     \
+                       "strd    r2, r6, [sp]               \n"                                     \
                        "adr.w   r7, 2f                     \n"                                     \
                        "mov     r8, #" UNIT_BYTES_##WEIGHTS                                        \
                        "\n"                                                                        \
                        "mla     r4, r4, r8, r7             \n"                                     \
                        "orr     r4, r4, #1                 \n"                                     \
-                       "stm     sp, {r1, r4, r5}           \n"                                     \
+                       "str     r1, [sp, #16]              \n"                                     \
+                       "strd    r4, r5, [sp, #20]          \n"                                     \
                        "mov     r1, r3                     \n"                                     \
                        "1:                                 \n" /* two channels */                  \
                        "ldrd    r7, r10, [r1], #8          \n"                                     \
-                       "mov     r8, r7                     \n"                                     \
-                       "mov     r9, r7                     \n"                                     \
-                       "mov     r11, r10                   \n"                                     \
-                       "mov     r12, r10                   \n"                                     \
-                       "ldm     sp, {r0, r3, lr}           \n"                                     \
+                       "ldr     r0, [sp, #16]              \n" FIRST_##WEIGHTS                     \
+                       "ldrd    r3, lr, [sp, #20]          \n"                                     \
                        "bx      r3                         \n"                                     \
                        ".balign 4                          \n"                                     \
                        "2:                                 \n"                                     \
@@ -210,8 +224,8 @@ typedef struct {
                        ".endif                             \n"                                     \
                        "subs    lr, lr, #1                 \n"                                     \
                        "bne.w   2b                         \n" SEPARATE_##WEIGHTS FINISH           \
-                       "str     r4, [sp, #12]              \n"                                     \
-                       "cmp     r4, r5                     \n"                                     \
+                       "str     r2, [sp]                   \n"                                     \
+                       "cmp     r2, r3                     \n"                                     \
                        "bne.w   1b                         \n"                                     \
                        "add     sp, sp, #36                \n"                                     \
                        "pop     {r4-r11, pc}               \n");                                   \
@@ -229,7 +243,7 @@ BLOCK(block_plain_round_clamp, plain, FINISH(ROUND(TWICE), clamp))
 SHARED void make_channels_exactly(const filters_t *p, const part_t *part, const void *x, int8_t *y,
                                   int32_t one, int32_t two)
 {
-    const int32_t units = 8 * part->dot.loops - part->dot.skip;
+    const int32_t units = 1 + 8 * part->dot.loops - part->dot.skip;
     dot_t pair = part->dot;
     int32_t sums[2][3];
 

@@ -101,17 +101,6 @@ KERNEL void find_lines(const dsp_conv_t *p, const rows_t *x, int32_t row, conv_l
     lines->inner = is_inner ? columns_inside(w, p->y.w, p->x.w) : (span_t){0, 0};
 }
 
-/* A run of padding. */
-KERNEL int32_t *pad_lane(int32_t *to, int32_t padding, int32_t words)
-{
-    const int32_t two = (int32_t)((uint32_t)padding << 16) | (padding & 0xFFFF);
-    for (; words > 0; words--, to += 2 * LANES) {
-        to[0] = two;
-        to[LANES] = two;
-    }
-    return to;
-}
-
 /* Byte by byte, through a volatile: of a plain loop GCC makes a call, which takes longer. */
 KERNEL void copy_few(const int8_t *x, int8_t *to, int32_t size)
 {
@@ -131,44 +120,63 @@ KERNEL void copy_cells(const int8_t *x, int8_t *to, int32_t size)
     }
 }
 
+/* Values of a run that are left over, behind those of runs before; returns how many there are. */
+KERNEL int32_t expand_rest(const int8_t *run, int32_t count, int32_t before, int16_t *rest)
+{
+#pragma GCC unroll 1
+    for (int32_t i = 0; i < count; i++, before++) {
+        rest[before / 2 * (2 * LANES) + before % 2] = run[i];
+    }
+    return before;
+}
+
+/* A window on the tensor to one lane. */
+SHARED void gather_lane(int32_t *to, const int8_t *const *runs, int32_t first, const gather_t *p)
+{
+    int16_t *const rest = (void *)((int8_t *)to + p->rest_bytes);
+    const int32_t words = p->words;
+    int32_t left_over = 0;
+
+#pragma GCC unroll 1
+    for (const int8_t *const *const end = runs + p->runs; runs < end; runs++) {
+        const int8_t *const run = *runs + first;
+        to = expand_lane(to, run, words);
+        left_over = expand_rest(run + 4 * words, p->rest, left_over, rest);
+    }
+}
+
 /*
- * The window of a column to one lane. Runs that are partly on the tensor are put together on
- * `border`: its cells beside the tensor stay padding from run to run.
+ * A window at the border to one lane. Runs that are partly on the tensor are put together on
+ * `border`: its cells beside the tensor stay padding from run to run. Behind it is a run of nothing
+ * but padding.
  */
-SHARED void dsp_conv_lane(const dsp_conv_t *p, const conv_lines_t *lines, int32_t column,
-                          int32_t *values, int8_t *border)
+SHARED void border_lane(const dsp_conv_t *p, const conv_lines_t *lines, int32_t column, int32_t *to,
+                        int8_t *border)
 {
     const gather_t *const gather = &p->gather;
     const int32_t c = p->x.c, cells = p->run_cells, first = column * gather->step;
-    const bool is_inner = is_in(lines->inner, column);
     const int32_t left = column * p->window.stride.w - p->window.pad.w;
-    int16_t *const rest = (void *)((int8_t *)values + gather->rest_bytes);
+    const int8_t *const padding = border + p->border_bytes;
+    int16_t *const rest = (void *)((int8_t *)to + gather->rest_bytes);
     int32_t in_row = 0, left_over = 0;
 
-    if (!is_inner) {
-        __builtin_memset(border, p->padding, (uint32_t)p->border_bytes);
-    }
+    __builtin_memset(border, p->padding, (uint32_t)(2 * p->border_bytes));
+#pragma GCC unroll 1
     for (int32_t k = 0; k < gather->runs; k++) {
         const int8_t *run = lines->runs[k];
         const int32_t cell = left + in_row * p->window.dilation.w;
         const span_t on = overlap((span_t){0, cells}, (span_t){-cell, p->x.w - cell});
-        if (run != 0 && (is_inner || on.last > on.first)) {
-            run += first;
-            if (!is_inner && on.last - on.first < cells) {
-                copy_cells(run + on.first * c, border + on.first * c, (on.last - on.first) * c);
-                run = border;
-            }
-            values = expand_lane(values, run, gather->words);
-            run += 4 * gather->words;
-            for (int32_t i = 0; i < gather->rest; i++, left_over++) {
-                rest[left_over / 2 * (2 * LANES) + left_over % 2] = run[i];
-            }
+        const int32_t inside = on.last - on.first;
+        if (run == 0 || inside <= 0) {
+            run = padding;
+        } else if (inside < cells) {
+            copy_cells(run + first + on.first * c, border + on.first * c, inside * c);
+            run = border;
         } else {
-            values = pad_lane(values, p->padding, gather->words);
-            for (int32_t i = 0; i < gather->rest; i++, left_over++) {
-                rest[left_over / 2 * (2 * LANES) + left_over % 2] = (int16_t)p->padding;
-            }
+            run += first;
         }
+        to = expand_lane(to, run, gather->words);
+        left_over = expand_rest(run + 4 * gather->words, gather->rest, left_over, rest);
         in_row = in_row + 1 < p->row_runs ? in_row + 1 : 0;
     }
 }
@@ -178,7 +186,7 @@ SHARED void dsp_conv_rows(const dsp_conv_t *p, const rows_t *x, int32_t row, int
                           span_t columns, int8_t *y, int8_t *scratch)
 {
     const int32_t c = p->y.c, width = columns.last - columns.first;
-    int32_t *const values = (void *)(scratch + p->border_bytes);
+    int32_t *const values = (void *)(scratch + 2 * p->border_bytes);
     int32_t column = columns.first, left = rows * width;
     conv_lines_t lines;
 
@@ -199,7 +207,12 @@ SHARED void dsp_conv_rows(const dsp_conv_t *p, const rows_t *x, int32_t row, int
                     column = columns.first;
                     find_lines(p, x, lines.row + 1, &lines);
                 }
-                dsp_conv_lane(p, &lines, column, values + lane, scratch);
+                if (is_in(lines.inner, column)) {
+                    const int32_t first = column * p->gather.step;
+                    gather_lane(values + lane, lines.runs, first, &p->gather);
+                } else {
+                    border_lane(p, &lines, column, values + lane, scratch);
+                }
             }
         }
         make_channels(&p->filters, values, y, count > 1 ? c : 0, count > 2 ? 2 * c : 0);

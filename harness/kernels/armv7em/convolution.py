@@ -94,7 +94,7 @@ def conv(graph: Graph, op: Conv2D, operand: int | None) -> Iterator[Variant]:
         parameters = _conv(graph, op, runs)
         return (Call(_HEADER, "dsp_conv", "dsp_conv_t", parameters, (X, Y, SCRATCH)),)
 
-    yield Variant(_NAME, gathering, runs.expanded_bytes + _border_bytes(runs))
+    yield Variant(_NAME, gathering, runs.expanded_bytes + 2 * _border_bytes(runs))
 
 
 def conv_row(graph: Graph, op: Conv2D) -> Iterator[RowVariant]:
@@ -119,7 +119,7 @@ def conv_row(graph: Graph, op: Conv2D) -> Iterator[RowVariant]:
         parameters = _conv(graph, op, runs)
         return (RowCall(_HEADER, "dsp_conv_row", "dsp_conv_t", parameters, takes_scratch=True),)
 
-    yield RowVariant(_NAME, gathering, runs.expanded_bytes + _border_bytes(runs))
+    yield RowVariant(_NAME, gathering, runs.expanded_bytes + 2 * _border_bytes(runs))
 
 
 def inplace_operands(graph: Graph, op: Conv2D) -> tuple[int, ...]:

@@ -44,7 +44,7 @@ def filters(p: ConvParameters, weights: Array, bias: Array) -> Fields:
 
     An odd last channel is made once more with the one before it.
     """
-    even = len(weights) - len(weights) % 2
+    even, units = len(weights) - len(weights) % 2, weights.shape[1] // UNIT
     channels = [*range(even), *([even - 1, even] if even < len(weights) else [])]
     weights, bias = weights[channels], bias[channels]
     reach = accumulator_reach(weights, bias, -128, 127)
@@ -63,20 +63,20 @@ def filters(p: ConvParameters, weights: Array, bias: Array) -> Fields:
         fields[f"parts[{position}]"] = {
             **block,
             "first": channels[2 * pairs[0]],
-            "dot": dot(stream, weights.shape[1], 2 * len(pairs), rounding.clamp),
+            "dot": dot(stream, units - 1, 2 * len(pairs), rounding.clamp),
         }
     if any(way is Way.EXACT for way, _ in parts):
         fields |= {"sums": Name(f"{prefix}_sums"), "exact": exact(p)}
     return fields
 
 
-def dot(stream: Constant, values: int, channels: int, clamp: tuple[int, int]) -> Fields:
-    """Return a ``dot_t``."""
-    units = values // UNIT
+def dot(stream: Constant, units: int, channels: int, clamp: tuple[int, int]) -> Fields:
+    """Return a ``dot_t`` whose loop does ``units``; a round is left out whole if there are none."""
+    loops = max(-(-units // UNROLLED), 1)
     return {
         "stream": stream,
-        "skip": -units % UNROLLED,
-        "loops": -(-units // UNROLLED),
+        "skip": loops * UNROLLED - units,
+        "loops": loops,
         "channels": channels,
         "high": clamp[0] * 0x01010101,
         "low": clamp[1] * 0x01010101,

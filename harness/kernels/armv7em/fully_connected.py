@@ -118,7 +118,7 @@ def _parts(p: ConvParameters, weights: Array, bias: Array) -> Fields:
             **called,
             "first": first,
             "count": min(_GROUP * len(quads), out - first),
-            "dot": dot(stream, weights.shape[1], _GROUP * len(quads), rounding.clamp),
+            "dot": dot(stream, weights.shape[1] // UNIT, _GROUP * len(quads), rounding.clamp),
         }
     if any(way is Way.EXACT for way, _ in parts):
         fields |= {"sums": Name(f"{prefix}_sums"), "exact": exact(p)}
