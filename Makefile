@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= auto
 
-.PHONY: help setup run test unit lint format wheel clean
+.PHONY: help setup run test unit lint format report wheel clean
 
 help:
 	@echo "make run     benchmark the visual wake words model on an emulated nucleo-f746zg"
@@ -14,6 +14,7 @@ help:
 	@echo "make unit    the tests that need neither emulator nor compiler"
 	@echo "make lint    ruff, mypy, import-linter, clang-format"
 	@echo "make setup   only install what the above need"
+	@echo "make report  rebuild reports/mcunet-vs-baseline on emulated cores"
 	@echo "make wheel   build dist/*.whl"
 
 # Without an editable install's metadata the console script would not exist, so pip installs the
@@ -51,6 +52,9 @@ format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	find firmware tests -name '*.[ch]' -not -path '*/golden/*' | xargs clang-format -i
+
+report: $(VENV)/dev.stamp
+	$(BIN)/python tools/mcunet_report.py
 
 wheel: $(VENV)/dev.stamp
 	$(BIN)/python -m build --wheel --no-isolation

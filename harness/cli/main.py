@@ -18,7 +18,19 @@ import typer
 from typer.main import get_command
 
 from harness import __version__
-from harness.cli import boards, compare, compile, doctor, gate, kernels, models, plan, run, sweep
+from harness.cli import (
+    boards,
+    compare,
+    compile,
+    doctor,
+    gate,
+    kernels,
+    models,
+    plan,
+    report,
+    run,
+    sweep,
+)
 from harness.errors import BenchError
 
 DEBUG_FLAG, JSON_FLAG = "--debug", "--json"
@@ -38,6 +50,7 @@ app.command("sweep")(sweep.sweep)
 app.command("compare")(compare.compare)
 app.command("gate")(gate.gate)
 app.command("kernels")(kernels.kernels)
+app.command("report")(report.report)
 app.command("boards")(boards.boards)
 app.command("models")(models.models)
 app.command("doctor")(doctor.doctor)
