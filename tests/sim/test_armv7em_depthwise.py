@@ -180,3 +180,16 @@ def test_scaled_sums_at_their_extremes() -> None:
     tensors[op.inputs[1]] = replace(weights, data=ends.astype(np.int8))
     graph = replace(graph, tensors=tuple(tensors), sha256="5a" * 32)
     assert_on_core(plan(graph, "layer", kernels=ARMV7EM), BOARD)
+
+
+def test_a_narrow_plane_is_turned() -> None:
+    """A plane of 25x5 is computed as 5 lines of 25, in place as well."""
+    build = GraphBuilder()
+    x = build.input((1, 25, 5, 8), quantized=(0.02, -128))
+    for kernel in ((3, 3), (5, 3)):
+        x = build.depthwise(x, kernel, activation=Activation.RELU, quantized=(0.02, -128))
+    graph = Batch([build.graph()]).graph
+    for op in graph.ops:
+        (call,) = library.calls(ARMV7EM, graph, op, 0)
+        assert call.parameters["y"] == {"h": 5, "w": 25, "c": 8}
+    assert_on_core(plan(graph, "inplace", kernels=ARMV7EM), BOARD)

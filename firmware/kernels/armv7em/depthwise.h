@@ -44,7 +44,9 @@ typedef struct {
     int32_t phases;     /* lines of a pair: the horizontal stride, or 1 */
     int32_t line_words; /* of a line in scratch */
     int32_t band;       /* pairs of rows that are expanded at a time; for rows, columns */
-    void (*core)(int32_t *task);
+    pair_t x_step;      /* bytes to the row below, and to the next pixel */
+    pair_t y_step;
+    depthwise_core_t *core;
     const int32_t *weights;  /* [OC, words]: two taps a word, the first in bytes 1 and 3 */
     const int32_t *channels; /* [OC, 3]: bias, multiplier and addend of the short form; or
                                 an index of `exact`, DEPTHWISE_EXACT and nothing */
@@ -210,10 +212,10 @@ KERNEL void depthwise_steps(const depthwise_short_t *p, const depthwise_work_t *
 {
     const int32_t even = (width + 1) / 2 * 2, line_bytes = p->line_words * 4;
     depthwise_tail_t *tail = work->tail;
-    tail->pixel_bytes = p->y.c;
+    tail->pixel_bytes = p->y_step.w;
     tail->back = 16 - (p->pairs * p->phases - 1) * line_bytes;
     tail->width = width - 4;
-    tail->y_skip = y_step - even * p->y.c;
+    tail->y_skip = y_step - even * p->y_step.w;
     tail->x_skip = (x_step - even) * 4;
     tail->line_bytes = line_bytes;
 }
@@ -239,14 +241,12 @@ KERNEL int32_t depthwise_sum(const depthwise_short_t *p, const int32_t *weights,
 
 /* What a core does, for any kernel, and with the rounding of the reference. */
 SHARED void depthwise_exactly(const depthwise_short_t *p, const depthwise_work_t *work,
-                              const int32_t *exact)
+                              const int32_t *exact, const word_t *x, int8_t *y, int32_t rows)
 {
     const depthwise_tail_t *tail = work->tail;
     const int32_t width = tail->width + 4, even = (width + 1) / 2 * 2;
-    const word_t *x = (const word_t *)tail->x;
-    int8_t *y = tail->y;
 #pragma GCC unroll 1
-    for (int32_t row = 0; row < tail->rows; row++) {
+    for (; rows > 0; rows--) {
 #pragma GCC unroll 1
         for (int32_t i = 0; i < width; i++) {
             const int32_t sum = depthwise_sum(p, work->task + 4, x + i) + exact[0];
@@ -257,37 +257,42 @@ SHARED void depthwise_exactly(const depthwise_short_t *p, const depthwise_work_t
     }
 }
 
-/* Computes `rows` rows of output channel o with the weights of the task, from x and y on. */
+/* Computes rows of an output channel with the weights of the task, from lines x and y on. */
 KERNEL void depthwise_run(const depthwise_short_t *p, const depthwise_work_t *work,
                           const int32_t *channel, const word_t *x, int8_t *y, int32_t rows)
 {
-    depthwise_tail_t *tail = work->tail;
-    tail->y = y;
-    tail->left = tail->width;
-    tail->rows = rows;
-    tail->x = (const int32_t *)x;
     if (channel[1] == DEPTHWISE_EXACT) {
-        depthwise_exactly(p, work, p->exact + 3 * channel[0]);
+        depthwise_exactly(p, work, p->exact + 3 * channel[0], x, y, rows);
     } else {
-        p->core(work->task);
+        p->core(work->task, (const int32_t *)x, y, rows);
     }
 }
 
-/* Puts the constants of an output channel into the task. */
-KERNEL void depthwise_task(const depthwise_work_t *work, const int32_t *channel,
-                           const int32_t *weights, int32_t words)
+/*
+ * Puts the constants of an output channel into a task: its bias four times, its `taps` weights
+ * from `packed` on, and what the tail begins with.
+ *
+ *     r0 task   r1 packed   r2 channel   r3 taps   r4-r6 constants   r12 mask
+ */
+static __attribute__((naked, noipa, unused)) void
+depthwise_task(int32_t *task __attribute__((unused)), const int32_t *packed __attribute__((unused)),
+               const int32_t *channel __attribute__((unused)), int32_t taps __attribute__((unused)))
 {
-    int32_t *to = work->task;
-    to[0] = to[1] = to[2] = to[3] = channel[0];
-    to += 4;
-#pragma GCC unroll 1
-    for (const int32_t *end = weights + words; weights < end; to += 2) {
-        const uint32_t two = (uint32_t)*weights++;
-        to[0] = (int32_t)(two & 0xff00ff00u);
-        to[1] = (int32_t)(two << 8 & 0xff00ff00u);
-    }
-    work->tail->multiplier = channel[1]; /* an odd number of taps has spilled over it */
-    work->tail->addend = channel[2];
+    __asm__ volatile("push {r4-r6, lr}\n"
+                     "ldm r2, {r4, r5, r6}\n"
+                     "mov r12, #0xff00ff00\n"
+                     "strd r4, r4, [r0], #8\n"
+                     "strd r4, r4, [r0], #8\n"
+                     "1: ldr r2, [r1], #4\n" /* two taps */
+                     "and r4, r2, r12\n"
+                     "and lr, r12, r2, lsl #8\n"
+                     "subs r3, r3, #2\n"
+                     "strd r4, lr, [r0], #8\n"
+                     "bgt 1b\n"
+                     "it lt\n"
+                     "sublt r0, r0, #4\n" /* there was but one left */
+                     "strd r5, r6, [r0]\n"
+                     "pop {r4-r6, pc}\n");
 }
 
 /* Moves the weights of a task down by a row. */
@@ -334,25 +339,24 @@ KERNEL void depthwise_keep(const depthwise_work_t *work, int32_t pairs, int32_t 
 /* Row r of the input, at four channels of column 0, or NULL. */
 KERNEL const int8_t *depthwise_input(const depthwise_short_t *p, const int8_t *x, int32_t r)
 {
-    return 0 <= r && r < p->x.h ? x + r * p->x.w * p->x.c : NULL;
+    return 0 <= r && r < p->x.h ? x + r * p->x_step.h : NULL;
 }
 
 /*
  * The whole op, with a vertical stride of 1 or 2 and no dilation of rows: x [H, W, C] to
- * y [OH, OW, OC], which may be x if the depth multiplier is 1 and no output row reaches an input
- * row that is not expanded yet; whoever calls this has checked it.
+ * y [OH, OW, OC], or both with rows for columns. y may be x if the depth multiplier is 1 and no
+ * output reaches an input that is not expanded yet; whoever calls this has checked it.
  */
 SHARED void depthwise_whole(const depthwise_short_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
 {
     const int32_t rows_of_pair = 3 - p->window.stride.h;
     const int32_t more = p->pairs - 1; /* pairs that a band needs of the next one */
     const int32_t all = divide_up(p->y.h, rows_of_pair);
-    const int32_t row_bytes = p->y.w * p->y.c;
-    const int32_t words = (p->pairs * p->taps + 1) / 2; /* of the weights of a channel */
+    const int32_t taps = p->pairs * p->taps, words = (taps + 1) / 2;
     const depthwise_work_t work =
-        depthwise_work(p, scratch, p->band + more, -p->window.pad.w, p->y.w, p->x.c);
+        depthwise_work(p, scratch, p->band + more, -p->window.pad.w, p->y.w, p->x_step.w);
 
-    depthwise_steps(p, &work, p->y.w, work.pair_words, rows_of_pair * row_bytes);
+    depthwise_steps(p, &work, p->y.w, work.pair_words, rows_of_pair * p->y_step.h);
 #pragma GCC unroll 1
     for (int32_t c = 0; c < p->x.c; c += DEPTHWISE_GROUP) {
         const int32_t base = lesser(c, p->x.c - DEPTHWISE_GROUP);
@@ -360,31 +364,32 @@ SHARED void depthwise_whole(const depthwise_short_t *p, const int8_t *x, int8_t 
 #pragma GCC unroll 1
         for (int32_t first = 0; first < all; first += p->band) {
             const int32_t pairs = lesser(p->band, all - first), row = first * rows_of_pair;
+            const int32_t odd = rows_of_pair == 2 ? lesser(pairs, (p->y.h - row) / 2) : 0;
 #pragma GCC unroll 1
             for (; slot < pairs + more; slot++) {
                 const int32_t top = 2 * (first + slot) - p->window.pad.h;
                 depthwise_rows(p, &work, depthwise_input(p, x + base, top),
-                               depthwise_input(p, x + base, top + 1), p->x.c,
+                               depthwise_input(p, x + base, top + 1), p->x_step.w,
                                work.planes + slot * work.pair_words);
             }
 
+            const int32_t o = c * p->depth_multiplier;
+            const int32_t *channel = p->channels + 3 * o, *packed = p->weights + words * o;
             const word_t *plane = work.planes + (c - base) * work.plane_words;
-            int32_t o = c * p->depth_multiplier, last = o + p->depth_multiplier;
+            int8_t *to = y + row * p->y_step.h + o;
 #pragma GCC unroll 1
             for (int32_t k = c - base; k < DEPTHWISE_GROUP; k++, plane += work.plane_words) {
 #pragma GCC unroll 1
-                for (; o < last; o++) {
-                    const int32_t *channel = p->channels + 3 * o;
-                    int8_t *to = y + row * row_bytes + o;
-                    depthwise_task(&work, channel, p->weights + o * words, words);
+                for (int32_t m = p->depth_multiplier; m > 0; m--, to++) {
+                    depthwise_task(work.task, packed, channel, taps);
                     depthwise_run(p, &work, channel, plane, to, pairs);
-                    const int32_t odd = lesser(pairs, (p->y.h - row) / 2);
-                    if (rows_of_pair == 2 && odd > 0) {
+                    if (odd > 0) {
                         depthwise_lower(&work, p->taps);
-                        depthwise_run(p, &work, channel, plane, to + row_bytes, odd);
+                        depthwise_run(p, &work, channel, plane, to + p->y_step.h, odd);
                     }
+                    channel += 3;
+                    packed += words;
                 }
-                last += p->depth_multiplier;
             }
             if (first + p->band < all) {
                 depthwise_keep(&work, more, p->band);
@@ -400,7 +405,7 @@ SHARED void depthwise_short_row(const depthwise_short_t *p, rows_t x, int32_t ro
 {
     const window_t *w = &p->window;
     const int32_t top = row * w->stride.h - w->pad.h;
-    const int32_t words = (p->pairs * p->taps + 1) / 2; /* of the weights of a channel */
+    const int32_t taps = p->pairs * p->taps, words = (taps + 1) / 2;
 
 #pragma GCC unroll 1
     for (int32_t i = columns.first; i < columns.last; i += p->band) {
@@ -431,7 +436,7 @@ SHARED void depthwise_short_row(const depthwise_short_t *p, rows_t x, int32_t ro
 #pragma GCC unroll 1
                 for (; o < last; o++) {
                     const int32_t *channel = p->channels + 3 * o;
-                    depthwise_task(&work, channel, p->weights + o * words, words);
+                    depthwise_task(work.task, p->weights + o * words, channel, taps);
                     depthwise_run(p, &work, channel, plane, y + o, 1);
                 }
                 last += p->depth_multiplier;

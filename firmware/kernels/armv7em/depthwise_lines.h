@@ -42,9 +42,9 @@ typedef struct {
     int32_t x_skip;     /* likewise in scratch */
     int32_t rows;       /* to go */
     int32_t line_bytes; /* from a line to the next */
-    const int32_t *x;   /* the first line */
 } depthwise_tail_t;
 
+#define TAIL_Y "#12"
 #define TAIL_LEFT "#16"
 #define TAIL_WIDTH "#24"
 #define TAIL_X_SKIP "#32"
@@ -57,7 +57,7 @@ typedef struct {
 #define TAP4(w, a, b, c, d) SMLAD("r0", a, w) SMLAD("r1", b, w) SMLAD("r2", c, w) SMLAD("r3", d, w)
 #define TAP2(w, a, b) SMLAD("r0", a, w) SMLAD("r1", b, w)
 
-/* clang-format off: a line of text to a tap or to an instruction */
+/* clang-format off */
 
 /*
  * A line under 1 to 7 taps for four outputs. From a tap to the next the outputs move on by a
@@ -112,63 +112,71 @@ typedef struct {
 #define RESCALE(sum) "smmlar " sum ", " sum ", r4, r5\nssat " sum ", #8, " sum ", asr %c[shift]\n"
 
 /*
- * A core: void core(int32_t *task), with its tail `tail` bytes from the task's begin. With all
- * sums complete, r4-r6 are multiplier, addend and pixel_bytes, r8 is y, r9 left and r10 back.
+ * A core computes `rows` output rows of a channel, from line x and output y on; the tail of its
+ * task is `tail` bytes from the task's begin. With all sums complete, r4-r6 are multiplier, addend
+ * and pixel_bytes, r8 is y, r9 left and r10 back.
  */
+typedef void depthwise_core_t(int32_t *task, const int32_t *x, int8_t *y, int32_t rows);
+
 #define DEPTHWISE_CORE(name, taps, lines4, lines2)                                                 \
-    static __attribute__((naked, noipa, unused)) void name(int32_t *task __attribute__((unused)))  \
+    static __attribute__((naked, noipa, unused)) void name(                                        \
+        int32_t *task __attribute__((unused)), const int32_t *x __attribute__((unused)),           \
+        int8_t *y __attribute__((unused)), int32_t rows __attribute__((unused)))                   \
     {                                                                                              \
         __asm__ volatile(                                                                          \
             "push {r4-r11, lr}\n"                                                                  \
             "mov r12, r0\n"                                                                        \
+            "mov lr, r1\n"                                                                         \
             "add r0, r12, %[tail]\n"                                                               \
-            "ldrd r11, lr, [r0, " TAIL_LINE_BYTES "]\n"                                            \
-            "ldr r9, [r0, " TAIL_LEFT "]\n"                                                        \
-            "0: cmp r9, #0\n" /* a row */                                                          \
+            "ldr r11, [r0, " TAIL_LINE_BYTES "]\n"                                                 \
+            "ldr r9, [r0, " TAIL_WIDTH "]\n"                                                       \
+            "str r3, [r0, " TAIL_ROWS "]\n"                                                        \
+            "0: strd r2, r9, [r0, " TAIL_Y "]\n" /* a row */                                       \
+            "cmp r9, #0\n"                                                                         \
             "blt 2f\n"                                                                             \
             "1: ldm r12!, {r0-r3}\n" /* four outputs */                                            \
-            lines4 "ldm r12, {r4, r5, r6, r8, r9, r10}\n" RESCALE("r0") RESCALE("r1")              \
-                RESCALE("r2")                                                                      \
-                    RESCALE("r3") "add lr, lr, r10\n"                                              \
-                                  "subs r9, r9, #4\n"                                              \
-                                  "strb r0, [r8]\n"                                                \
-                                  "strb r1, [r8, r6]\n"                                            \
-                                  "add r8, r8, r6, lsl #1\n"                                       \
-                                  "strb r2, [r8]\n"                                                \
-                                  "strb r3, [r8, r6]\n"                                            \
-                                  "add r8, r8, r6, lsl #1\n"                                       \
-                                  "strd r8, r9, [r12, #12]\n"                                      \
-                                  "sub r12, r12, %[tail]\n"                                        \
-                                  "bge 1b\n"                                                       \
-                                  "2: adds r9, r9, #4\n"                                           \
-                                  "add r12, r12, %[tail]\n"                                        \
-                                  "beq 4f\n"                                                       \
-                                  "str r9, [r12, " TAIL_LEFT "]\n"                                 \
-                                  "sub r12, r12, %[tail]\n"                                        \
-                                  "3: ldm r12!, {r0-r3}\n" /* two outputs, or a last one */        \
-            lines2 "ldm r12, {r4, r5, r6, r8, r9, r10}\n" RESCALE("r0")                            \
-                RESCALE("r1") "add lr, lr, r10\n"                                                  \
-                              "sub lr, lr, #8\n"                                                   \
-                              "subs r9, r9, #2\n"                                                  \
-                              "strb r0, [r8]\n"                                                    \
-                              "it ge\n"                                                            \
-                              "strbge r1, [r8, r6]\n"                                              \
-                              "add r8, r8, r6, lsl #1\n"                                           \
-                              "strd r8, r9, [r12, #12]\n"                                          \
-                              "ble 4f\n"                                                           \
-                              "sub r12, r12, %[tail]\n"                                            \
-                              "b 3b\n"                                                             \
-                              "4: ldrd r9, r4, [r12, " TAIL_WIDTH "]\n" /* the next row */         \
-                              "ldrd r5, r6, [r12, " TAIL_X_SKIP "]\n"                              \
-                              "ldr r8, [r12, #12]\n"                                               \
-                              "add lr, lr, r5\n"                                                   \
-                              "subs r6, r6, #1\n"                                                  \
-                              "str r6, [r12, " TAIL_ROWS "]\n"                                     \
-                              "add r8, r8, r4\n"                                                   \
-                              "strd r8, r9, [r12, #12]\n"                                          \
-                              "sub r12, r12, %[tail]\n"                                            \
-                              "bne 0b\n"                                                           \
-                              "pop {r4-r11, pc}\n"                                                 \
+            lines4                                                                                 \
+            "ldm r12, {r4, r5, r6, r8, r9, r10}\n"                                                 \
+            RESCALE("r0") RESCALE("r1") RESCALE("r2") RESCALE("r3")                                \
+            "add lr, lr, r10\n"                                                                    \
+            "subs r9, r9, #4\n"                                                                    \
+            "strb r0, [r8]\n"                                                                      \
+            "strb r1, [r8, r6]\n"                                                                  \
+            "add r8, r8, r6, lsl #1\n"                                                             \
+            "strb r2, [r8]\n"                                                                      \
+            "strb r3, [r8, r6]\n"                                                                  \
+            "add r2, r8, r6, lsl #1\n"                                                             \
+            "strd r2, r9, [r12, " TAIL_Y "]\n"                                                     \
+            "sub r12, r12, %[tail]\n"                                                              \
+            "bge 1b\n"                                                                             \
+            "2: add r0, r12, %[tail]\n"                                                            \
+            "adds r9, r9, #4\n"                                                                    \
+            "beq 4f\n"                                                                             \
+            "str r9, [r0, " TAIL_LEFT "]\n"                                                        \
+            "3: ldm r12!, {r0-r3}\n" /* two outputs, or a last one */                              \
+            lines2                                                                                 \
+            "ldm r12, {r4, r5, r6, r8, r9, r10}\n"                                                 \
+            RESCALE("r0") RESCALE("r1")                                                            \
+            "add lr, lr, r10\n"                                                                    \
+            "sub lr, lr, #8\n"                                                                     \
+            "subs r9, r9, #2\n"                                                                    \
+            "strb r0, [r8]\n"                                                                      \
+            "it ge\n"                                                                              \
+            "strbge r1, [r8, r6]\n"                                                                \
+            "add r2, r8, r6, lsl #1\n"                                                             \
+            "mov r0, r12\n"                                                                        \
+            "sub r12, r12, %[tail]\n"                                                              \
+            "ble 4f\n"                                                                             \
+            "strd r2, r9, [r0, " TAIL_Y "]\n"                                                      \
+            "b 3b\n"                                                                               \
+            "4: ldrd r9, r4, [r0, " TAIL_WIDTH "]\n" /* the next row */                            \
+            "ldrd r5, r6, [r0, " TAIL_X_SKIP "]\n"                                                 \
+            "add r2, r2, r4\n"                                                                     \
+            "add lr, lr, r5\n"                                                                     \
+            "subs r6, r6, #1\n"                                                                    \
+            "str r6, [r0, " TAIL_ROWS "]\n"                                                        \
+            "bne 0b\n"                                                                             \
+            "pop {r4-r11, pc}\n"                                                                   \
             :                                                                                      \
             : [tail] "i"(16 + 4 * (taps)), [shift] "i"(DEPTHWISE_SHIFT));                          \
     }

@@ -1,0 +1,200 @@
+"""The geometry of a depthwise convolution for ARMv7E-M: which core runs it, over which lines.
+
+Kernel rows and columns that never lie on the tensor are cut off first: of a 7x7 kernel on a plane
+of 2x2 only the middle 3x3 is left. A plane is computed row by row, or column by column where that
+gives lines whose length suits the cores better: 25x5 is five lines of 25 then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.ir import Graph
+from harness.ir.ops import DepthwiseConv2D, Padding, Window
+from harness.kernels.call import Name
+
+GROUP = 4
+"""Channels that are expanded together: ``DEPTHWISEGROUP``."""
+
+_CORE_TAPS = (1, 3, 5, 7)
+_CORE_PAIRS = 4
+"""Kernel columns, and the most pairs of kernel rows, for which depthwise_lines.h has a core."""
+
+_TASK_BYTES = 4 * (4 + 11)
+"""Bias and tail of a task."""
+
+_SLACK_BYTES = 8
+"""Cores read up to two words behind the last line."""
+
+_BLOCK_INSTRUCTIONS, _ROW_INSTRUCTIONS = 20, 16
+"""What a core takes for four outputs and for a row, beside sums."""
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Planes and window of a depthwise convolution; shapes are [H, W, C].
+
+    If it is ``turned``, rows and columns have changed places.
+    """
+
+    x: tuple[int, ...]
+    y: tuple[int, ...]
+    window: Window
+    first: tuple[int, int]
+    """The kernel's row and column with which the window begins."""
+    is_turned: bool = False
+
+    @property
+    def phases(self) -> int:
+        """Lines of a pair of rows."""
+        return 1 if self.window.kernel[1] == 1 else self.window.stride[1]
+
+    @property
+    def taps(self) -> int:
+        """Kernel columns, as many as the core has."""
+        columns = self.window.kernel[1]
+        return next(t for t in _CORE_TAPS if t >= columns) if self._has_columns else columns
+
+    @property
+    def x_step(self) -> tuple[int, int]:
+        """Bytes of the input to the row below, and to the next column."""
+        return _steps(self.x, turned=self.is_turned)
+
+    @property
+    def y_step(self) -> tuple[int, int]:
+        """Bytes of the output to the row below, and to the next column."""
+        return _steps(self.y, turned=self.is_turned)
+
+    @property
+    def goes_by_pairs(self) -> bool:
+        """Whether neighbouring pairs of rows are all that output rows need."""
+        return self.window.stride[0] <= 2 and self.window.dilation[0] == 1
+
+    @property
+    def whole_pairs(self) -> int:
+        """Pairs of rows under the kernel where they begin at every second row of the input."""
+        odd_rows = self.window.stride[0] == 1 and self.y[0] > 1
+        return (self.window.kernel[0] + (2 if odd_rows else 1)) // 2
+
+    @property
+    def row_pairs(self) -> int:
+        """Pairs of rows under the kernel where they begin at its first row."""
+        return (self.window.kernel[0] + 1) // 2
+
+    @property
+    def has_core(self) -> bool:
+        """Whether there is a core for whole tensors."""
+        return self.core(self.whole_pairs) != Name("NULL")
+
+    @property
+    def bands(self) -> int:
+        """Pairs of rows at which output rows begin."""
+        return -(-self.y[0] // (3 - self.window.stride[0]))
+
+    def core(self, pairs: int) -> Name:
+        """Return the name of the core for this many pairs of rows, NULL if there is none."""
+        if not self._has_columns or pairs > _CORE_PAIRS:
+            return Name("NULL")
+        return Name(f"depthwise_{pairs}x{self.taps}_stride{self.phases}")
+
+    def line_words(self, outputs: int) -> int:
+        """Return the words of a line; outputs go in twos."""
+        reach = (self.taps - 1) * self.window.dilation[1] // self.window.stride[1]
+        return (outputs + 1) // 2 * 2 + reach
+
+    def scratch_bytes(self, pairs: int, slots: int, outputs: int) -> int:
+        """Return the bytes for ``slots`` pairs of rows and a kernel of ``pairs``."""
+        words = slots * self.phases * self.line_words(outputs) * GROUP + pairs * self.taps
+        return 4 * words + _TASK_BYTES + _SLACK_BYTES
+
+    def band(self, budget: int) -> int:
+        """Return how many pairs of rows to expand at a time within so many bytes, at least one."""
+        pairs, width = self.whole_pairs, self.y[1]
+        slots = range(2, self.bands + 1)
+        return max((n for n in slots if self._band_bytes(n, pairs, width) <= budget), default=1)
+
+    @property
+    def instructions(self) -> float:
+        """Roughly what a core takes for a channel."""
+        height, width = self.y[:2]
+        sums = self.whole_pairs * self.taps
+        four = _BLOCK_INSTRUCTIONS + 5 * sums + 2 * self.whole_pairs * self.phases
+        two = _BLOCK_INSTRUCTIONS - 4 + 2.5 * sums + 2 * self.whole_pairs * self.phases
+        return height * (width // 4 * four + (width % 4 + 1) // 2 * two + _ROW_INSTRUCTIONS)
+
+    @property
+    def _has_columns(self) -> bool:
+        """Whether there is a core for the window's columns."""
+        return (
+            self.window.kernel[1] <= _CORE_TAPS[-1]
+            and self.window.dilation[1] == 1
+            and self.phases <= 2
+        )
+
+    def _band_bytes(self, band: int, pairs: int, width: int) -> int:
+        return self.scratch_bytes(pairs, band + pairs - 1, width)
+
+
+def by_rows(graph: Graph, op: DepthwiseConv2D) -> Geometry:
+    """Return the geometry of an op whose rows are rows."""
+    x, y = (graph.tensor(t).shape[1:] for t in (op.inputs[0], op.outputs[0]))
+    w, pad = op.window, op.window.padding
+    first_h, kernel_h = _live(w.kernel[0], w.stride[0], w.dilation[0], pad.top, x[0], y[0])
+    first_w, kernel_w = _live(w.kernel[1], w.stride[1], w.dilation[1], pad.left, x[1], y[1])
+    top, left = pad.top - first_h * w.dilation[0], pad.left - first_w * w.dilation[1]
+    window = Window(
+        kernel=(kernel_h, kernel_w),
+        stride=w.stride,
+        dilation=(w.dilation[0] if kernel_h > 1 else 1, w.dilation[1] if kernel_w > 1 else 1),
+        padding=Padding(top=top, left=left),
+    )
+    return Geometry(x, y, window, (first_h, first_w))
+
+
+def whole(graph: Graph, op: DepthwiseConv2D, budget: int, *, in_place: bool) -> Geometry:
+    """Return the better geometry for whole tensors: with rows as rows, or turned.
+
+    Turned and in place, no column may be written over one that is not expanded yet: planes are
+    alike, or all is expanded at once.
+    """
+    upright = by_rows(graph, op)
+    turned = _turned(upright)
+    is_safe = not in_place or upright.x == upright.y or turned.band(budget) == turned.bands
+    fits = turned.scratch_bytes(turned.whole_pairs, turned.whole_pairs, turned.y[1]) <= budget
+    if not (turned.goes_by_pairs and is_safe and fits and turned.has_core):
+        return upright
+    return min((upright, turned), key=lambda g: (not g.goes_by_pairs, g.instructions))
+
+
+def _turned(g: Geometry) -> Geometry:
+    w = g.window
+    window = Window(
+        kernel=w.kernel[::-1],
+        stride=w.stride[::-1],
+        dilation=w.dilation[::-1],
+        padding=Padding(top=w.padding.left, left=w.padding.top),
+    )
+    x, y = ((width, height, channels) for height, width, channels in (g.x, g.y))
+    return Geometry(x, y, window, g.first, is_turned=True)
+
+
+def _steps(shape: tuple[int, ...], *, turned: bool) -> tuple[int, int]:
+    height, width, channels = shape
+    return (channels, height * channels) if turned else (width * channels, channels)
+
+
+def _live(
+    kernel: int, stride: int, dilation: int, pad: int, size: int, out: int
+) -> tuple[int, int]:
+    """Return the first kernel cell that ever lies on the tensor, and how many there are from it on.
+
+    Outputs whose windows see nothing of the tensor are no reason to keep a cell.
+    """
+    begins = np.arange(out)[:, None] * stride - pad
+    cells = begins + np.arange(kernel) * dilation
+    live = np.flatnonzero(((cells >= 0) & (cells < size)).any(axis=0))
+    if not live.size:
+        return 0, 1
+    return int(live[0]), int(live[-1] - live[0]) + 1
