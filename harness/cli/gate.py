@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import JobsOption, JsonOption, StoreOption
+from harness.cli.options import InsteadOption, JobsOption, JsonOption, StoreOption
 from harness.data import STORE
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def gate(
         bool, typer.Option("--accept", help="Add what changed, confirmed, to the baseline.")
     ] = False,
     jobs: JobsOption = None,
+    device: InsteadOption = None,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML.")] = None,
     summary: Annotated[
         Path | None,
@@ -47,7 +48,9 @@ def gate(
     from harness.cli.gating import run_gate
     from harness.report.gate_text import github_annotations, github_summary, junit_xml, verdict_text
 
-    judged, steps, moved = run_gate(baseline, store, spec, accept_changes=accept, jobs=jobs)
+    judged, steps, moved = run_gate(
+        baseline, store, spec, device=device, accept_changes=accept, jobs=jobs
+    )
     if as_json:
         sys.stdout.write(json.dumps(_json(judged, steps, moved), indent=1) + "\n")
     else:

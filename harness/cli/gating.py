@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.cli.sweeping import run_cases, run_on
+from harness.cli.sweeping import read_spec, run_cases, run_on
 from harness.comparison.gate import Judged, Outcome, judge
 from harness.comparison.history import Change, changes
 from harness.comparison.rules import GateRules
@@ -19,7 +19,6 @@ from harness.experiment.gating import (
     read_baseline,
     subjects_today,
 )
-from harness.experiment.spec import load_spec
 from harness.results.frame import find
 from harness.results.record import Record
 
@@ -28,7 +27,13 @@ Gated = tuple[list[Judged], list[Change], list[Path]]
 
 
 def run_gate(
-    baseline: str, store: Path, spec: Path | None, *, accept_changes: bool, jobs: int | None
+    baseline: str,
+    store: Path,
+    spec: Path | None,
+    *,
+    device: str | None,
+    accept_changes: bool,
+    jobs: int | None,
 ) -> Gated:
     """Judge today against a baseline.
 
@@ -38,18 +43,19 @@ def run_gate(
     """
     if accept_changes and spec is None:
         raise UsageError("--accept needs --spec", hint="changes are confirmed by measuring again")
-    rules = load_spec(spec).gate if spec is not None else GateRules()
-    past = read_baseline(baseline, store, spec, may_be_new=accept_changes)
+    past = read_baseline(baseline, store, spec, device, may_be_new=accept_changes)
     if spec is None:
-        judged = judge(past.subjects, subjects_today(store, past), rules)
+        judged = judge(past.subjects, subjects_today(store, past), GateRules())
         return judged, _steps(store, judged), []
-    done = run_on(spec, store, jobs=jobs, fresh=False).done
+    wanted = read_spec(spec, device)
+    rules = wanted.gate
+    done = run_on(wanted, store, jobs=jobs, fresh=False).done
     judged = judge(past.subjects, [subject_of(case.record) for case in done], rules)
 
     def measure(cases: Sequence[Case]) -> list[Record]:
         return run_cases(cases, store, jobs=jobs)
 
-    again = cases_of(done, load_spec(spec).timeout_s)
+    again = cases_of(done, wanted.timeout_s)
     judged, records = look_again(judged, again, rules, measure)
     moved = []
     if accept_changes:

@@ -76,6 +76,10 @@ JobsOption = Annotated[
     int | None,
     typer.Option("--jobs", min=1, max=1024, help="Cases at a time; one a core unless given."),
 ]
+InsteadOption = Annotated[
+    str | None,
+    typer.Option("--device", help="In place of the specification's devices."),
+]
 StoreOption = Annotated[Path, typer.Option("--store", help="Folder of records.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 

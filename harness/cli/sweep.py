@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import JobsOption, JsonOption, StoreOption
+from harness.cli.options import InsteadOption, JobsOption, JsonOption, StoreOption
 from harness.data import STORE
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def sweep(
     spec: Annotated[Path, typer.Argument(metavar="SPEC.yaml", help="What to combine.")],
     store: StoreOption = STORE,
     jobs: JobsOption = None,
+    device: InsteadOption = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin anew, even if one was interrupted.")
     ] = False,
@@ -29,9 +30,9 @@ def sweep(
 
     An interrupted sweep is taken up again. Cases that cannot be done are recorded with the reason.
     """
-    from harness.cli.sweeping import run_on
+    from harness.cli.sweeping import read_spec, run_on
 
-    done = run_on(spec, store, jobs=jobs, fresh=fresh)
+    done = run_on(read_spec(spec, device), store, jobs=jobs, fresh=fresh)
     if as_json:
         sys.stdout.write(json.dumps(_summary(done), indent=1) + "\n")
     else:

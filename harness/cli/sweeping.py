@@ -11,18 +11,26 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bars
 
 from harness.experiment import sweep as sweeping
-from harness.experiment.case import Case
+from harness.experiment.case import Case, device_kind
 from harness.experiment.pool import processes, usable_cores
-from harness.experiment.spec import load_spec
+from harness.experiment.spec import SweepSpec, load_spec
 from harness.experiment.sweep import Done, Progress, Sweep, run_sweep
 from harness.report.case_table import case_name, outcome
 from harness.report.console import stderr_console
 from harness.results.record import Record
 
 
-def run_on(spec: Path, store: Path, *, jobs: int | None, fresh: bool) -> Sweep:
-    """Run the sweep of a file on this computer's cores."""
-    wanted = load_spec(spec)
+def read_spec(path: Path, device: str | None) -> SweepSpec:
+    """Return the sweep of a file, on another device if one is named."""
+    spec = load_spec(path)
+    if device is None:
+        return spec
+    device_kind(device)
+    return spec.model_copy(update={"devices": (device,)})
+
+
+def run_on(wanted: SweepSpec, store: Path, *, jobs: int | None, fresh: bool) -> Sweep:
+    """Run a sweep on this computer's cores."""
     at_once, workers = jobs or usable_cores(), processes(jobs or usable_cores())
     with _progress() as progress:
         return run_sweep(

@@ -42,7 +42,9 @@ class Baseline:
     folder: Path | None
 
 
-def read_baseline(text: str, store: Path, spec: Path | None, *, may_be_new: bool) -> Baseline:
+def read_baseline(
+    text: str, store: Path, spec: Path | None, device: str | None = None, *, may_be_new: bool
+) -> Baseline:
     """Return the baseline of a folder or a revision; ``may_be_new`` allows a folder to be missing.
 
     Raises:
@@ -69,12 +71,12 @@ def read_baseline(text: str, store: Path, spec: Path | None, *, may_be_new: bool
                 f"{store} has no records of {text} ({commit[:9]})",
                 hint="with --spec it is checked out and measured",
             )
-        _measure_revision(commit, spec, store)
+        _measure_revision(commit, spec, store, device)
         subjects = of_commit(store, commit)
     return Baseline(f"{text} ({commit[:9]})", subjects, None)
 
 
-def _measure_revision(commit: str, spec: Path, store: Path) -> None:
+def _measure_revision(commit: str, spec: Path, store: Path, device: str | None) -> None:
     """Sweep a revision with its own code, into the store."""
     root = data_dir("firmware").parent
     with tempfile.TemporaryDirectory() as spare:
@@ -82,7 +84,8 @@ def _measure_revision(commit: str, spec: Path, store: Path) -> None:
         _run(["git", "-C", str(root), "worktree", "add", "--detach", str(tree), commit], root)
         try:
             command = [sys.executable, "-m", "harness", "sweep", str(spec.resolve())]
-            _run([*command, "--store", str(store.resolve()), "--json"], tree)
+            instead = [] if device is None else ["--device", device]
+            _run([*command, "--store", str(store.resolve()), "--json", *instead], tree)
         finally:
             _run(["git", "-C", str(root), "worktree", "remove", "--force", str(tree)], root)
 
