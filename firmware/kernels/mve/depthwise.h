@@ -94,6 +94,9 @@ typedef struct {
 #define WINDOW_AT(i) "(" #i " %% %c[rows] * %c[down] + " #i " / %c[rows] * %c[step])"
 
 /*
+ * `rounding` is 0 for halves away from zero, 1 where results are rectified, 2 where some factors
+ * then shift to the left.
+ *
  * One channel after the other, with all its blocks of eight windows. r1 and r3 are where x and y
  * stand; the last block begins so that it ends with the last column.
  */
@@ -149,9 +152,16 @@ typedef struct {
     "ldm r11, {r0, r2, r4, r6, r8, r10}\n"                                                         \
     "vadd.i32 q0, q0, r0\n"                                                                        \
     "vadd.i32 q1, q1, r0\n"                                                                        \
+    ".if %c[rounding] == 2\n"                                                                      \
+    "and r12, r4, r4, asr #31\n"                                                                   \
+    "bic r4, r4, r4, asr #31\n"                                                                    \
+    "vshl.s32 q0, r4\n"                                                                            \
+    "vshl.s32 q1, r4\n"                                                                            \
+    "mov r4, r12\n"                                                                                \
+    ".endif\n"                                                                                     \
     "vqrdmulh.s32 q0, q0, r2\n"                                                                    \
     "vqrdmulh.s32 q1, q1, r2\n"                                                                    \
-    ".if %c[rectified] == 0\n"                                                                     \
+    ".if %c[rounding] == 0\n"                                                                     \
     "vshr.s32 q2, q0, #31\n"                                                                       \
     "vadd.i32 q0, q0, q2\n"                                                                        \
     "vshr.s32 q2, q1, #31\n"                                                                       \
@@ -196,19 +206,19 @@ typedef struct {
 /* clang-format on */
 
 KERNEL void windows(windows_t *state, const int32_t step, const int32_t chunks, const int32_t rows,
-                    const int32_t down, const int32_t rectified)
+                    const int32_t down, const int32_t rounding)
 {
     register windows_t *r11 __asm__("r11") = state;
     __asm__ volatile(WINDOWS
                      :
                      : "r"(r11), [step] "i"(step), [chunks] "i"(chunks), [rows] "i"(rows),
-                       [down] "i"(down), [rectified] "i"(rectified)
+                       [down] "i"(down), [rounding] "i"(rounding)
                      : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r12", "lr",
                        "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "cc", "memory");
 }
 
 KERNEL void depthwise_pass(const depthwise_pass_t *pass, const int32_t step, const int32_t chunks,
-                           const int32_t rows, const int32_t down, const int32_t rectified)
+                           const int32_t rows, const int32_t down, const int32_t rounding)
 {
     const mve_depthwise_t *p = pass->p;
     const int32_t row_bytes = p->y.w * p->y.c;
@@ -236,7 +246,7 @@ KERNEL void depthwise_pass(const depthwise_pass_t *pass, const int32_t step, con
     w.line_bytes = made == 1 ? p->line_bytes : 0;
     for (int32_t left = pass->channels; left > 0; left -= made == 1 ? left : made) {
         w.channels = made == 1 ? left : made;
-        windows(&w, step, chunks, rows, down, rectified);
+        windows(&w, step, chunks, rows, down, rounding);
         w.x += p->line_bytes;
     }
 }
@@ -250,6 +260,10 @@ KERNEL void depthwise_pass(const depthwise_pass_t *pass, const int32_t step, con
     SHARED void depthwise_##step##_##chunks##_##rows##_rectified(const depthwise_pass_t *pass)     \
     {                                                                                              \
         depthwise_pass(pass, step, chunks, rows, down, 1);                                         \
+    }                                                                                              \
+    SHARED void depthwise_##step##_##chunks##_##rows##_shifted(const depthwise_pass_t *pass)       \
+    {                                                                                              \
+        depthwise_pass(pass, step, chunks, rows, down, 2);                                         \
     }
 
 DEPTHWISE_PASS(3, 1, 1, 1)

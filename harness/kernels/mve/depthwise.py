@@ -101,12 +101,12 @@ class Lines:
 
 def depthwise(graph: Graph, op: DepthwiseConv2D, operand: int | None) -> Iterator[Variant]:
     """Yield the variant of a depthwise convolution, over its input if ``operand`` says so."""
-    if not is_supported(prepare_conv(graph, op)):
-        return
     slides = op.window.dilation == (1, 1)
     if operand is not None and not slides:
         return
     lines = _whole_lines(graph, op) if slides else _row_lines(graph, op)
+    if not _is_supported(prepare_conv(graph, op), lines):
+        return
     function = "mve_depthwise" if slides else "mve_depthwise_by_rows"
     operands: tuple[Operand, ...] = (X, Y, SCRATCH)
     if operand is not None:
@@ -120,15 +120,20 @@ def depthwise(graph: Graph, op: DepthwiseConv2D, operand: int | None) -> Iterato
 
 def depthwise_row(graph: Graph, op: DepthwiseConv2D) -> Iterator[RowVariant]:
     """Yield the variant that makes a row of a depthwise convolution."""
-    if not is_supported(prepare_conv(graph, op)):
-        return
     lines = _row_lines(graph, op)
+    if not _is_supported(prepare_conv(graph, op), lines):
+        return
 
     def calls() -> tuple[RowCall, ...]:
         parameters = _parameters(graph, op, lines)
         return (RowCall(_HEADER, "mve_depthwise_row", _TYPE, parameters, takes_scratch=True),)
 
     yield RowVariant(_NAME, calls, lines.scratch_bytes)
+
+
+def _is_supported(p: ConvParameters, lines: Lines) -> bool:
+    """Return whether there is a pass: rectified results may also be shifted to the left."""
+    return is_supported(p) or (is_rectified(p) and lines.has_pass)
 
 
 def _whole_lines(graph: Graph, op: DepthwiseConv2D) -> Lines:
@@ -203,7 +208,9 @@ def _parameters(graph: Graph, op: DepthwiseConv2D, lines: Lines) -> Fields:
 def _pass(p: ConvParameters, lines: Lines) -> str:
     if not lines.has_pass:
         return "depthwise_any"
-    suffix = "_rectified" if is_rectified(p) else ""
+    suffix = ""
+    if is_rectified(p):
+        suffix = "_rectified" if is_supported(p) else "_shifted"
     return f"depthwise_{lines.step}_{lines.chunks}_{lines.rows}{suffix}"
 
 
