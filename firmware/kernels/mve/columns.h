@@ -26,11 +26,12 @@ typedef struct {
     int32_t chunks;              /* 28: after the first */
     const int8_t *weights;       /* 32 */
     const int32_t *constants;    /* 36 */
-    int32_t x_step, y_step;      /* 40: to the next two, y from behind the results */
+    int32_t x_step, y_step;      /* 40: to the next two, y from behind the first */
     int32_t pairs;               /* 48: of columns */
     int32_t first;               /* 52: cells in the first chunk */
     output_t output;             /* 56 */
-    int32_t blocks;              /* 68 */
+    int32_t blocks;              /* 68: whole ones */
+    int32_t back;                /* 72: by how much the last block overlaps, 0 if there is none */
 } columns_state_t;
 
 /*
@@ -51,8 +52,6 @@ typedef struct {
     output_t output;
     void (*pairs)(columns_state_t *); /* one for this number of chunks */
 } columns_t;
-
-#define COLUMNS_BLOCK_CONSTANTS 9
 
 /* clang-format off */
 
@@ -148,7 +147,15 @@ typedef struct {
     "vstrb.32 q0, [r2], #4\n"                                                                      \
     "strd r0, r2, [r11, #16]\n"                                                                    \
     "cmp r5, r4\n"                                                                                 \
-    "bne 2b\n"                                                                                     \
+    "blo 2b\n"                                                                                     \
+    "bhi 5f\n"                                                                                     \
+    "ldr r4, [r11, #72]\n"                                                                         \
+    "cbz r4, 5f\n"                                                                                 \
+    "sub r0, r0, r4\n"                                                                             \
+    "sub r2, r2, r4\n"                                                                             \
+    "strd r0, r2, [r11, #16]\n"                                                                    \
+    "b 2b\n"                                                                                       \
+    "5:\n"                                                                                         \
     "ldr r4, [r11, #48]\n"                                                                         \
     "ldrd r6, r8, [r11, #40]\n"                                                                    \
     "add r0, r0, r8\n"                                                                             \
@@ -229,7 +236,15 @@ typedef struct {
     "vstrb.32 q0, [r2], #4\n"                                                                      \
     "strd r0, r2, [r11, #16]\n"                                                                    \
     "subs r9, r9, #1\n"                                                                            \
-    "bne 2b\n"                                                                                     \
+    "bgt 2b\n"                                                                                     \
+    "bmi 5f\n"                                                                                     \
+    "ldr r4, [r11, #72]\n"                                                                         \
+    "cbz r4, 5f\n"                                                                                 \
+    "sub r0, r0, r4\n"                                                                             \
+    "sub r2, r2, r4\n"                                                                             \
+    "strd r0, r2, [r11, #16]\n"                                                                    \
+    "b 2b\n"                                                                                       \
+    "5:\n"                                                                                         \
     "ldr r4, [r11, #48]\n"                                                                         \
     "ldrd r6, r8, [r11, #40]\n"                                                                    \
     "add r0, r0, r8\n"                                                                             \
@@ -292,7 +307,13 @@ typedef struct {
     COLUMNS_CLAMP                                                                                  \
     "cmp r5, r8\n"                                                                                 \
     "vstrb.32 q0, [r3], #4\n"                                                                      \
-    "bne 1b\n"
+    "blo 1b\n"                                                                                     \
+    "bhi 5f\n"                                                                                     \
+    "ldr r4, [r11, #72]\n"                                                                         \
+    "cbz r4, 5f\n"                                                                                 \
+    "sub r3, r3, r4\n"                                                                             \
+    "b 1b\n"                                                                                       \
+    "5:\n"
 
 /*
  * All pairs with all blocks if a column is a single chunk, which then stays in q4 and q5. r1 and r3
@@ -345,7 +366,14 @@ typedef struct {
     "vstrb.32 q0, [r1], #4\n"                                                                      \
     "vshr.u32 q0, q0, #16\n"                                                                       \
     "vstrb.32 q0, [r3], #4\n"                                                                      \
-    "bne 2b\n"                                                                                     \
+    "blo 2b\n"                                                                                     \
+    "bhi 5f\n"                                                                                     \
+    "ldr r4, [r11, #72]\n"                                                                         \
+    "cbz r4, 5f\n"                                                                                 \
+    "sub r1, r1, r4\n"                                                                             \
+    "sub r3, r3, r4\n"                                                                             \
+    "b 2b\n"                                                                                       \
+    "5:\n"                                                                                         \
     "ldrd r6, r8, [r11, #40]\n"                                                                    \
     "ldrd r0, r2, [r11]\n"                                                                         \
     "ldr r4, [r11, #48]\n"                                                                         \
@@ -437,23 +465,16 @@ SHARED void columns(const columns_t *p, int32_t count, const int8_t *x, int32_t 
         .weights = p->weights,
         .constants = p->constants,
         .x_step = 2 * x_step,
-        .y_step = 2 * p->channels - 4 * whole,
+        .y_step = p->channels,
         .first = p->depth - 16 * (p->chunks - 1),
         .output = p->output,
         .blocks = whole,
+        .back = p->blocks > whole ? 4 - p->channels % 4 : 0,
     };
     if (p->channels < 4) {
         columns_few(p, &s, count, x, x_step, y);
-        return;
-    }
-    columns_blocks(p, &s, count, x, x_step, y, p->channels);
-    if (p->blocks > whole) {
-        s.blocks = 1;
-        s.weights = s.end;
-        s.end += block_bytes;
-        s.constants += whole * COLUMNS_BLOCK_CONSTANTS;
-        s.y_step = 2 * p->channels - 4;
-        columns_blocks(p, &s, count, x, x_step, y + p->channels - 4, p->channels);
+    } else {
+        columns_blocks(p, &s, count, x, x_step, y, p->channels);
     }
 }
 
