@@ -114,7 +114,24 @@ def binaries(draw: st.DrawFn) -> Graph:
     return build.graph()
 
 
-WHOLE = {"conv": convs(), "depthwise": depthwises(), "dense": dense()}
+@st.composite
+def pools(draw: st.DrawFn) -> Graph:
+    """Draw a pool over channels around multiples of vectors."""
+    size = draw(st.integers(1, 9)), draw(st.integers(1, 9))
+    window = draw(strategies.windows(size, dilate=False) | st.just(Window(kernel=size)))
+    build = GraphBuilder("pool", draw(strategies.seeds))
+    build.pool(
+        draw(strategies.pool_kinds),
+        build.input((1, *size, draw(st.integers(4, 35))), quantized=draw(strategies.quantizations)),
+        window.kernel,
+        stride=window.stride,
+        padding=window.padding,
+        activation=draw(strategies.activations),
+    )
+    return build.graph()
+
+
+WHOLE = {"conv": convs(), "depthwise": depthwises(), "dense": dense(), "pool": pools()}
 
 
 @pytest.mark.parametrize("schedule", ["layer", "inplace"])
@@ -165,7 +182,7 @@ FUSIONS = {"stream": plans.stream, "stripes": plans.stripes, "patches": plans.pa
 def test_rows(fusion: str) -> None:
     """Ops make rows of rings and tiles, one op after the other or whole networks."""
 
-    @given(st.data(), batches(plans.networks() | convs() | depthwises(), 16))
+    @given(st.data(), batches(plans.networks() | convs() | depthwises() | pools(), 16))
     @few
     def check(data: st.DataObject, batch: Batch) -> None:
         assert_on_core(data.draw(plans.plans(batch.graph, FUSIONS[fusion], MVE)), BOARD)

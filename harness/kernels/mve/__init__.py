@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from harness.ir import Graph, Op
 from harness.ir import ops as ir
 from harness.kernels.kernel_set import KernelSet
-from harness.kernels.mve import convolution, depthwise, elementwise
+from harness.kernels.mve import convolution, depthwise, elementwise, pooling
 from harness.kernels.variant import RowVariant, Variant
 
 
@@ -26,6 +26,8 @@ def variants(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> I
             yield from convolution.fully_connected(graph, op)
         case ir.Add() | ir.Sub() | ir.Mul():
             yield from elementwise.binary(graph, op)
+        case ir.AveragePool2D() | ir.MaxPool2D():
+            yield from pooling.pool(graph, op)
         case _:
             return
 
@@ -42,6 +44,8 @@ def row_variants(kernels: KernelSet, graph: Graph, op: Op) -> Iterator[RowVarian
             yield from convolution.fully_connected_row(graph, op)
         case ir.Add() | ir.Sub() | ir.Mul():
             yield from elementwise.binary_row(graph, op)
+        case ir.AveragePool2D() | ir.MaxPool2D():
+            yield from pooling.pool_row(graph, op)
         case _:
             return
 
