@@ -15,7 +15,6 @@ from harness.report.canvas import (
     FAINT,
     GREEN,
     GREY,
-    INK,
     ORANGE,
     PURPLE,
     VERMILION,
@@ -28,7 +27,10 @@ from harness.results.plan_point import PlanPoint
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_WIDTH, _HEIGHT = 9.5, 4.6
+_WIDTH, _HEIGHT = 9.5, 4.2
+_NEAR = 0.05
+"""How far two sizes must be apart for both to be named, as a part of the smaller."""
+
 _MARKS = {
     "layer": ("s", ORANGE),
     "inplace": ("D", PURPLE),
@@ -59,41 +61,60 @@ def draw_front(
             if limit is not None:
                 axes.axvline(limit, color=VERMILION, linewidth=1.2, linestyle=(0, (1, 1.5)))
         drawn.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
-        handles, labels = panels[0].get_legend_handles_labels()
-        drawn.legend(
-            handles,
-            labels,
-            loc="outside lower left",
-            ncols=5,
-            frameon=False,
-            fontsize=8,
-        )
         save(drawn, path, title=title, text=text)
 
 
 def _draw(
     axes: Axes, front: Sequence[PlanPoint], others: Sequence[PlanPoint], work: Sequence[float]
 ) -> None:
-    """Draw one measure of work against bytes; ``work`` is of the front, then of the others."""
+    """Draw one measure of work against bytes; ``work`` is of the front, then of the others.
+
+    Below the front lies what no plan reaches, in the colour of the front.
+    """
     sizes = [point.planned_peak_bytes for point in front]
-    axes.step(sizes, work[: len(front)], where="post", color=BLUE, linewidth=1.2, zorder=2)
-    axes.plot(sizes, work[: len(front)], "o", color=BLUE, markersize=4, label="front", zorder=3)
-    for point, height in zip(others, work[len(front) :], strict=True):
-        mark, colour = _MARKS[point.schedule]
-        label = f"{point.schedule}, {point.planned_peak_bytes:,} B"
-        style: dict[str, Any] = {"color": colour, "markersize": 8, "mfc": "none", "mew": 1.8}
-        axes.plot([point.planned_peak_bytes], [height], mark, label=label, zorder=4, **style)
-    least = front[0]
-    axes.annotate(
-        f"{least.planned_peak_bytes:,} B", (sizes[0], work[0]), xytext=(6, 2),
-        textcoords="offset points", fontsize=7.5, color=INK,
-    )  # fmt: skip
-    axes.set_xscale("log")
-    kilobytes(axes.xaxis, log=True)
     low, high = min(work), max(work)
     room = max(0.08 * (high - low), 0.01 * high)
     axes.set_ylim(low - room, high + 2 * room)
+    steps = work[: len(front)]
+    axes.step(sizes, steps, where="post", color=BLUE, linewidth=1.2, zorder=2)
+    axes.fill_between(sizes, steps, low - room, step="post", color=BLUE, alpha=0.08, linewidth=0)
+    axes.plot(sizes, steps, "o", color=BLUE, markersize=4, zorder=3)
+    axes.set_xscale("log")
+    axes.set_xlim(*_wider([point.planned_peak_bytes for point in (*front, *others)]))
+    kilobytes(axes.xaxis, log=True)
+    for point, height in zip(others, work[len(front) :], strict=True):
+        mark, colour = _MARKS[point.schedule]
+        style: dict[str, Any] = {"color": colour, "markersize": 8, "mfc": "none", "mew": 1.8}
+        axes.plot([point.planned_peak_bytes], [height], mark, zorder=4, **style)
+        is_below = point.schedule == "layer"  # which is close to the others on the right
+        _name(axes, point.schedule, point.planned_peak_bytes, height, colour, is_below=is_below)
+    if all(abs(point.planned_peak_bytes / sizes[0] - 1) > _NEAR for point in others):
+        _name(axes, "least", sizes[0], work[0], BLUE)
     axes.set_xlabel("peak, kB (1 kB = 1000 bytes)")
     axes.grid(color=FAINT, linewidth=0.6)
     axes.tick_params(colors=GREY)
     axes.set_axisbelow(True)
+
+
+def _wider(sizes: Sequence[int]) -> tuple[float, float]:
+    """Return the range of sizes on a logarithmic axis, with room for marks and names."""
+    low, high = min(sizes), max(sizes)
+    room = max(high / low, 1.1) ** 0.08
+    return low / room, high * room
+
+
+def _name(
+    axes: Axes, name: str, size: int, height: float, colour: str, *, is_below: bool = False
+) -> None:
+    """Name a point beside its mark, on the side where there is more room."""
+    low, high = axes.get_xlim()
+    is_left = size * size < low * high
+    axes.annotate(
+        f"{name} {size:,} B",
+        (size, height),
+        xytext=(8 if is_left else -8, -12 if is_below else 6),
+        textcoords="offset points",
+        ha="left" if is_left else "right",
+        fontsize=7.5,
+        color=colour,
+    )

@@ -145,20 +145,19 @@ def _recompute(graph: Graph, shares: dict[int, Share]) -> float:
 
 def _lines(plan: Plan, report: SegmentReport) -> Iterator[str]:
     graph, segment = plan.graph, report.segment
-    first, last = graph.label(segment.first_op), graph.label(segment.last_op)
+    first, last = _short(graph, segment.first_op), _short(graph, segment.last_op)
     yield f"{segment.kind} from {first} to {last}: {report.recompute:.3f} times the MACs"
+    yield f"  {'what an output pixel':<26} {'sees':>11}   {'shares':>9}   runs"
     for field in report.fields:
-        rows, columns = field.receptive_field
-        halo_rows, halo_columns = field.halo
-        yield (
-            f"  {_short(graph, field.op)}: an output pixel sees {rows} x {columns}, shares "
-            f"{halo_rows} x {halo_columns} with its neighbours, runs {field.recompute:.3f} times"
-        )
+        (rows, columns), (halo_rows, halo_columns) = field.receptive_field, field.halo
+        sees, shares = f"{rows} x {columns}", f"{halo_rows} x {halo_columns}"
+        name = f"of {_short(graph, field.op)}"
+        yield f"  {name:<26} {sees:>11}   {shares:>9}   {field.recompute:.3f} times"
     helpful = [a for a in report.advice if a.recompute_then < a.recompute_now - 0.0005]
     for advice in helpful[:_MOST_ADVICE]:
         yield (
-            f"  with a {advice.kernel} x {advice.kernel} kernel in {_short(graph, advice.op)} it "
-            f"would be {advice.recompute_then:.3f} times the MACs"
+            f"  with a {advice.kernel} x {advice.kernel} kernel in {_short(graph, advice.op)}: "
+            f"{advice.recompute_then:.3f} times the MACs"
         )
 
 

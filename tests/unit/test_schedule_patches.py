@@ -8,6 +8,7 @@ from harness.errors import DoesNotFitError, InputError, UsageError
 from harness.ir import Graph
 from harness.ir.macs import graph_macs
 from harness.ir.ops import Add
+from harness.schedule.geometry import Axis, Span, tile
 from harness.schedule.patching import MOST_RECOMPUTE
 from harness.schedule.plan import PatchSegment, Plan
 from harness.schedule.receptive import receptive_fields, receptive_text
@@ -138,6 +139,28 @@ def test_receptive_fields_and_what_a_smaller_kernel_would_save() -> None:
     best = report.advice[0]
     assert (best.op, best.kernel, best.recompute_then) == (1, 1, 1.0)
     assert "with a 1 x 1 kernel in op" in receptive_text(made)
+
+
+def test_patches_of_mobilenet_v2_are_those_of_the_paper() -> None:
+    """A patch of the input is 75 x 75 for 4 x 4 patches of 28 x 28 (MCUNetV2, table 1)."""
+    build = GraphBuilder()
+    x = build.conv(build.input((1, 224, 224, 3)), 4, (3, 3), stride=(2, 2))
+    x = build.conv(build.depthwise(x), 2, (1, 1))
+    for stride, is_residual in ((2, False), (1, True), (2, False)):
+        y = build.depthwise(build.conv(x, 8, (1, 1)), stride=(stride, stride))
+        y = build.conv(y, 2, (1, 1))
+        x = build.binary(Add, x, y) if is_residual else y
+    graph = build.graph()
+    inside = tile(graph, range(len(graph.ops)), Axis.ROWS, Span(7, 14))
+    assert inside[graph.inputs[0]].length == 75
+    (report,) = receptive_fields(plan(graph, "patch", patch=(len(graph.ops), (4, 4))))
+    assert report.fields[0].receptive_field == (27, 27)
+    # Each op is executed more often than those behind it; the last kernel reaches through all.
+    runs = [field.recompute for field in report.fields]
+    assert runs == sorted(runs, reverse=True)
+    assert runs[-1] == 1.0
+    last_kernel = max(i for i, op in enumerate(graph.ops) if op.kind == "DEPTHWISE_CONV_2D")
+    assert report.advice[0].op == last_kernel
 
 
 def test_plan_without_fused_ops_has_no_receptive_fields() -> None:
