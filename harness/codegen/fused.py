@@ -16,7 +16,7 @@ from harness.codegen.c_text import WIDTH, wrap
 from harness.codegen.model_map import rows_macro, scratch_macro, sums_macro, tensor_macro
 from harness.codegen.op_text import OpText, wrapped_call
 from harness.codegen.weights import Weights
-from harness.ir import Graph, TensorId
+from harness.ir import Graph, Op, TensorId
 from harness.ir.macs import op_macs
 from harness.kernels.call import RowCall
 from harness.kernels.library import row_calls, sums_call
@@ -112,7 +112,7 @@ class Fused:
             if self.sums(position):
                 found.add(sums_call(self.graph, op).header)
             else:
-                found.update(call.header for call in row_calls(self.plan.kernels, self.graph, op))
+                found.update(call.header for call in self._row_calls(op))
         return tuple(sorted(found))
 
     def row_function(self, position: int, pull: Sequence[str] = ()) -> list[str]:
@@ -166,9 +166,15 @@ class Fused:
             executed += macs * made / (self.height(y) * length(self.graph, y, Axis.COLUMNS))
         return executed / whole if whole else 1.0
 
+    def _row_calls(self, op: Op) -> tuple[RowCall, ...]:
+        """Return the calls for a row of an op, with the scratch that the plan gives."""
+        scratch = self.plan.scratch(self.number)
+        room = scratch.size_bytes if scratch else 0
+        return row_calls(self.plan.kernels, self.graph, op, room)
+
     def _one_row(self, position: int) -> Iterator[str]:
         text, y = self.text(position), self.graph.ops[position].outputs[0]
-        parts = row_calls(self.plan.kernels, self.graph, text.op)
+        parts = self._row_calls(text.op)
         in_chunks, columns = self.goes_in_chunks(position), "columns"
         if self.is_cut and not in_chunks:
             yield f"    const span_t columns = {self.prefix}.columns->op_{position};"

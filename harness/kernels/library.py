@@ -23,6 +23,7 @@ __all__ = [
     "is_alias",
     "row_calls",
     "row_scratch_bytes",
+    "row_scratch_wanted",
     "row_variant",
     "row_variants",
     "scratch_bytes",
@@ -83,9 +84,20 @@ def variant(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> Va
     return _chosen(kernels, variants(kernels, graph, op, operand))
 
 
-def row_variant(kernels: KernelSet, graph: Graph, op: Op) -> RowVariant:
-    """Return how a row of an op is made; the op goes by rows, which the schedule has seen to."""
-    return _chosen(kernels, row_variants(kernels, graph, op))
+def row_variant(kernels: KernelSet, graph: Graph, op: Op, room: int = 0) -> RowVariant:
+    """Return how a row of an op is made with ``room`` bytes of scratch, or with as few as can be.
+
+    The op goes by rows, which the schedule has seen to.
+    """
+    offered = _row_variants(kernels, graph, op)
+    return next((found for found in offered if found.scratch_bytes <= room), offered[-1])
+
+
+def _row_variants(kernels: KernelSet, graph: Graph, op: Op) -> tuple[RowVariant, ...]:
+    """Return the variant that is chosen, and after it those that are the same with less scratch."""
+    best = _chosen(kernels, row_variants(kernels, graph, op))
+    same = [found for found in row_variants(kernels, graph, op) if found.name == best.name]
+    return tuple(sorted(same, key=lambda found: -found.scratch_bytes))
 
 
 def _chosen(kernels: KernelSet, offered: Iterator[_V]) -> _V:
@@ -114,9 +126,9 @@ def calls(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> tupl
     return variant(kernels, graph, op, operand).calls()
 
 
-def row_calls(kernels: KernelSet, graph: Graph, op: Op) -> tuple[RowCall, ...]:
-    """Return the calls that together make columns of one row of an op's output."""
-    return row_variant(kernels, graph, op).calls()
+def row_calls(kernels: KernelSet, graph: Graph, op: Op, room: int = 0) -> tuple[RowCall, ...]:
+    """Return the calls that together make columns of one row, with ``room`` bytes of scratch."""
+    return row_variant(kernels, graph, op, room).calls()
 
 
 def scratch_bytes(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> int:
@@ -125,8 +137,13 @@ def scratch_bytes(kernels: KernelSet, graph: Graph, op: Op, operand: int | None)
 
 
 def row_scratch_bytes(kernels: KernelSet, graph: Graph, op: Op) -> int:
-    """Return the bytes of working memory that the op needs while it makes a row."""
+    """Return the fewest bytes of working memory with which the op makes a row."""
     return row_variant(kernels, graph, op).scratch_bytes
+
+
+def row_scratch_wanted(kernels: KernelSet, graph: Graph, op: Op) -> tuple[int, ...]:
+    """Return the bytes of working memory with which an op makes rows, the fastest way first."""
+    return tuple(found.scratch_bytes for found in _row_variants(kernels, graph, op))
 
 
 def sums_call(graph: Graph, op: Op) -> SumsCall:

@@ -23,7 +23,10 @@ class Variant:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowVariant:
-    """A way to make columns of one row of an op, by calls that together make all channels."""
+    """A way to make columns of one row of an op, by calls that together make all channels.
+
+    Variants of one name are the same way: with more scratch it is faster.
+    """
 
     name: str
     calls: Callable[[], tuple[RowCall, ...]]

@@ -17,6 +17,7 @@ from harness.schedule.limits import does_not_fit
 from harness.schedule.offer import Offer
 from harness.schedule.patching import first_op, patch_plan, stages
 from harness.schedule.plan import Plan, Segment
+from harness.schedule.room import give_room
 from harness.schedule.stream import Cut, Streams
 from harness.schedule.verify import verify_plan
 
@@ -74,7 +75,7 @@ def plan(
         raise UsageError(
             f"schedule {schedule} needs the whole input", hint="take schedule stream or auto"
         )
-    made = _plan(graph, kernels, schedule, limit, input_by_rows, patch)
+    made = give_room(_plan(graph, kernels, schedule, limit, input_by_rows, patch))
     verify_plan(made)
     return made
 
@@ -93,7 +94,7 @@ def pareto(
 ) -> tuple[Plan, ...]:
     """Return the plans of which none has both less peak and less work, by falling peak."""
     choices = _choices(graph, kernels, input_by_rows)
-    plans = tuple(Offer("auto", choices, _offered(choices)).front())
+    plans = tuple(map(give_room, Offer("auto", choices, _offered(choices)).front()))
     for made in plans:
         verify_plan(made)
     return plans

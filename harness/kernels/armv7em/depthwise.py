@@ -36,8 +36,9 @@ _MOST_CELLS = 511
 """Cells of a kernel whose sum fits 32 bits, scaled, whatever its weights."""
 
 _BUDGET_BYTES = 4096
-_ROW_BUDGET_BYTES = 1024
-"""Scratch is kept below this if that can be: less of it means more calls."""
+_ROW_BUDGETS_BYTES = (4096, 2048, 1024)
+"""Scratch is kept below this if that can be: less of it means more calls. Rows can have less where
+there is no room for more."""
 
 
 def variants(graph: Graph, op: DepthwiseConv2D, operand: int | None) -> Iterator[Variant]:
@@ -56,27 +57,35 @@ def variants(graph: Graph, op: DepthwiseConv2D, operand: int | None) -> Iterator
 
         yield Variant(_NAME, calls, geometry.scratch_bytes(pairs, band + pairs - 1, outputs))
     elif operand is None:
-        (row,) = row_variants(graph, op)
+        row = next(row_variants(graph, op))
         yield Variant(_NAME, partial(_by_rows, row), row.scratch_bytes)
 
 
 def row_variants(graph: Graph, op: DepthwiseConv2D) -> Iterator[RowVariant]:
-    """Yield the way to compute columns of a row."""
+    """Yield the ways to compute columns of a row, with less and less scratch."""
     if not _is_possible(graph, op):
         return
     geometry = by_rows(graph, op)
     pairs = geometry.row_pairs
-    columns = 2
-    while columns < geometry.y[1]:
-        if geometry.scratch_bytes(pairs, pairs, columns + 2) > _ROW_BUDGET_BYTES:
-            break
-        columns += 2
 
-    def calls() -> tuple[RowCall, ...]:
+    def calls(columns: int) -> tuple[RowCall, ...]:
         parameters = _parameters(graph, op, geometry, pairs, columns, columns)
         return (RowCall(_HEADER, "depthwise_short_row", _TYPE, parameters, takes_scratch=True),)
 
-    yield RowVariant(_NAME, calls, geometry.scratch_bytes(pairs, pairs, columns))
+    widths = (_columns_within(budget, geometry) for budget in _ROW_BUDGETS_BYTES)
+    for columns in dict.fromkeys(widths):
+        scratch = geometry.scratch_bytes(pairs, pairs, columns)
+        yield RowVariant(_NAME, partial(calls, columns), scratch)
+
+
+def _columns_within(budget: int, geometry: Geometry) -> int:
+    """Return how many columns of a row are expanded at a time, with scratch of so many bytes."""
+    pairs, columns = geometry.row_pairs, 2
+    while columns < geometry.y[1]:
+        if geometry.scratch_bytes(pairs, pairs, columns + 2) > budget:
+            break
+        columns += 2
+    return columns
 
 
 def _by_rows(row: RowVariant) -> tuple[Call, ...]:
