@@ -82,7 +82,7 @@ typedef struct {
     span_t inner; /* the columns whose windows lie on the tensor; empty if a run does not */
 } conv_lines_t;
 
-KERNEL void find_lines(const dsp_conv_t *p, const rows_t *x, int32_t row, conv_lines_t *lines)
+SHARED void find_lines(const dsp_conv_t *p, const rows_t *x, int32_t row, conv_lines_t *lines)
 {
     const window_t *w = &p->window;
     int32_t top = row * w->stride.h - w->pad.h;
