@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from harness.ir import Graph, TensorId
+from harness.ir import Graph
 from harness.ir.ops import Padding
-from harness.ir.tensor import constant
 from harness.kernels.kernel_set import Isa, KernelSet
 from harness.schedule.search import assemble, plan
 from tests import strategies
 from tests.graphs import GraphBuilder, Quantized
 from tests.host_c import plans
 from tests.kernel_batch import SLOW, Batch, assert_on_core, batches
+from tests.roundings import lower, ways_of_rounding
 
 pytestmark = pytest.mark.qemu
 
@@ -34,7 +33,7 @@ def convolutions(draw: st.DrawFn) -> Graph:
     window = draw(plans.windows(size))
     x = build.input((1, *size, depth), quantized=draw(strategies.quantizations))
     kernel = (1, 1) if is_pointwise else window.kernel
-    y = build.conv(
+    build.conv(
         x,
         channels,
         kernel,
@@ -47,7 +46,7 @@ def convolutions(draw: st.DrawFn) -> Graph:
         quantized=draw(output_quantizations()),
     )
     if draw(st.booleans()):
-        _lower(build, y)
+        lower(build, build.ops[-1].inputs[1])
     return build.graph()
 
 
@@ -63,7 +62,7 @@ def dense_graphs(draw: st.DrawFn) -> Graph:
     activation, bias = draw(strategies.activations), draw(st.booleans())
     scales, quantized = draw(strategies.weight_scales(channels)), draw(output_quantizations())
     if is_conv:
-        y = build.conv(
+        build.conv(
             x,
             channels,
             (1, 1),
@@ -74,7 +73,7 @@ def dense_graphs(draw: st.DrawFn) -> Graph:
             quantized=quantized,
         )
     else:
-        y = build.fully_connected(
+        build.fully_connected(
             x,
             channels,
             activation=activation,
@@ -83,7 +82,7 @@ def dense_graphs(draw: st.DrawFn) -> Graph:
             quantized=quantized,
         )
     if draw(st.booleans()):
-        _lower(build, y)
+        lower(build, build.ops[-1].inputs[1])
     return build.graph()
 
 
@@ -93,13 +92,10 @@ def output_quantizations(draw: st.DrawFn) -> Quantized | None:
     return None if draw(st.booleans()) else draw(strategies.quantizations)
 
 
-def _lower(build: GraphBuilder, y: TensorId) -> None:
-    """Put the lowest weight in places, which does not fit where two weights are packed."""
-    op = next(op for op in build.ops if y in op.outputs)
-    tensor = build.tensors[op.inputs[1]]
-    assert tensor.data is not None
-    data = np.where(build.rng.random(tensor.shape) < 0.1, -128, tensor.data).astype(np.int8)
-    build.tensors[op.inputs[1]] = constant(tensor.name, data, tensor.quantization)
+@pytest.mark.parametrize("schedule", ["layer", "inplace"])
+def test_all_ways_of_rounding(schedule: str) -> None:
+    batch = Batch(list(ways_of_rounding().values()))
+    assert_on_core(plan(batch.graph, schedule, kernels=KERNELS), BOARD)
 
 
 @pytest.mark.parametrize("schedule", ["layer", "inplace"])

@@ -1,0 +1,84 @@
+"""Which way of rounding each channel takes on Armv7E-M, and how the stream is laid out."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.ir import Graph
+from harness.ir.ops import Conv2D, Padding
+from harness.kernels.armv7em import convolution, fully_connected
+from harness.kernels.armv7em.convolution import Runs
+from harness.kernels.armv7em.filters import MAX_PARTS, UNROLLED, dot, halfwords, parts_of, starts
+from harness.kernels.armv7em.rounding import Way
+from harness.kernels.call import Constant
+from tests.graphs import GraphBuilder
+from tests.roundings import ways_of_rounding
+
+
+def ways(graph: Graph) -> str:
+    """Return how each part of a convolution is rounded: the name of its C function, in short."""
+    (op,) = graph.ops
+    assert isinstance(op, Conv2D)
+    (variant,) = convolution.conv(graph, op, None)
+    (call,) = variant.calls()
+    fields: Any = call.parameters["filters"]
+    parts = [fields[f"parts[{i}]"] for i in range(fields["count"])]
+    names = [part["block"].text if "block" in part else f"{fields['sums'].text}" for part in parts]
+    return ", ".join(re.sub(r"block_|_\d+$", "", name) for name in names)
+
+
+@pytest.mark.parametrize(("way", "graph"), ways_of_rounding().items())
+def test_a_layer_takes_the_cheapest_way_that_is_exact(way: str, graph: Graph) -> None:
+    assert ways(graph).replace("sums", "exact") == way
+
+
+def test_weights_are_packed_in_halfwords() -> None:
+    weights = np.array([[1, -128], [-127, 127]], np.int8)
+    assert halfwords(weights, packed=True).tolist() == [[-127 * 256 + 1, 127 * 256 - 128]]
+    assert halfwords(weights, packed=False).tolist() == [[-127 * 256 + 1, 127 * 256 + 128]]
+
+
+def test_a_second_sum_begins_with_both_biases() -> None:
+    assert starts(np.array([3, -5]), np.array([10, 20]), packed=True).tolist() == [
+        13,
+        -5 * 256 + 20 + 13,
+    ]
+
+
+def test_a_single_run_is_rounded_up_and_of_several_the_rest_comes_last() -> None:
+    assert Runs(1, 1, 5).order == [0, 2, 1, 3, 4, -1, -1, -1]
+    assert Runs(2, 1, 5).order == [0, 2, 1, 3, 5, 7, 6, 8, 4, 9]
+
+
+def test_parts_give_way_when_there_are_too_many() -> None:
+    mixed = [Way.LINE, Way.ROUND] * MAX_PARTS
+    assert parts_of(mixed, len(mixed)) == [(Way.ROUND, range(len(mixed)))]
+    mixed = [Way.LINE, Way.EXACT] * MAX_PARTS
+    last = len(mixed) - 1
+    assert parts_of(mixed, last) == [
+        (Way.EXACT, range(last)),
+        (Way.EXACT, range(last, last + 1)),
+    ]
+
+
+@pytest.mark.parametrize(("units", "skip", "loops"), [(0, 8, 1), (1, 7, 1), (8, 0, 1), (9, 7, 2)])
+def test_a_round_is_left_out_in_part_or_whole(units: int, skip: int, loops: int) -> None:
+    fields = dot(Constant("weights", np.zeros(1, np.int32)), units, 2, (0, 0))
+    assert (fields["skip"], fields["loops"]) == (skip, loops)
+    assert loops * UNROLLED - skip == units
+
+
+def test_a_window_that_is_all_of_the_input_is_fully_connected() -> None:
+    build = GraphBuilder()
+    build.conv(build.input((1, 3, 2, 5)), 4, (3, 2), padding=Padding())
+    graph = build.graph()
+    (op,) = graph.ops
+    assert isinstance(op, Conv2D)
+    assert fully_connected.is_fully_connected(graph, op)
+    (variant,) = convolution.conv(graph, op, None)
+    (call,) = variant.calls()
+    assert call.function == "dsp_fully_connected"
