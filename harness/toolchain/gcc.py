@@ -26,8 +26,8 @@ from harness.toolchain.footprint import firmware_footprint, host_footprint
 from harness.toolchain.link import memory_script, overflow_error
 
 STACK_BYTES = 2048
-"""Default of ``build``. The deepest inference among the catalog's models takes 368 B on a
-Cortex-M7, the harness's own frames included; what goes past the end faults by name."""
+"""Default of ``build``. An inference takes up to 772 B (kws by rows on a Cortex-M4), the harness's
+own frames included; what goes past the end faults by name."""
 
 _BARE_METAL = ("-nostartfiles", "-static", "-Wl,--build-id=none", "-Wl,--strip-debug")
 
