@@ -21,6 +21,10 @@ def sweep(
     store: StoreOption = STORE,
     jobs: JobsOption = None,
     device: InsteadOption = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option("--cluster", metavar="URL", help="Dask scheduler, as tcp://HOST:PORT."),
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin anew, even if one was interrupted.")
     ] = False,
@@ -32,7 +36,7 @@ def sweep(
     """
     from harness.cli.sweeping import read_spec, run_on
 
-    done = run_on(read_spec(spec, device), store, jobs=jobs, fresh=fresh)
+    done = run_on(read_spec(spec, device), store, jobs=jobs, fresh=fresh, cluster_url=cluster)
     if as_json:
         sys.stdout.write(json.dumps(_summary(done), indent=1) + "\n")
     else:

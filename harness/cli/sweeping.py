@@ -29,9 +29,17 @@ def read_spec(path: Path, device: str | None) -> SweepSpec:
     return spec.model_copy(update={"devices": (device,)})
 
 
-def run_on(wanted: SweepSpec, store: Path, *, jobs: int | None, fresh: bool) -> Sweep:
-    """Run a sweep on this computer's cores."""
-    at_once, workers = jobs or usable_cores(), processes(jobs or usable_cores())
+def run_on(
+    wanted: SweepSpec, store: Path, *, jobs: int | None, fresh: bool, cluster_url: str | None = None
+) -> Sweep:
+    """Run a sweep on this computer's cores, or on a cluster."""
+    if cluster_url is None:
+        at_once = jobs or usable_cores()
+        workers = processes(at_once)
+    else:
+        from harness.experiment.cluster import cluster
+
+        workers, at_once = cluster(cluster_url, wanted)
     with _progress() as progress:
         return run_sweep(
             wanted, store=store, workers=workers, at_once=at_once, fresh=fresh, progress=progress
