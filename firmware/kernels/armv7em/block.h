@@ -43,6 +43,7 @@ typedef void block_fn_t(const dot_t *p, const void *x, int8_t *y, int32_t one, i
 /* Channels that are rounded alike, from `first` on; without `block` they are rounded in C. */
 typedef struct {
     block_fn_t *block;
+    block_fn_t *two_lanes; /* 0 where three do it */
     int32_t first;
     dot_t dot;
 } part_t;
@@ -239,6 +240,59 @@ BLOCK(block_packed_round_clamp, packed, FINISH(ROUND(TWICE_OF_256), clamp))
 BLOCK(block_plain_round_int8, plain, FINISH(ROUND(TWICE), int8))
 BLOCK(block_plain_round_clamp, plain, FINISH(ROUND(TWICE), clamp))
 
+/*
+ * The same of two pixels, for those that are left over at the end: the third lane is not looked at.
+ */
+#define SECOND_HALF_two                                                                            \
+    "ldrd    r4, r5, [r0], #12          \n"                                                        \
+    "smlad   r10, r4, r3, r10           \n"                                                        \
+    "smlad   r11, r5, r3, r11           \n"                                                        \
+    "sxtb16  r3, r3                     \n"                                                        \
+    "smlad   r7, r4, r3, r7             \n"                                                        \
+    "smlad   r8, r5, r3, r8             \n"
+#define UNIT_two                                                                                   \
+    "ldrd    r2, r3, [r1], #8           \n"                                                        \
+    "ldrd    r4, r5, [r0], #12          \n"                                                        \
+    "smlad   r10, r4, r2, r10           \n"                                                        \
+    "smlad   r11, r5, r2, r11           \n"                                                        \
+    "sxtb16  r2, r2                     \n"                                                        \
+    "smlad   r7, r4, r2, r7             \n"                                                        \
+    "smlad   r8, r5, r2, r8             \n" SECOND_HALF_two
+#define FIRST_two                                                                                  \
+    "ldrd    r2, r3, [r1], #8           \n"                                                        \
+    "ldrd    r4, r5, [r0], #12          \n"                                                        \
+    "smlad   r11, r5, r2, r10           \n"                                                        \
+    "smlad   r10, r4, r2, r10           \n"                                                        \
+    "sxtb16  r2, r2                     \n"                                                        \
+    "smlad   r8, r5, r2, r7             \n"                                                        \
+    "smlad   r7, r4, r2, r7             \n" SECOND_HALF_two
+#define UNIT_BYTES_two "52"
+#define SEPARATE_two                                                                               \
+    "sub     r10, r10, r7               \n"                                                        \
+    "sub     r11, r11, r8               \n"
+#define LINE_two(SHIFT_A, SHIFT_B)                                                                 \
+    "ldmia.n r1!, {r2, r3, r4, r5}      \n"                                                        \
+    "smmlar  r7, r7, r2, r3             \n"                                                        \
+    "smmlar  r8, r8, r2, r3             \n"                                                        \
+    "smmlar  r10, r10, r4, r5           \n"                                                        \
+    "smmlar  r11, r11, r4, r5           \n"                                                        \
+    "ssat    r7, #8, r7, asr #" SHIFT_A "\n"                                                       \
+    "ssat    r8, #8, r8, asr #" SHIFT_A "\n"                                                       \
+    "ssat    r10, #8, r10, asr #" SHIFT_B "\n"                                                     \
+    "ssat    r11, #8, r11, asr #" SHIFT_B "\n"
+#define ROUND_two                                                                                  \
+    "ldmia.n r1!, {r2, r3, r4}          \n" ROUNDED("r7", TWICE("r7"))                             \
+        ROUNDED("r8", TWICE("r8")) "ldmia.n r1!, {r2, r3, r4}          \n" ROUNDED(                \
+            "r10", TWICE_OF_256("r10")) ROUNDED("r11", TWICE_OF_256("r11"))
+#define STORE_two                                                                                  \
+    "bfi     r7, r10, #8, #8            \n"                                                        \
+    "bfi     r8, r11, #8, #8            \n"                                                        \
+    "ldm     sp, {r2, r3, r4}           \n"                                                        \
+    "strh    r8, [r2, r4]               \n"                                                        \
+    "strh    r7, [r2], #2               \n"
+
+BLOCK(block_two_round_int8, two, ROUND_two STORE_two)
+
 /* Channels of which neither form is exact: those with negative factors, or left shifts. */
 SHARED void make_channels_exactly(const filters_t *p, const part_t *part, const void *x, int8_t *y,
                                   int32_t one, int32_t two)
@@ -259,13 +313,15 @@ SHARED void make_channels_exactly(const filters_t *p, const part_t *part, const 
     }
 }
 
-/* All channels of three pixels. */
-KERNEL void make_channels(const filters_t *p, const void *x, int8_t *y, int32_t one, int32_t two)
+/* All channels of `count` pixels, which lie at y, y + one, y + two; what is not there is at y. */
+KERNEL void make_channels(const filters_t *p, const void *x, int8_t *y, int32_t count, int32_t one,
+                          int32_t two)
 {
     for (int32_t i = 0; i < p->count; i++) {
         const part_t *part = &p->parts[i];
-        if (part->block != 0) {
-            part->block(&part->dot, x, y + part->first, one, two);
+        block_fn_t *const block = count < 3 && part->two_lanes != 0 ? part->two_lanes : part->block;
+        if (block != 0) {
+            block(&part->dot, x, y + part->first, one, two);
         } else {
             make_channels_exactly(p, part, x, y + part->first, one, two);
         }
@@ -275,6 +331,7 @@ KERNEL void make_channels(const filters_t *p, const void *x, int8_t *y, int32_t 
 /* Of packed weights, sums of b are 256 times as large, and their multipliers twice. */
 #define BLOCKS(SHIFT)                                                                              \
     BLOCK(block_packed_line_int8_##SHIFT, packed, FINISH(LINE(#SHIFT, #SHIFT " + 7"), int8))       \
+    BLOCK(block_two_line_int8_##SHIFT, two, LINE_two(#SHIFT, #SHIFT " + 7") STORE_two)             \
     BLOCK(block_packed_line_clamp_##SHIFT, packed, FINISH(LINE(#SHIFT, #SHIFT " + 7"), clamp))     \
     BLOCK(block_plain_line_int8_##SHIFT, plain, FINISH(LINE(#SHIFT, #SHIFT), int8))                \
     BLOCK(block_plain_line_clamp_##SHIFT, plain, FINISH(LINE(#SHIFT, #SHIFT), clamp))

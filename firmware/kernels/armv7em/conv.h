@@ -48,12 +48,12 @@ SHARED void dsp_pointwise_pixels(const dsp_pointwise_t *p, const int8_t *x, int8
 
     for (; count >= LANES; count -= LANES, x += LANES * from, y += LANES * to) {
         expand_lanes(values, x, x + from, x + 2 * from, words);
-        make_channels(&p->filters, values, y, to, 2 * to);
+        make_channels(&p->filters, values, y, LANES, to, 2 * to);
     }
     if (count > 0) {
         const int32_t second = count - 1;
         expand_lanes(values, x, x + second * from, x, words);
-        make_channels(&p->filters, values, y, second * to, 0);
+        make_channels(&p->filters, values, y, count, second * to, 0);
     }
 }
 
@@ -215,7 +215,7 @@ SHARED void dsp_conv_rows(const dsp_conv_t *p, const rows_t *x, int32_t row, int
                 }
             }
         }
-        make_channels(&p->filters, values, y, count > 1 ? c : 0, count > 2 ? 2 * c : 0);
+        make_channels(&p->filters, values, y, count, count > 1 ? c : 0, count > 2 ? 2 * c : 0);
     }
 }
 

@@ -60,6 +60,8 @@ def filters(p: ConvParameters, weights: Array, bias: Array) -> Fields:
         block: Fields = (
             {} if way is Way.EXACT else {"block": Name(f"{prefix}_{rounding.name(way)}")}
         )
+        if block and packed and not any(rounding.clamp):
+            block = {**block, "two_lanes": Name(f"block_two_{rounding.name(way)}")}
         fields[f"parts[{position}]"] = {
             **block,
             "first": channels[2 * pairs[0]],
