@@ -24,6 +24,9 @@ from harness.schedule.plan import Plan, Segment
 _MOST_CLASHES = 200
 """How many clashes a search may find before its limit counts as one that cannot be met."""
 
+_MOST_LIMITS = 50
+"""How many limits are tried for the least peak before the least that was found is taken."""
+
 Found = tuple[Path, Plan]
 
 
@@ -40,12 +43,13 @@ class Offer:
 
     def least(self) -> Plan:
         """Return the plan of least peak, and of those the cheapest."""
-        while True:
+        for _ in range(_MOST_LIMITS):
             limit = least_peak(self._offered, self._count, self._clashes)
             assert limit is not None, "each op is a segment by itself"
             found = self._within(limit)
             if found is not None:
                 return found[1]
+        return min(self._plans.values(), key=lambda plan: plan.planned_peak_bytes)
 
     def within(self, limit: float = math.inf) -> Plan | None:
         """Return the plan of least work whose peak is at most ``limit``, None if there is none.
@@ -85,6 +89,8 @@ class Offer:
                 plan = self._laid_out(path)
                 if plan.planned_peak_bytes <= limit:
                     return path, plan
+                if not path:
+                    return None  # no ops: there is no other way to hold what goes in and out
                 self._note_clash(path, int(limit))
                 clashes += 1
         return None

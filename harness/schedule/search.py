@@ -113,8 +113,7 @@ def _plan(
             streams = Streams(Fusion(graph, kernels))
             made = lay_out(graph, schedule, layer_segments(graph), streams)
         case "inplace":
-            streams = Streams(Fusion(graph, kernels))
-            made = lay_out(graph, schedule, inplace_segments(graph, kernels), streams)
+            made = _in_place(Choices(graph, kernels))
         case "patch":
             return patch_plan(Choices(graph, kernels), limit, patch)
         case "stream":
@@ -135,6 +134,15 @@ def _near_least(offer: Offer, limit: int | None) -> Plan:
     if limit is not None:
         most = max(min(most, limit), least.planned_peak_bytes)
     return offer.within(most) or least
+
+
+def _in_place(choices: Choices) -> Plan:
+    """Return all ops in place that can be, or fewer where the arena of fewer is smaller."""
+    graph, kernels = choices.graph, choices.kernels
+    made = lay_out(graph, "inplace", inplace_segments(graph, kernels), choices.streams)
+    alone = (c for position in range(len(graph.ops)) for c in choices.singles(position))
+    least = Offer("inplace", choices, alone).least()
+    return least if least.planned_peak_bytes < made.planned_peak_bytes else made
 
 
 def _auto(offer: Offer, limit: int | None) -> Plan:

@@ -8,6 +8,7 @@ tensors of their own. Lifetimes are counted here anew.
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -18,8 +19,9 @@ from hypothesis import strategies as st
 from harness.ir import Graph, TensorId
 from harness.ir.tensor import Array
 from harness.reference.interpreter import evaluate, run
+from harness.schedule.choices import Choices
 from harness.schedule.plan import Allocation, Plan, Purpose
-from harness.schedule.search import plan
+from harness.schedule.search import assemble, plan
 from harness.schedule.verify import PlanFaultError, verify_plan
 from tests.graphs import GraphBuilder, random_inputs
 from tests.strategies import op_graphs, random_graphs
@@ -184,3 +186,16 @@ def whole_block(made: Plan, a: Allocation) -> list[Allocation]:
         if each is not a and any(set(each.tensors) & set(piece.tensors) for piece in block):
             block.append(each)
     return block
+
+
+@given(chains())
+def test_in_place_takes_the_fewest_bytes_of_all_ways(graph: Graph) -> None:
+    choices = Choices(graph)
+    ways = [
+        [segment for c in choices.singles(i) if (segment := c.segment) is not None]
+        for i in range(len(graph.ops))
+    ]
+    assume(math.prod(map(len, ways)) <= 64)
+    plans = (assemble(graph, "by hand", segments) for segments in itertools.product(*ways))
+    least = min(made.planned_peak_bytes for made in plans)
+    assert plan(graph, "inplace").planned_peak_bytes == least

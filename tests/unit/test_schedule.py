@@ -132,10 +132,12 @@ def test_inputs_are_alive_before_the_first_segment_and_outputs_after_the_last() 
     assert lives == {unused: (-1, -1), x: (-1, 1), y: (0, 1)}
 
 
-def test_graph_without_ops_holds_its_input() -> None:
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_graph_without_ops_holds_its_input(schedule: str) -> None:
     build = GraphBuilder()
     x = build.input((1, 8))
-    made = plan(build.graph(x))
+    made = plan(build.graph(x), schedule, limit=8)
     assert made.planned_peak_bytes == 8
     assert (made.allocation(x).first, made.allocation(x).last) == (-1, 0)
 
