@@ -96,7 +96,7 @@ def chains(draw: st.DrawFn, length: int, multipliers: tuple[int, ...] = (1,)) ->
     height, width, depth = (
         draw(st.integers(1, 13)),
         draw(st.integers(1, 13)),
-        draw(st.integers(4, 11)),
+        draw(st.integers(4, 11) | st.just(8)),
     )
     quantized = draw(st.floats(0.01, 0.1)), draw(strategies.zero_points)
     x = build.input((1, height, width, depth), quantized=quantized)
@@ -156,12 +156,21 @@ def test_cells_that_never_lie_on_the_tensor_cost_nothing() -> None:
     build.depthwise(build.input((1, 2, 2, 8)), (7, 7))
     graph = build.graph()
     (call,) = library.calls(ARMV7EM, graph, graph.ops[0], None)
-    assert call.parameters["window"] == {
-        "kernel": (3, 3),
-        "stride": (1, 1),
-        "dilation": (1, 1),
-        "pad": (1, 1),
-    }
+    assert call.parameters["taps"] == 9
+
+
+@pytest.mark.parametrize("channels", [12, 11, 10, 9])
+def test_small_planes_in_place_with_and_without_a_short_form(channels: int) -> None:
+    build = GraphBuilder()
+    x = build.input((1, 5, 4, channels), quantized=(0.02, 7))
+    tiny = tuple(0.004 if channel % 3 else -0.004 for channel in range(channels))
+    x = build.depthwise(x, (3, 5), activation=Activation.RELU, quantized=(0.05, -128))
+    build.depthwise(x, (7, 3), stride=(2, 1), weight_scales=tiny)
+    graph = Batch([build.graph()]).graph
+    for op in graph.ops:
+        (call,) = library.calls(ARMV7EM, graph, op, 0)
+        assert call.function == "depthwise_small"
+    assert_on_core(plan(graph, "inplace", kernels=ARMV7EM), BOARD)
 
 
 def test_scaled_sums_at_their_extremes() -> None:

@@ -13,6 +13,7 @@ from harness.ir import DType, Graph
 from harness.ir.ops import DepthwiseConv2D
 from harness.ir.tensor import Array
 from harness.kernels import convolution
+from harness.kernels.armv7em import depthwise_small as small
 from harness.kernels.armv7em.depthwise_geometry import GROUP, Geometry, by_rows, whole
 from harness.kernels.call import SCRATCH, Call, Constant, Fields, Name, RowCall, X, Y
 from harness.kernels.requantization import accumulator_reach, solve_layer
@@ -21,6 +22,7 @@ from harness.kernels.variant import RowVariant, Variant
 _NAME = "armv7em"
 _HEADER = "armv7em/depthwise.h"
 _TYPE = "depthwise_short_t"
+_SMALL_HEADER = "armv7em/depthwise_small.h"
 
 _SCALE, _SHIFT = 8, 9
 """``DEPTHWISE_SCALE`` and ``DEPTHWISE_SHIFT``. With 9 bits behind the point 28 of the 14,736
@@ -45,11 +47,21 @@ def variants(graph: Graph, op: DepthwiseConv2D, operand: int | None) -> Iterator
     """Yield the way to compute whole tensors, in place if ``operand`` says so."""
     if not _is_possible(graph, op):
         return
+    source = X if operand is None else Y
     geometry = whole(graph, op, _BUDGET_BYTES, in_place=operand is not None)
-    if geometry.goes_by_pairs:
+    upright = by_rows(graph, op)
+    few = small.instructions(upright)
+    if few is not None and few < geometry.channel_instructions:
+
+        def small_calls() -> tuple[Call, ...]:
+            operands = (source, Y, SCRATCH)
+            fields = _small(graph, op, upright)
+            return (Call(_SMALL_HEADER, "depthwise_small", "depthwise_small_t", fields, operands),)
+
+        yield Variant(_NAME, small_calls, small.scratch_bytes(upright))
+    elif geometry.goes_by_pairs:
         pairs, outputs = geometry.whole_pairs, geometry.y[1]
         band = geometry.band(_BUDGET_BYTES)
-        source = X if operand is None else Y
 
         def calls() -> tuple[Call, ...]:
             parameters = _parameters(graph, op, geometry, pairs, outputs, band)
@@ -113,7 +125,8 @@ def _parameters(
     core = geometry.core(pairs)
     weights = _cut(convolution.live_weights(graph, op, p, axis=3)[0], geometry)
     bias = convolution.live_bias(graph, op, p)
-    channels, exact = _channels(p, weights, bias, has_core=core != Name("NULL"))
+    folded = bias + p.input_offset * weights.sum(axis=(0, 1), dtype=np.int64)
+    channels, exact = _channels(p, weights, bias, folded, has_core=core != Name("NULL"))
     return {
         "x": convolution.shape(geometry.x),
         "y": convolution.shape(geometry.y),
@@ -130,6 +143,29 @@ def _parameters(
         "core": core,
         "weights": Constant("weights", _packed(weights, geometry, pairs)),
         "channels": Constant("channels", channels),
+        "exact": Constant("exact", exact),
+        "output": {"zero_point": p.output_offset, "low": p.low, "high": p.high},
+    }
+
+
+def _small(graph: Graph, op: DepthwiseConv2D, geometry: Geometry) -> Fields:
+    """Return a ``depthwise_small_t``."""
+    p = prepare_conv(graph, op)
+    weights = _cut(convolution.live_weights(graph, op, p, axis=3)[0], geometry)
+    bias = convolution.live_bias(graph, op, p)
+    channels, exact = _channels(p, weights, bias, bias, has_core=True)
+    x_row, w_row = small.row_bytes(geometry)
+    return {
+        "channels": geometry.x[2],
+        "cells": geometry.x[0] * geometry.x[1],
+        "outputs": geometry.y[0] * geometry.y[1],
+        "taps": weights.shape[0] * weights.shape[1],
+        "x_row": x_row,
+        "w_row": w_row,
+        "zero_point": -p.input_offset,
+        "windows": Constant("windows", small.windows(geometry)),
+        "weights": Constant("weights", np.ascontiguousarray(weights)),
+        "table": Constant("channels", channels),
         "exact": Constant("exact", exact),
         "output": {"zero_point": p.output_offset, "low": p.low, "high": p.high},
     }
@@ -169,14 +205,17 @@ def _channels(
     p: ConvParameters,
     weights: Array,
     bias: Array,
+    start: Array,
     *,
     has_core: bool,
 ) -> tuple[Array, Array]:
-    """Return the table of channels, and that of those which have no short form."""
+    """Return the table of channels, and that of those which have no short form.
+
+    ``start`` is what a kernel's sum begins with: the bias, the zero point folded into it or not.
+    """
     count = weights.shape[2]
     flat = weights.reshape(-1, count).T.astype(np.int64)
     zero_point = -p.input_offset
-    folded = bias - zero_point * flat.sum(axis=1)
     low, high = accumulator_reach(flat, bias, -128 - zero_point, 127 - zero_point)
     ends = np.clip(
         rescale_channels(np.stack([low, high]), p.multipliers) + p.output_offset, p.low, p.high
@@ -197,12 +236,12 @@ def _channels(
         if has_core and ends[0, c] == ends[1, c]:
             table[c] = 0, 0, int(ends[0, c]) << _SHIFT
         elif has_core and layer is not None and layer.solved[c] and not layer.clamps:
-            scaled = (int(folded[c]) << _SCALE) + int(layer.offsets[c])
+            scaled = (int(start[c]) << _SCALE) + int(layer.offsets[c])
             table[c] = _wrapped(scaled), int(layer.multipliers[c]), int(layer.addends[c])
         else:
             factor = p.multipliers[c]
             table[c] = len(exact), _EXACT, 0
-            exact.append((int(folded[c]), factor.multiplier, factor.shift))
+            exact.append((int(start[c]), factor.multiplier, factor.shift))
     return table.astype(np.int32), np.array(exact or [(0, 0, 0)], np.int32)
 
 

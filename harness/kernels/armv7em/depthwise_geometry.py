@@ -31,6 +31,9 @@ _SLACK_BYTES = 8
 _BLOCK_INSTRUCTIONS, _ROW_INSTRUCTIONS = 20, 16
 """What a core takes for four outputs and for a row, beside sums."""
 
+_CHANNEL_INSTRUCTIONS, _EXPAND_INSTRUCTIONS, _COLUMN_INSTRUCTIONS = 120, 60, 12.5
+"""What the rest takes for a channel; for a pair of rows of four channels, and a column of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
@@ -123,6 +126,16 @@ class Geometry:
         four = _BLOCK_INSTRUCTIONS + 5 * sums + 2 * self.whole_pairs * self.phases
         two = _BLOCK_INSTRUCTIONS - 4 + 2.5 * sums + 2 * self.whole_pairs * self.phases
         return height * (width // 4 * four + (width % 4 + 1) // 2 * two + _ROW_INSTRUCTIONS)
+
+    @property
+    def channel_instructions(self) -> float:
+        """Roughly what a channel takes on whole tensors, its constants and its input included."""
+        if not (self.goes_by_pairs and self.has_core):
+            return float("inf")
+        slots = self.bands + self.whole_pairs - 1
+        columns = self.line_words(self.y[1]) * self.phases
+        expanded = _EXPAND_INSTRUCTIONS * self.phases + _COLUMN_INSTRUCTIONS * columns
+        return self.instructions + _CHANNEL_INSTRUCTIONS + slots * expanded / GROUP
 
     @property
     def _has_columns(self) -> bool:

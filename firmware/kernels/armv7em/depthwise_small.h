@@ -1,0 +1,223 @@
+/*
+ * Depthwise convolution for ARMv7E-M over planes of few pixels, in place or not.
+ *
+ * Where a plane is small, most windows reach over its border, and to prepare lines for one channel
+ * would take longer than to compute it. So four channels go together, cell by cell of a window,
+ * and cells in the padding are left out. Which ones these are was listed before the build.
+ *
+ * All cells of four channels are copied to scratch first, less the input's zero point: as pairs of
+ * words, channels 0 and 2 and channels 1 and 3. Weights likewise, in the upper bytes.
+ */
+#ifndef BENCH_KERNELS_ARMV7EM_DEPTHWISE_SMALL_H
+#define BENCH_KERNELS_ARMV7EM_DEPTHWISE_SMALL_H
+
+#include "armv7em/depthwise.h"
+
+/* harness/kernels/armv7em/depthwise_small.py knows these, too. */
+#define SMALL_TASK_WORDS 18
+#define SMALL_TAPS 7
+
+typedef struct {
+    int32_t channels;
+    int32_t cells;          /* of a plane */
+    int32_t outputs;        /* likewise */
+    int32_t taps;           /* of a kernel */
+    int32_t x_row, w_row;   /* bytes in scratch from a kernel row to the next: cells, weights */
+    int32_t zero_point;     /* of the input */
+    const int32_t *windows; /* [outputs, 4]: a small_window_t each */
+    const int8_t *weights;  /* [taps, C] */
+    const int32_t *table;   /* [C, 3], as channels of depthwise_short_t, but with the whole bias */
+    const int32_t *exact;   /* likewise */
+    output_t output;
+} depthwise_small_t;
+
+/* The part of a window that lies on the plane; places in scratch are less `unused` pairs. */
+typedef struct {
+    int32_t x, w;   /* bytes from the task to the first cell and its weights */
+    int32_t rows;   /* kernel rows */
+    int32_t unused; /* how many columns of SMALL_TAPS are not, in bytes of code: 24 each */
+} small_window_t;
+
+/* What the core works with, at the begin of scratch; it knows the offsets. */
+typedef struct {
+    int32_t bias[DEPTHWISE_GROUP];
+    int32_t multiplier[DEPTHWISE_GROUP];
+    int32_t addend[DEPTHWISE_GROUP];
+    int32_t x_row, w_row;
+    int8_t *y;
+    int32_t pixel_bytes;
+    const int32_t *end; /* of the windows */
+    int32_t unused;
+} small_task_t;
+
+_Static_assert(sizeof(small_task_t) == SMALL_TASK_WORDS * 4 || sizeof(void *) != 4, "as listed");
+
+/* clang-format off */
+
+/* One column of a kernel row: 24 bytes of code. */
+#define SMALL_TAP(at)                                                                              \
+    "ldrd r4, r5, [r8, #" at "]\n"                                                                 \
+    "ldrd r6, r7, [r9, #" at "]\n"                                                                 \
+    "smlabb r0, r4, r6, r0\n"                                                                      \
+    "smlabb r1, r5, r7, r1\n"                                                                      \
+    "smlatt r2, r4, r6, r2\n"                                                                      \
+    "smlatt r3, r5, r7, r3\n"
+
+#define SMALL_RESCALE(sum, multiplier, addend)                                                     \
+    "smmlar " sum ", " sum ", " multiplier ", " addend "\n"                                        \
+    "ssat " sum ", #8, " sum ", asr %[shift]\n"
+
+/*
+ * Four channels of all outputs, window by window.
+ *
+ *     r0-r3 sums   r4-r7 cells, weights   r8, r9 their places   r10 rows   r11 unused code
+ *     r12 task     lr windows
+ */
+static __attribute__((naked, noipa, unused)) void
+depthwise_small_core(small_task_t *task __attribute__((unused)),
+                     const int32_t *windows __attribute__((unused)))
+{
+    __asm__ volatile(
+        "push {r4-r11, lr}\n"
+        "mov r12, r0\n"
+        "mov lr, r1\n"
+        "1: ldm lr!, {r8, r9, r10, r11}\n" /* a window */
+        "ldm r12, {r0-r3}\n"
+        "add r8, r8, r12\n"
+        "add r9, r9, r12\n"
+        "2: add pc, r11\n" /* a kernel row: to the first of its taps */
+        "nop.n\n"
+        SMALL_TAP("0") SMALL_TAP("8") SMALL_TAP("16") SMALL_TAP("24")
+        SMALL_TAP("32") SMALL_TAP("40") SMALL_TAP("48")
+        "ldrd r4, r5, [r12, #48]\n"
+        "subs r10, r10, #1\n"
+        "add r8, r8, r4\n"
+        "add r9, r9, r5\n"
+        "bne 2b\n"
+        "add r4, r12, #16\n"
+        "ldm r4, {r4-r11}\n"
+        SMALL_RESCALE("r0", "r4", "r8") SMALL_RESCALE("r1", "r5", "r9")
+        SMALL_RESCALE("r2", "r6", "r10") SMALL_RESCALE("r3", "r7", "r11")
+        "ldrd r4, r5, [r12, #56]\n"
+        "ldr r6, [r12, #64]\n"
+        "strb r0, [r4]\n"
+        "strb r1, [r4, #1]\n"
+        "strb r2, [r4, #2]\n"
+        "strb r3, [r4, #3]\n"
+        "add r4, r4, r5\n"
+        "str r4, [r12, #56]\n"
+        "cmp lr, r6\n"
+        "bne 1b\n"
+        "pop {r4-r11, pc}\n"
+        :
+        : [shift] "i"(DEPTHWISE_SHIFT));
+}
+
+/* clang-format on */
+
+/* One channel of all outputs, k-th of its four, with the rounding of the reference. */
+SHARED void depthwise_small_exactly(const depthwise_small_t *p, const small_task_t *task, int32_t k,
+                                    const int32_t *exact, int8_t *y)
+{
+    const int8_t *base = (const int8_t *)task;
+    const int32_t half = (k & 1) * 4 + (k & 2);
+    for (int32_t i = 0; i < p->outputs; i++, y += p->channels) {
+        const small_window_t *w = (const small_window_t *)(const void *)(p->windows + 4 * i);
+        int32_t sum = 0;
+        for (int32_t row = 0; row < w->rows; row++) {
+            for (int32_t tap = w->unused / 24; tap < SMALL_TAPS; tap++) {
+                int16_t cell, weight;
+                __builtin_memcpy(&cell, base + w->x + row * p->x_row + tap * 8 + half, 2);
+                __builtin_memcpy(&weight, base + w->w + row * p->w_row + tap * 8 + half, 2);
+                sum += cell * weight;
+            }
+        }
+        sum = (sum >> DEPTHWISE_SCALE) + exact[0];
+        *y = quantized(rescale(sum, exact[1], exact[2]), &p->output);
+    }
+}
+
+/* Copies four channels of all outputs to scratch. */
+KERNEL void depthwise_small_save(const depthwise_small_t *p, const int8_t *y, word_t *saved)
+{
+    for (int32_t i = 0; i < p->outputs; i++, y += p->channels) {
+        __builtin_memcpy(saved + i, y, sizeof *saved);
+    }
+}
+
+/* Takes the first `count` of four channels back from there. */
+KERNEL void depthwise_small_restore(const depthwise_small_t *p, const word_t *saved, int32_t count,
+                                    int8_t *y)
+{
+    const uint32_t first = (1u << 8 * count) - 1;
+    for (int32_t i = 0; i < p->outputs; i++, y += p->channels) {
+        uint32_t word;
+        __builtin_memcpy(&word, y, sizeof word);
+        word = (word & ~first) | ((uint32_t)saved[i] & first);
+        __builtin_memcpy(y, &word, sizeof word);
+    }
+}
+
+/*
+ * The whole op: x [cells, C] to y [outputs, C], which may be x. If C is no multiple of four, the
+ * last four channels overlap those before, whose outputs are then put back.
+ */
+SHARED void depthwise_small(const depthwise_small_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+{
+    small_task_t *task = (small_task_t *)(void *)scratch;
+    word_t *cells = (word_t *)(void *)scratch + SMALL_TASK_WORDS, *weights = cells + 2 * p->cells;
+    word_t *const end = weights + 2 * p->taps, *const saved = end;
+    const uint32_t offset = (uint32_t)(-p->zero_point & 0xffff) * 0x10001u;
+
+    task->x_row = p->x_row;
+    task->w_row = p->w_row;
+    task->pixel_bytes = p->channels;
+    task->end = p->windows + 4 * p->outputs;
+    for (int32_t c = 0; c < p->channels; c += DEPTHWISE_GROUP) {
+        const int32_t base = lesser(c, p->channels - DEPTHWISE_GROUP), done = c - base;
+        const int8_t *from = x + base;
+#pragma GCC unroll 2
+        for (word_t *to = cells; to < weights; to += 2, from += p->channels) {
+            uint32_t cell, even, odd;
+            __builtin_memcpy(&cell, from, sizeof cell);
+            __asm__("sxtab16 %0, %2, %3\n"
+                    "sxtab16 %1, %2, %3, ror #8\n"
+                    : "=&r"(even), "=r"(odd)
+                    : "r"(offset), "r"(cell));
+            to[0] = (int32_t)even;
+            to[1] = (int32_t)odd;
+        }
+        from = p->weights + base;
+#pragma GCC unroll 2
+        for (word_t *to = weights; to < end; to += 2, from += p->channels) {
+            uint32_t weight;
+            __builtin_memcpy(&weight, from, sizeof weight);
+            to[0] = (int32_t)(weight << 8 & 0xff00ff00u);
+            to[1] = (int32_t)(weight & 0xff00ff00u);
+        }
+
+        const int32_t *channel = p->table + 3 * base;
+#pragma GCC unroll 4
+        for (int32_t k = 0; k < DEPTHWISE_GROUP; k++) {
+            task->bias[k] = channel[3 * k];
+            task->multiplier[k] = channel[3 * k + 1];
+            task->addend[k] = channel[3 * k + 2];
+        }
+        task->y = y + base;
+        if (done > 0) {
+            depthwise_small_save(p, y + base, saved);
+        }
+        depthwise_small_core(task, p->windows);
+        if (done > 0) {
+            depthwise_small_restore(p, saved, done, y + base);
+        }
+#pragma GCC unroll 1
+        for (int32_t k = done; k < DEPTHWISE_GROUP; k++) {
+            if (channel[3 * k + 1] == DEPTHWISE_EXACT) {
+                depthwise_small_exactly(p, task, k, p->exact + 3 * channel[3 * k], y + base + k);
+            }
+        }
+    }
+}
+
+#endif
