@@ -32,6 +32,27 @@ class Costs(NamedTuple):
 
 
 COSTS: dict[str, Costs] = {
+    "mve": Costs(
+        fitted_on="mps3-an547",
+        classes={
+            "binary": Fit((0, 2, 0, 22), 0.000, 52),
+            "conv": Fit((0.1393, 0.08736, 217.6, 0), 0.009, 13),
+            "depthwise": Fit((0.4993, 3.685, 0, 3917), 0.205, 97),
+            "depthwise_inplace": Fit((0.4604, 3.577, 0, 4321), 0.242, 59),
+            "fully_connected": Fit((0.1475, 5.225, 188.8, 0), 0.017, 39),
+            "dequantize": Fit((0, 4.5, 0, 20), 1.000, 0),
+            "lookup": Fit((0, 3.746, 0, 3.804), 0.027, 6),
+            "move": Fit((0, 0.451, 1.296, 32.02), 0.127, 14),
+            "pointwise": Fit((0.1237, 3.154, 11.89, 258.6), 0.054, 246),
+            "pool": Fit((0.8752, 27.74, 115.4, 0), 0.032, 17),
+            "softmax": Fit((0, 25, 93.72, 0), 0.005, 12),
+            "stem": Fit((0.3322, 0, 52.28, 8188), 0.022, 10),
+        },
+        row_ratio=1.122,
+        row_instructions=272.6,
+        row_error=0.101,
+        row_segments=21,
+    ),
     "portable": Costs(
         fitted_on="mps2-an386",
         classes={
