@@ -21,6 +21,7 @@
 #ifndef BENCH_KERNELS_ARMV7EM_BLOCK_H
 #define BENCH_KERNELS_ARMV7EM_BLOCK_H
 
+#include "armv7em/naked.h"
 #include "requantize.h"
 
 /*
@@ -181,17 +182,13 @@ typedef struct {
     "ldrd    r2, r3, [sp]               \n"                                                        \
     "stmia   r2!, {r7-r12}              \n"
 
-/* By the compiler: they are in r0-r3 and on the stack. */
-#define UNUSED __attribute__((unused))
-
 /*
  * On the stack: [0] y, [4] its end, [8] where lanes 1 and 2 lie, [16] x, [20] where the first round
  * begins, [24] rounds, [28] the clamp. The fifth argument comes above what is saved.
  */
 #define BLOCK(NAME, WEIGHTS, FINISH)                                                               \
-    __attribute__((naked, noipa, unused, aligned(4))) static void NAME(                            \
-        UNUSED const dot_t *p, UNUSED const void *x, UNUSED int8_t *y, UNUSED int32_t one,         \
-        UNUSED int32_t two)                                                                        \
+    NAKED void NAME(UNUSED const dot_t *p, UNUSED const void *x, UNUSED int8_t *y,                 \
+                    UNUSED int32_t one, UNUSED int32_t two)                                        \
     {                                                                                              \
         __asm volatile("push    {r4-r11, lr}               \n"                                     \
                        "sub     sp, sp, #36                \n"                                     \

@@ -8,6 +8,7 @@
 #ifndef BENCH_KERNELS_ARMV7EM_EXPAND_H
 #define BENCH_KERNELS_ARMV7EM_EXPAND_H
 
+#include "armv7em/naked.h"
 #include "window.h"
 
 #define LANES 3
@@ -54,9 +55,8 @@ KERNEL int32_t load_word(const int8_t *x)
  * ended. The loop is unrolled by four, 40 bytes each, and entered where the first round has as
  * many as are too few for a whole one.
  */
-__attribute__((naked, noipa, unused, aligned(4))) static int32_t *
-expand_lanes(UNUSED int32_t *to, UNUSED const int8_t *x0, UNUSED const int8_t *x1,
-             UNUSED const int8_t *x2, UNUSED int32_t words)
+NAKED int32_t *expand_lanes(UNUSED int32_t *to, UNUSED const int8_t *x0, UNUSED const int8_t *x1,
+                            UNUSED const int8_t *x2, UNUSED int32_t words)
 {
     __asm volatile("push    {r4-r9}            \n"
                    "ldr     r12, [sp, #24]     \n"
@@ -105,9 +105,8 @@ typedef struct {
  * r4-r6: the three windows; r7-r9, r10-r12: their words. On the stack: [0] runs to go, [4] words,
  * [8] values left over, [12] their place, [16] how far it moves next.
  */
-__attribute__((naked, noipa, unused, aligned(4))) static void
-gather_lanes(UNUSED int32_t *to, UNUSED const int8_t *const *runs, UNUSED int32_t first,
-             UNUSED const gather_t *p)
+NAKED void gather_lanes(UNUSED int32_t *to, UNUSED const int8_t *const *runs, UNUSED int32_t first,
+                        UNUSED const gather_t *p)
 {
     __asm volatile("push    {r4-r11, lr}       \n"
                    "sub     sp, sp, #20        \n"

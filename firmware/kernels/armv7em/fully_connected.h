@@ -107,8 +107,7 @@ typedef struct {
 /* On the stack: [0] x, [4] where the first round begins, [8] rounds, [12] y, [16] its end,
  * [20] the clamp. */
 #define QUADS(NAME, WEIGHTS, FINISH)                                                               \
-    __attribute__((naked, noipa, unused, aligned(4))) static void NAME(                            \
-        UNUSED const dot_t *p, UNUSED const void *x, UNUSED int8_t *y)                             \
+    NAKED void NAME(UNUSED const dot_t *p, UNUSED const void *x, UNUSED int8_t *y)                 \
     {                                                                                              \
         __asm volatile("push    {r4-r11, lr}               \n"                                     \
                        "sub     sp, sp, #28                \n"                                     \
