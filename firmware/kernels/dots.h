@@ -1,9 +1,9 @@
 /*
  * Convolutions and fully connected ops as dot products of columns, on cores without DSP
- * instructions: a column of cells with the weights of eight channels at a time.
+ * instructions: DOTS_COLUMNS columns of cells with the weights of DOTS_CHANNELS channels at a time.
  *
  * dots_block() and dots_scale(), which the instruction set has above this, do the work. A pixel of
- * a 1x1 kernel is a column where it lies; else a window is gathered into scratch first.
+ * a 1x1 kernel is a column where it lies; else windows are gathered into scratch first.
  *
  * Input and output must not overlap.
  */
@@ -12,18 +12,16 @@
 
 #include "window.h"
 
-#define DOTS_CHANNELS 8
-
 /*
- * Weights are [blocks][depth][8], each plus 128: so 128 times the sum of the cells is taken off the
- * biases. Arrays are filled up to whole blocks.
+ * Weights are [blocks][depth][DOTS_CHANNELS], each plus DOTS_WEIGHT_OFFSET and then as bytes: as
+ * many times the sum of the cells is taken off the biases. Arrays are filled up to whole blocks.
  *
  * If the channels have a form, an output is low + (t >> shift), clamped, with t = addend +
  * dots_scale(x, multiplier, intercept - (x < 0 ? step : 0)). Else it is requantized as ever.
  */
 typedef struct {
     int32_t depth, channels;
-    const uint8_t *weights;
+    const int8_t *weights;
     const int32_t *form; /* [channels]: multiplier, intercept, and the step if `has_steps` */
     int32_t addend, shift;
     bool has_form, has_steps;
@@ -77,27 +75,43 @@ KERNEL void dots_requantize(const dots_t *p, const int32_t *sums, int32_t first,
     }
 }
 
-/* One output pixel of one column. */
-SHARED void dots_column(const dots_t *p, const int8_t *x, int8_t *y)
+KERNEL int32_t sum_of_cells(const int8_t *x, int32_t depth)
+{
+    int32_t sum = 0;
+    for (int32_t i = 0; i < depth; i++) {
+        sum += x[i];
+    }
+    return sum;
+}
+
+/* The output pixels of `count` columns, which lie `step` bytes apart. */
+SHARED void dots_columns(const dots_t *p, const int8_t *x, int32_t step, int32_t count, int8_t *y)
 {
     const int32_t depth = p->depth;
-    const uint8_t *weights = p->weights;
-    int32_t offset = 0;
-    for (int32_t i = 0; i < depth; i++) {
-        offset -= x[i];
-    }
-    offset *= 128;
-
-    for (int32_t i = 0; i < p->channels; i += DOTS_CHANNELS, weights += DOTS_CHANNELS * depth) {
-        int32_t sums[DOTS_CHANNELS];
+    for (; count > 0; count -= DOTS_COLUMNS, x += DOTS_COLUMNS * step) {
+        /* What is missing in the last group is done with its first column, and left. */
+        const int32_t columns = lesser(count, DOTS_COLUMNS);
+        const int32_t to_next = columns == DOTS_COLUMNS ? step : 0;
+        const int32_t offset =
+            DOTS_WEIGHT_OFFSET ? -DOTS_WEIGHT_OFFSET * sum_of_cells(x, depth) : 0;
+        const int8_t *weights = p->weights;
+        for (int32_t i = 0; i < p->channels; i += DOTS_CHANNELS) {
+            int32_t sums[DOTS_COLUMNS * DOTS_CHANNELS];
 #pragma GCC unroll 8
-        for (int32_t j = 0; j < DOTS_CHANNELS; j++) {
-            sums[j] = p->exact.bias[i + j] + offset;
+            for (int32_t j = 0; j < DOTS_COLUMNS * DOTS_CHANNELS; j++) {
+                sums[j] = p->exact.bias[i + j % DOTS_CHANNELS] + offset;
+            }
+            dots_block(weights, x, to_next, depth, sums);
+            for (int32_t j = 0; j < columns; j++) {
+                dots_requantize(p, sums + j * DOTS_CHANNELS, i, y + j * p->channels);
+            }
+            weights += DOTS_CHANNELS * depth;
         }
-        dots_block(weights, x, depth, sums);
-        dots_requantize(p, sums, i, y);
+        y += DOTS_COLUMNS * p->channels;
     }
 }
+
+_Static_assert(DOTS_COLUMNS == 1 || DOTS_WEIGHT_OFFSET == 0, "one column's cells are summed");
 
 KERNEL void copy_cells(const int8_t *x, int8_t *y, int32_t size)
 {
@@ -141,15 +155,19 @@ KERNEL void gather_window(const dots_conv_t *p, const rows_t *x, span_t inside, 
     }
 }
 
-/* Columns of one output row; scratch has room for a column. */
+/* Columns of one output row; scratch has room for DOTS_COLUMNS windows. */
 SHARED void dots_conv_row(const dots_conv_t *p, rows_t x, int32_t row, span_t columns, int8_t *y,
                           int8_t *scratch)
 {
     const int32_t top = row * p->window.stride.h - p->window.pad.h;
     const span_t inside = kernel_rows(&p->window, row, p->y.h, p->x.h);
-    for (int32_t i = columns.first; i < columns.last; i++, y += p->y.c) {
-        gather_window(p, &x, inside, top, i, scratch);
-        dots_column(&p->dots, scratch, y);
+    for (int32_t i = columns.first; i < columns.last; i += DOTS_COLUMNS) {
+        const int32_t count = lesser(DOTS_COLUMNS, columns.last - i);
+        for (int32_t j = 0; j < count; j++) {
+            gather_window(p, &x, inside, top, i + j, scratch + j * p->dots.depth);
+        }
+        dots_columns(&p->dots, scratch, p->dots.depth, count, y);
+        y += count * p->y.c;
     }
 }
 
@@ -167,10 +185,7 @@ KERNEL void dots_pointwise_row(const dots_conv_t *p, rows_t x, int32_t row, span
 {
     const pair_t stride = p->window.stride;
     const int8_t *from = pixel_at(&x, row * stride.h, columns.first * stride.w);
-    for (int32_t i = columns.first; i < columns.last; i++, y += p->y.c) {
-        dots_column(&p->dots, from, y);
-        from += stride.w * p->x.c;
-    }
+    dots_columns(&p->dots, from, stride.w * p->x.c, columns.last - columns.first, y);
 }
 
 KERNEL void dots_pointwise(const dots_conv_t *p, const int8_t *x, int8_t *y)
@@ -183,16 +198,14 @@ KERNEL void dots_pointwise(const dots_conv_t *p, const int8_t *x, int8_t *y)
 
 KERNEL void dots_fully_connected(const dots_fully_connected_t *p, const int8_t *x, int8_t *y)
 {
-    for (int32_t i = 0; i < p->batch; i++) {
-        dots_column(&p->dots, x + i * p->dots.depth, y + i * p->dots.channels);
-    }
+    dots_columns(&p->dots, x, p->dots.depth, p->batch, y);
 }
 
 /* The one pixel of a tensor that has no more. */
 KERNEL void dots_fully_connected_row(const dots_fully_connected_t *p, rows_t x, int32_t row,
                                      span_t columns, int8_t *y)
 {
-    dots_column(&p->dots, pixel_at(&x, row, columns.first), y);
+    dots_columns(&p->dots, pixel_at(&x, row, columns.first), 0, 1, y);
 }
 
 #endif

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from harness.ir import Graph, Op
 from harness.ir import ops as ir
-from harness.kernels import armv6m, armv7em, inplace, mve, pooling, portable
+from harness.kernels import armv6m, armv7em, armv7m, inplace, mve, pooling, portable
 from harness.kernels.call import Call, RowCall, SumsCall
 from harness.kernels.inplace import is_alias
 from harness.kernels.kernel_set import Isa, KernelSet
@@ -57,6 +57,7 @@ class Family(Protocol):
 
 _FAMILIES: Mapping[Isa, Family] = {
     Isa.ARMV6M: armv6m,
+    Isa.ARMV7M: armv7m,
     Isa.ARMV7EM: armv7em,
     Isa.MVE: mve,
 }

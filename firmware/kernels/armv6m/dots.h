@@ -9,8 +9,12 @@
 
 #include "../window.h"
 
-#define UNUSED                                                                                     \
-    __attribute__((unused)) /* by the compiler: the assembly takes it from its register */
+#define DOTS_COLUMNS 1
+#define DOTS_CHANNELS 8
+#define DOTS_WEIGHT_OFFSET 128
+
+#define UNUSED __attribute__((unused)) /* by the compiler: assembly takes it from its register */
+__attribute__((unused)) /* by the compiler: the assembly takes it from its register */
 
 /* One weight at r0 + offset, times the cell in r3, is added to a sum. */
 #define DOTS_PRODUCT(add, sum, offset)                                                             \
@@ -26,11 +30,12 @@
                 DOTS_PRODUCT("add", "r12", o7)
 
 /*
- * Adds to sums[8] the products of x[depth] with weights[depth][8]. Of four cells each it takes 106
- * instructions for 32 products.
+ * Adds to sums[8] the products of x[depth] with weights[depth][8]; there is one column, and no
+ * step. Of four cells each it takes 106 instructions for 32 products.
  */
-SHARED __attribute__((naked)) void dots_block(const uint8_t *weights UNUSED, const int8_t *x UNUSED,
-                                              int32_t depth UNUSED, int32_t *sums UNUSED)
+SHARED __attribute__((naked)) void
+dots_block(const int8_t *weights UNUSED, const int8_t *x UNUSED, int32_t step UNUSED,
+           int32_t depth UNUSED, int32_t *sums UNUSED)
 {
     __asm__(".syntax unified\n"
             "push {r4-r7, lr}\n"
@@ -39,6 +44,8 @@ SHARED __attribute__((naked)) void dots_block(const uint8_t *weights UNUSED, con
             "mov r6, r10\n"
             "mov r7, r11\n"
             "push {r4-r7}\n"
+            "mov r2, r3\n"
+            "ldr r3, [sp, #36]\n"
             "mov lr, r3\n"
             "ldm r3!, {r5-r7}\n"
             "ldm r3!, {r4}\n"

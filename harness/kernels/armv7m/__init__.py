@@ -1,0 +1,44 @@
+"""Kernels for ARMv7-M: Cortex-M3, which multiplies and adds, to 64 bits too.
+
+Source of the instructions: Arm DDI 0403 (ARMv7-M Architecture Reference Manual), A7.7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.ir import Graph, Op
+from harness.ir import ops as ir
+from harness.kernels import dots
+from harness.kernels.kernel_set import Isa, KernelSet
+from harness.kernels.variant import RowVariant, Variant
+
+
+def variants(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> Iterator[Variant]:
+    """Yield ways to execute an op on whole tensors, the best first."""
+    del kernels, operand
+    match op:
+        case ir.Conv2D():
+            yield from dots.conv(Isa.ARMV7M, graph, op)
+        case ir.FullyConnected():
+            yield from dots.fully_connected(Isa.ARMV7M, graph, op)
+        case _:
+            return
+
+
+def row_variants(kernels: KernelSet, graph: Graph, op: Op) -> Iterator[RowVariant]:
+    """Yield ways to make a row of an op, the best first."""
+    del kernels
+    match op:
+        case ir.Conv2D():
+            yield from dots.conv_row(Isa.ARMV7M, graph, op)
+        case ir.FullyConnected():
+            yield from dots.fully_connected_row(Isa.ARMV7M, graph, op)
+        case _:
+            return
+
+
+def inplace_operands(graph: Graph, op: Op) -> tuple[int, ...]:
+    """Return the positions in ``op.inputs`` whose bytes the output may take."""
+    del graph, op
+    return ()
