@@ -25,7 +25,7 @@ few = settings(max_examples=2, phases=[Phase.generate], suppress_health_check=SL
 
 
 @pytest.mark.parametrize(
-    ("board", "size"), [("microbit", 6), ("raspberry-pi-pico", 40), ("mps2-an385", 40)]
+    ("board", "size"), [("microbit", 6), ("raspberry-pi-pico", 20), ("mps2-an385", 20)]
 )
 def test_ops_of_every_kind(board: str, size: int) -> None:
     kernels = kernels_for(load_board(board).core, "cycles")
@@ -48,7 +48,7 @@ def test_two_clocks_count_alike() -> None:
 
 
 @pytest.mark.parametrize(("board", "isa"), SMALL)
-@pytest.mark.parametrize(("schedule", "size"), [("layer", 40), ("stream", 8), ("patch", 8)])
+@pytest.mark.parametrize(("schedule", "size"), [("layer", 16), ("stream", 8), ("patch", 8)])
 def test_dot_products(board: str, isa: Isa, schedule: str, size: int) -> None:
     @given(batches(convs() | strategies.conv_graphs() | dense(), size))
     @few
