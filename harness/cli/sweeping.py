@@ -41,9 +41,14 @@ def run_on(
 
         workers, at_once = cluster(cluster_url, wanted)
     with _progress() as progress:
-        return run_sweep(
+        done = run_sweep(
             wanted, store=store, workers=workers, at_once=at_once, fresh=fresh, progress=progress
         )
+    if done.is_mixed:
+        stderr_console().print(
+            "warning: the sources of bench changed while it ran; run it again", style="yellow"
+        )
+    return done
 
 
 def run_cases(cases: Sequence[Case], store: Path, *, jobs: int | None) -> list[Record]:

@@ -54,12 +54,16 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """A sweep with all its cases, in their order; ``resumed`` of them were there before."""
+    """A sweep with all its cases, in their order; ``resumed`` of them were there before.
+
+    ``is_mixed`` says that somebody changed the tool's sources while it ran.
+    """
 
     id: str
     done: tuple[Done, ...]
     resumed: int
     took_s: float
+    is_mixed: bool = False
 
 
 Progress = Callable[[Done, int, int, float | None], None]
@@ -103,6 +107,7 @@ def run_sweep(
         done=tuple(done[number] for number in sorted(done)),
         resumed=len(kept),
         took_s=time.monotonic() - began,
+        is_mixed=_digest(spec) != digest,
     )
 
 

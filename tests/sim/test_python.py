@@ -15,7 +15,7 @@ from harness.data import data_dir
 from harness.errors import DoesNotFitError, InputError, UsageError
 from tests.records import make_record, make_timed
 
-DOCUMENTS = ("docs/python.md", "docs/records.md")
+DOCUMENTS = ("docs/python.md", "docs/records.md", "README.md")
 ROOT = data_dir("boards").parent
 
 
@@ -30,7 +30,7 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 def test_the_examples_of_the_documents_run_one_after_the_other(tmp_path: Path) -> None:
     texts = [(ROOT / document).read_text(encoding="utf-8") for document in DOCUMENTS]
     blocks = [b for text in texts for b in re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)]
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     script = tmp_path / "example.py"
     imports, _, rest = "\n".join(blocks).partition("\n")
     body = "".join(f"    {line}\n" for line in rest.splitlines())

@@ -180,6 +180,15 @@ def test_fresh_and_changed_sources_do_not_resume(
     assert sweep().resumed == 0
 
 
+def test_sources_that_change_while_a_sweep_runs_are_noticed(
+    sweep: Callable[..., Sweep], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not sweep().is_mixed
+    digests = iter(("before", "after"))
+    monkeypatch.setattr(sweep_module, "source_digest", lambda: next(digests))
+    assert sweep().is_mixed
+
+
 def test_a_damaged_sweep_is_named(sweep: Callable[..., Sweep], tmp_path: Path) -> None:
     sweep()
     (manifest,) = (tmp_path / "sweeps").iterdir()
