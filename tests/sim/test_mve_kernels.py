@@ -150,6 +150,8 @@ def test_whole_ops(kind: str, schedule: str) -> None:
 @given(
     batches(
         strategies.conv_graphs()
+        | strategies.pointwise_graphs()
+        | strategies.end_graphs()
         | strategies.binary_graphs()
         | strategies.depthwise_graphs()
         | strategies.fully_connected_graphs(),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from harness.ir import Graph, Op
 from harness.ir import ops as ir
 from harness.kernels.kernel_set import KernelSet
-from harness.kernels.mve import convolution, depthwise, elementwise, pooling
+from harness.kernels.mve import convolution, depthwise, elementwise, lookup, pooling
 from harness.kernels.variant import RowVariant, Variant
 
 
@@ -28,6 +28,8 @@ def variants(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> I
             yield from elementwise.binary(graph, op)
         case ir.AveragePool2D() | ir.MaxPool2D():
             yield from pooling.pool(graph, op)
+        case ir.Logistic() | ir.Tanh() | ir.Quantize():
+            yield from lookup.lookup(graph, op)
         case _:
             return
 
@@ -46,6 +48,8 @@ def row_variants(kernels: KernelSet, graph: Graph, op: Op) -> Iterator[RowVarian
             yield from elementwise.binary_row(graph, op)
         case ir.AveragePool2D() | ir.MaxPool2D():
             yield from pooling.pool_row(graph, op)
+        case ir.Logistic() | ir.Tanh() | ir.Quantize():
+            yield from lookup.lookup_row(graph, op)
         case _:
             return
 
