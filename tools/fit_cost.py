@@ -1,8 +1,9 @@
 """Fits the cost model of the kernels to instruction counts of an emulated board, in one command.
 
-    python tools/fit_cost.py MODEL... [--board mps2-an386] [--schedules layer,inplace,stream]
+    python tools/fit_cost.py MODEL... [--board mps2-an386] [--portable]
 
-runs each model with each schedule, fits ``harness/kernels/cost.py`` and writes
+runs each model op by op on whole tensors, in place, row by row, and streamed; fits
+``harness/kernels/cost.py`` to the first three, tries it on the streams, and writes
 ``harness/kernels/cost_data.py``. Run it after any change to a kernel. Classes of ops that no model
 has keep the weights that they had.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
@@ -19,33 +20,41 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from harness.board.load import load_board
 from harness.errors import BenchError
-from harness.experiment.case import Case, find, plan_case
-from harness.experiment.run import run_case
+from harness.experiment.plan_run import run_plan
+from harness.importer.tflite import read_tflite
+from harness.ir import Graph
 from harness.kernels import cost_data
-from harness.kernels.cost import costs, features, op_class
+from harness.kernels.cost import costs, features, op_class, row_features
 from harness.kernels.cost_data import COSTS, Costs
-from harness.kernels.kernel_set import KernelSet
-from harness.results.record import Record
+from harness.kernels.kernel_set import PORTABLE, KernelSet, kernels_for
+from harness.kernels.library import is_alias
+from harness.models.catalog import find_model
+from harness.passes.pipeline import run_passes
 from harness.schedule.fusion import Fusion
+from harness.schedule.geometry import is_rowwise, sums_all_rows
+from harness.schedule.inplace import layer_segments
 from harness.schedule.plan import (
     AliasSegment,
-    FusedSegment,
     InplaceSegment,
     LayerSegment,
     PatchSegment,
     Plan,
     StreamSegment,
 )
+from harness.schedule.search import assemble
+from harness.schedule.search import plan as make_plan
 from harness.schedule.work import Work
 
 TARGET = Path(__file__).parent.parent / "harness" / "kernels" / "cost_data.py"
+ROWS = " by rows"
 
 Floats = npt.NDArray[np.float64]
 
 
-class Whole(NamedTuple):
-    """One op on whole tensors: its class, its features, its instructions."""
+class Sample(NamedTuple):
+    """One op: its class, marked if it was done by rows, its features, its instructions."""
 
     name: str
     features: Floats
@@ -53,10 +62,9 @@ class Whole(NamedTuple):
 
 
 class Fused(NamedTuple):
-    """One fused segment: its plan, and its instructions."""
+    """One segment of several ops: what they are by rows, and its instructions."""
 
-    plan: Plan
-    segment: FusedSegment
+    ops: tuple[Sample, ...]
     instructions: float
 
 
@@ -68,23 +76,47 @@ class Fit(NamedTuple):
     samples: int
 
 
-def measured(plan: Plan, record: Record) -> Iterator[Whole | Fused]:
-    """Yield what a record says of each segment of its plan."""
-    counts = [op.instructions for op in record.ops]
+def plans(graph: Graph, kernels: KernelSet) -> Iterator[Plan]:
+    """Yield what is run of a model."""
+    yield make_plan(graph, "layer", kernels=kernels)
+    yield make_plan(graph, "inplace", kernels=kernels)
+    segments = [
+        StreamSegment(segment.op, segment.op)
+        if is_rowwise(graph, op) and not sums_all_rows(graph, op) and not is_alias(graph, op)
+        else segment
+        for segment, op in zip(layer_segments(graph), graph.ops, strict=True)
+    ]
+    yield assemble(graph, "rows", segments, kernels)
+    yield make_plan(graph, "stream", kernels=kernels)
+
+
+def measured(plan: Plan, counts: dict[int, int]) -> Iterator[Sample | Fused]:
+    """Yield what was counted of each segment of a plan."""
+    graph = plan.graph
     for segment in plan.segments:
-        count = counts[segment.ops[-1]]
+        count = counts.get(segment.ops[-1], 0)
         if not count:
             continue
         match segment:
             case LayerSegment(position) | InplaceSegment(position):
-                op = plan.graph.ops[position]
+                op = graph.ops[position]
                 operand = segment.operand if isinstance(segment, InplaceSegment) else None
-                name = op_class(plan.graph, op, operand)
-                yield Whole(name, features(plan.graph, op), float(count))
+                yield Sample(op_class(graph, op, operand), features(graph, op), float(count))
             case StreamSegment() | PatchSegment():
-                yield Fused(plan, segment, float(count))
+                ops = tuple(by_rows(plan, segment))
+                one = len(ops) == 1
+                yield ops[0]._replace(instructions=count) if one else Fused(ops, float(count))
             case AliasSegment():
                 pass
+
+
+def by_rows(plan: Plan, segment: StreamSegment | PatchSegment) -> Iterator[Sample]:
+    """Yield the ops of a segment with their features; their instructions are not known apart."""
+    for position, share in Work(Fusion(plan.graph, plan.kernels)).shares(segment).items():
+        op = plan.graph.ops[position]
+        made, call = row_features(plan.graph, op)
+        name = op_class(plan.graph, op, None) + ROWS
+        yield Sample(name, made * share.made + call * share.rows, 0.0)
 
 
 def fit(rows: Floats, counts: Floats) -> Fit:
@@ -103,30 +135,28 @@ def fit(rows: Floats, counts: Floats) -> Fit:
     return Fit(tuple(float(w) for w in best), float(np.median(errors)), len(counts))
 
 
-def fit_classes(samples: list[Whole]) -> dict[str, Fit]:
+def fit_classes(samples: Iterable[Sample]) -> dict[str, Fit]:
     """Return one fit for each class that was seen."""
-    fits = {}
-    for name in sorted({sample.name for sample in samples}):
-        chosen = [sample for sample in samples if sample.name == name]
-        rows = np.array([sample.features for sample in chosen])
-        fits[name] = fit(rows, np.array([sample.instructions for sample in chosen]))
-    return fits
+    classes: dict[str, list[Sample]] = {}
+    for sample in samples:
+        classes.setdefault(sample.name, []).append(sample)
+    return {
+        name: fit(
+            np.array([sample.features for sample in found]),
+            np.array([sample.instructions for sample in found]),
+        )
+        for name, found in sorted(classes.items())
+    }
 
 
-def fit_rows(samples: list[Fused], classes: dict[str, Fit]) -> Fit:
-    """Return what rows cost: the ratio to whole ops, and the instructions of a call."""
-    rows, counts = [], []
-    for plan, segment, instructions in samples:
-        graph = plan.graph
-        ratio = calls = 0.0
-        for position, share in Work(Fusion(graph, plan.kernels)).shares(segment).items():
-            op = graph.ops[position]
-            weights = classes[op_class(graph, op, None)].weights
-            ratio += share.made * float(features(graph, op) @ np.array(weights))
-            calls += share.rows
-        rows.append((ratio, calls))
-        counts.append(instructions)
-    return fit(np.array(rows), np.array(counts))
+def fused_error(samples: Iterable[Fused], fits: dict[str, Fit]) -> float:
+    """Return the median relative error over segments of several ops."""
+    errors = []
+    for ops, instructions in samples:
+        if all(op.name in fits for op in ops):
+            estimate = sum(float(op.features @ np.array(fits[op.name].weights)) for op in ops)
+            errors.append(abs(estimate / instructions - 1))
+    return float(np.median(errors)) if errors else 1.0
 
 
 def source(models: dict[str, Costs]) -> str:
@@ -135,15 +165,21 @@ def source(models: dict[str, Costs]) -> str:
     lines = ["COSTS: dict[str, Costs] = {"]
     for isa, model in sorted(models.items()):
         lines += [f'    "{isa}": Costs(', f'        fitted_on="{model.fitted_on}",']
-        lines.append("        classes={")
-        for name, (weights, error, samples) in model.classes.items():
-            listed = ", ".join(f"{weight:.4g}" for weight in weights)
-            lines.append(f'            "{name}": Fit(({listed}), {error:.3f}, {samples}),')
-        lines += ["        },", f"        row_ratio={model.row_ratio:.4g},"]
-        lines.append(f"        row_instructions={model.row_instructions:.4g},")
-        lines.append(f"        row_error={model.row_error:.3f},")
-        lines += [f"        row_segments={model.row_segments},", "    ),"]
+        for title, fits in (("classes", model.classes), ("rows", model.rows)):
+            if not fits:
+                lines.append(f"        {title}={{}},")
+                continue
+            lines.append(f"        {title}={{")
+            lines += [f'            "{name}": {_text(found)},' for name, found in fits.items()]
+            lines.append("        },")
+        lines.append(f"        fused_error={model.fused_error:.3f},")
+        lines += [f"        fused={model.fused},", "    ),"]
     return text[: text.index("COSTS:")] + "\n".join([*lines, "}"]) + "\n"
+
+
+def _text(found: cost_data.Fit) -> str:
+    weights = ", ".join(f"{weight:.4g}" for weight in found.weights).replace("e+", "e")
+    return f"Fit(({weights}), {found.error:.3f}, {found.ops})"
 
 
 def main() -> int:
@@ -151,41 +187,38 @@ def main() -> int:
     options = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     options.add_argument("models", nargs="+")
     options.add_argument("--board", default="mps2-an386")
-    options.add_argument("--schedules", default="layer,inplace,stream")
+    options.add_argument("--portable", action="store_true", help="fit the portable kernels")
     chosen = options.parse_args()
-    kernels: KernelSet | None = None
-    whole: list[Whole] = []
+    board = load_board(chosen.board)
+    kernels = PORTABLE if chosen.portable else kernels_for(board.core, "cycles")
+    single: list[Sample] = []
     fused: list[Fused] = []
     for model in chosen.models:
-        for schedule in chosen.schedules.split(","):
-            case = Case(board=chosen.board, model=model, schedule=schedule, repeat=1, warmup=0)
-            try:
-                plan = plan_case(find(case)).plan
-                outcome = run_case(case, store=None)
-                if outcome.error is not None:
-                    raise outcome.error
-            except BenchError as reason:
-                sys.stderr.write(f"{model}, {schedule}: left out: {reason}\n")
-                continue
-            kernels = plan.kernels
-            for sample in measured(plan, outcome.record):
-                if isinstance(sample, Whole):
-                    whole.append(sample)
-                else:
-                    fused.append(sample)
-            sys.stderr.write(f"{model}, {schedule}: {len(plan.segments)} segments\n")
-    if kernels is None:
-        sys.stderr.write("nothing was measured\n")
-        return 1
+        file = find_model(model)
+        try:
+            graph = run_passes(read_tflite(file.data, name=file.name))
+            for plan in plans(graph, kernels):
+                for sample in measured(plan, run_plan(plan, board, "cycles").instructions):
+                    if isinstance(sample, Sample):
+                        single.append(sample)
+                    else:
+                        fused.append(sample)
+            sys.stderr.write(f"{model}: {len(single)} ops, {len(fused)} fused segments so far\n")
+        except BenchError as reason:
+            sys.stderr.write(f"{model}: left out: {reason}\n")
+    fits = fit_classes(single)
     known = {name: Fit(*old) for name, old in costs(kernels).classes.items()}
-    classes = known | fit_classes(whole)
-    rows = fit_rows(fused, classes)
-    fitted = {name: cost_data.Fit(*fit) for name, fit in classes.items()}
-    ratio, calls = rows.weights
-    model = Costs(chosen.board, fitted, ratio, calls, rows.error, rows.samples)
+    known |= {name + ROWS: Fit(*old) for name, old in costs(kernels).rows.items()}
+    error = fused_error(fused, known | fits)
+    whole: dict[str, cost_data.Fit] = {}
+    rows: dict[str, cost_data.Fit] = {}
+    for name, found in sorted((known | fits).items()):
+        (rows if name.endswith(ROWS) else whole)[name.removesuffix(ROWS)] = cost_data.Fit(*found)
+    model = Costs(board.name, whole, rows, error, len(fused))
     TARGET.write_text(source({**COSTS, kernels.isa.value: model}))
-    for name, (_, error, samples) in (*classes.items(), ("rows", rows)):
-        sys.stdout.write(f"{name:20} {samples:4} samples, median error {100 * error:.1f} %\n")
+    for name, (_, off, samples) in fits.items():
+        sys.stdout.write(f"{name:28} {samples:4} samples, median error {100 * off:.1f} %\n")
+    sys.stdout.write(f"{'fused':28} {len(fused):4} samples, median error {100 * error:.1f} %\n")
     return 0
 
 

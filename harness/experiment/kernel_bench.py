@@ -12,27 +12,18 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from harness.board.load import board_names, load_board
-from harness.board.schema import Board, Core, DeviceKind
-from harness.board.target import target_for
-from harness.codegen.model_c import generate
-from harness.devices.registry import open_device
+from harness.board.schema import Board, Core
 from harness.errors import UsageError, near_names
-from harness.experiment.case import Case
-from harness.experiment.correctness import compare_outputs
-from harness.experiment.measure import measure
+from harness.experiment.plan_run import run_plan
 from harness.ir import Graph
 from harness.ir.macs import graph_macs
 from harness.kernels import library
 from harness.kernels.kernel_set import KernelSet, kernels_for
 from harness.models.one_op import OneOpShape, one_op
-from harness.models.preprocess import Inputs, seeded_inputs
-from harness.reference.interpreter import run as run_reference
 from harness.schedule.geometry import is_rowwise
 from harness.schedule.plan import InplaceSegment, LayerSegment, Plan, Segment, StreamSegment
 from harness.schedule.search import assemble
 from harness.toolchain.footprint import source_symbols
-from harness.toolchain.gcc import build
-from harness.toolchain.workspace import build_dir
 
 
 class Form(StrEnum):
@@ -147,26 +138,17 @@ def _planned(graph: Graph, kernels: KernelSet, form: Form) -> Plan:
 def _run(
     case: KernelCase, board: Board, made: Plan, name: str, *, is_chosen: bool
 ) -> KernelFigures:
-    target = target_for(board, DeviceKind.QEMU)
-    sources = generate(made, target=target)
-    out_dir = build_dir(sources, target, case.optimize)
-    firmware = build(sources, target, out_dir=out_dir, optimize=case.optimize)
-    graph = made.graph
-    inputs = Inputs((tuple(seeded_inputs(graph)),))
-    settings = Case(board=board.name, model=graph.name, warmup=0, repeat=1)
-    device = open_device(DeviceKind.QEMU)
-    measured = measure(settings, graph, inputs, device, firmware, lambda *_: None)
-    expected = [run_reference(graph, sample) for sample in inputs.samples]
-    steps, held = measured.steps, made.workspace(0) or made.scratch(0)
+    done, graph = run_plan(made, board, case.optimize), made.graph
+    held = made.workspace(0) or made.scratch(0)
     return KernelFigures(
         variant=name,
         is_chosen=is_chosen,
-        instructions=int(sum(measured.clock.measure(t, steps.overhead_ticks) for t in steps.ticks)),
+        instructions=sum(done.instructions.values()),
         macs=graph_macs(graph),
         elements=graph.tensor(graph.outputs[0]).elements,
         scratch_bytes=held.size_bytes if held else 0,
-        code_bytes=sum(s.size_bytes for s in source_symbols(firmware.elf, "model.c")),
-        weights_bytes=firmware.footprint.weights_bytes,
-        flash_bytes=firmware.footprint.flash_bytes,
-        is_bit_exact=compare_outputs(measured.outputs, expected).bit_exact,
+        code_bytes=sum(s.size_bytes for s in source_symbols(done.firmware.elf, "model.c")),
+        weights_bytes=done.firmware.footprint.weights_bytes,
+        flash_bytes=done.firmware.footprint.flash_bytes,
+        is_bit_exact=done.is_bit_exact,
     )

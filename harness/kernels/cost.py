@@ -16,9 +16,15 @@ from harness.ir.macs import op_macs
 from harness.kernels.cost_data import COSTS, Costs
 from harness.kernels.kernel_set import PORTABLE, KernelSet
 
-FEATURES = ("macs", "outputs", "pixels", "calls")
-"""What an op's instructions are a weighted sum of: multiply-accumulates, output elements, output
-pixels, and one for the call itself."""
+FEATURES = ("macs", "outputs", "inputs", "pixels", "lines", "channels", "calls")
+"""What an op's instructions are a weighted sum of: multiply-accumulates, output elements, elements
+of its first input, output pixels, rows of all output channels, output channels, and one for the
+call itself. Kernels that gather what they read pay for inputs, those that go channel by channel
+for lines and channels."""
+
+ROW_FEATURES = ("macs", "outputs", "gathered", "pixels", "calls", "call_channels")
+"""The same of ops that are done row by row: every row of the output gathers all rows that its
+window sees, and a call that makes a row may pay for each channel."""
 
 Features = npt.NDArray[np.float64]
 
@@ -55,8 +61,24 @@ def features(graph: Graph, op: Op) -> Features:
     elif isinstance(op, ir.Mean):
         work = graph.tensor(op.inputs[0]).elements
     elements = sum(graph.tensor(t).elements for t in op.outputs)
-    pixels = y.elements // y.shape[-1] if y.shape else 1
-    return np.array([work, elements, pixels, 1.0])
+    inputs = graph.tensor(op.inputs[0]).elements
+    channels = y.shape[-1] if y.shape else 1
+    lines = y.elements // y.shape[2] if len(y.shape) == 4 else channels
+    return np.array([work, elements, inputs, y.elements // channels, lines, channels, 1.0])
+
+
+def row_features(graph: Graph, op: Op) -> tuple[Features, Features]:
+    """Return the features of all rows of an op, made once, and of a call that makes one of them.
+
+    Both are in the order of ROW_FEATURES.
+    """
+    y = graph.tensor(op.outputs[0])
+    work, outputs, inputs, pixels, _, channels, _ = features(graph, op)
+    if isinstance(op, ir.WindowOp):
+        _, _, columns, depth = graph.tensor(op.inputs[0]).shape
+        inputs = y.shape[1] * op.window.kernel[0] * columns * depth
+    made = np.array([work, outputs, inputs, pixels, 0.0, 0.0])
+    return made, np.array([0.0, 0.0, 0.0, 0.0, 1.0, channels])
 
 
 def costs(kernels: KernelSet) -> Costs:
@@ -70,10 +92,11 @@ def instructions(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) 
     return float(features(graph, op) @ np.array(weights))
 
 
-def by_rows(kernels: KernelSet, whole: float, made: float, rows: int) -> float:
-    """Return the instructions of an op that is done in ``rows`` calls of a row each.
-
-    ``made`` is how much of its output is made, more than 1 where parts are made again.
-    """
-    model = costs(kernels)
-    return whole * made * model.row_ratio + rows * model.row_instructions
+def row_instructions(kernels: KernelSet, graph: Graph, op: Op) -> tuple[float, float]:
+    """Return what all rows of an op cost, made once, and what each call of a row costs besides."""
+    name = op_class(graph, op, None)
+    fit = costs(kernels).rows.get(name)
+    if fit is None:
+        return instructions(kernels, graph, op, None), 0.0
+    made, call = row_features(graph, op)
+    return float(made @ np.array(fit.weights)), float(call @ np.array(fit.weights))

@@ -17,61 +17,106 @@ class Fit(NamedTuple):
 
 
 class Costs(NamedTuple):
-    """The model of one instruction set: what ops cost whole, and what rows add to that.
+    """The model of one instruction set: classes of ops whole, and done by rows.
 
-    A segment that goes by rows costs ``row_ratio`` times its ops, and ``row_instructions`` for each
-    call of a row.
+    ``rows`` has weights for ``cost.ROW_FEATURES``. ``fused_error`` is the median relative error
+    over ``fused`` segments of several ops, which the fit did not see.
     """
 
     fitted_on: str
     classes: dict[str, Fit]
-    row_ratio: float
-    row_instructions: float
-    row_error: float
-    row_segments: int
+    rows: dict[str, Fit]
+    fused_error: float
+    fused: int
 
 
 COSTS: dict[str, Costs] = {
+    "armv7em": Costs(
+        fitted_on="mps2-an386",
+        classes={
+            "binary": Fit((0, 5.751, 0, 0.002378, 0, 0, 27.92), 0.000, 77),
+            "conv": Fit((0.7805, 0, 0, 218, 0, 0, 0), 0.007, 13),
+            "depthwise": Fit((0.9689, 1.656, 3.044, 37.36, 29.03, 199.4, 1910), 0.049, 80),
+            "depthwise_inplace": Fit((0.9965, 0.3182, 3.154, 46.2, 38.12, 173.7, 1841), 0.057, 101),
+            "dequantize": Fit((0, 4.5, 0, 0, 0, 0, 20), 1.000, 0),
+            "fully_connected": Fit((0.4412, 0, 10.95, 0, 0, 0, 0), 0.047, 9),
+            "lookup": Fit((0, 3.746, 0, 0, 0, 0, 3.804), 0.027, 6),
+            "move": Fit((0, 0, 0.5512, 3.054, 0, 0, 62.53), 0.017, 10),
+            "pointwise": Fit((0.7882, 2.964, 1.047, 65.27, 0, 35.06, 453), 0.035, 312),
+            "pool": Fit((0.9921, 36.5, 0, 281.2, 0, 0, 0), 0.006, 21),
+            "softmax": Fit((0, 24.98, 0, 88.36, 0, 0, 0), 0.005, 12),
+            "stem": Fit((0.546, 10.85, 0, 89.58, 0, 1181, 1.03e04), 0.005, 14),
+        },
+        rows={
+            "binary": Fit((0, 5.756, 0, 0.1933, 33.92, 0), 0.001, 36),
+            "conv": Fit((0.8492, 6.761, 0, 21.98, 0, 0), 0.010, 7),
+            "depthwise": Fit((0.7651, 0, 5.419, 0.5144, 875.7, 132.4), 0.066, 79),
+            "fully_connected": Fit((0.4264, 0, 11.16, 0, 0, 0), 0.046, 3),
+            "move": Fit((0, 0.04288, 0.1504, 6.064, 12.83, 0), 0.010, 6),
+            "pointwise": Fit((0.815, 2.837, 2.354, 43.78, 253.3, 16.79), 0.134, 147),
+            "stem": Fit((0.4948, 12.61, 0, 83.91, 0, 91.54), 0.004, 8),
+        },
+        fused_error=0.061,
+        fused=59,
+    ),
     "mve": Costs(
         fitted_on="mps3-an547",
         classes={
-            "binary": Fit((0, 2, 0, 22), 0.000, 52),
-            "conv": Fit((0.1393, 0.08736, 217.6, 0), 0.009, 13),
-            "depthwise": Fit((0.4993, 3.685, 0, 3917), 0.205, 97),
-            "depthwise_inplace": Fit((0.4604, 3.577, 0, 4321), 0.242, 59),
-            "fully_connected": Fit((0.1475, 5.225, 188.8, 0), 0.017, 39),
-            "dequantize": Fit((0, 4.5, 0, 20), 1.000, 0),
-            "lookup": Fit((0, 3.746, 0, 3.804), 0.027, 6),
-            "move": Fit((0, 0.451, 1.296, 32.02), 0.127, 14),
-            "pointwise": Fit((0.1237, 3.154, 11.89, 258.6), 0.054, 246),
-            "pool": Fit((0.8752, 27.74, 115.4, 0), 0.032, 17),
-            "softmax": Fit((0, 25, 93.72, 0), 0.005, 12),
-            "stem": Fit((0.3322, 0, 52.28, 8188), 0.022, 10),
+            "binary": Fit((0, 2, 0, 0, 0, 0, 22), 0.000, 52),
+            "conv": Fit((0.1393, 0.08736, 0, 217.6, 0, 0, 0), 0.009, 13),
+            "depthwise": Fit((0.4993, 3.685, 0, 0, 0, 0, 3917), 0.205, 97),
+            "depthwise_inplace": Fit((0.4604, 3.577, 0, 0, 0, 0, 4321), 0.242, 59),
+            "dequantize": Fit((0, 4.5, 0, 0, 0, 0, 20), 1.000, 0),
+            "fully_connected": Fit((0.1475, 5.225, 0, 188.8, 0, 0, 0), 0.017, 39),
+            "lookup": Fit((0, 3.746, 0, 0, 0, 0, 3.804), 0.027, 6),
+            "move": Fit((0, 0.451, 0, 1.296, 0, 0, 32.02), 0.127, 14),
+            "pointwise": Fit((0.1237, 3.154, 0, 11.89, 0, 0, 258.6), 0.054, 246),
+            "pool": Fit((0.8752, 27.74, 0, 115.4, 0, 0, 0), 0.032, 17),
+            "softmax": Fit((0, 25, 0, 93.72, 0, 0, 0), 0.005, 12),
+            "stem": Fit((0.3322, 0, 0, 52.28, 0, 0, 8188), 0.022, 10),
         },
-        row_ratio=1.122,
-        row_instructions=272.6,
-        row_error=0.101,
-        row_segments=21,
+        rows={
+            "binary": Fit((0, 2.244, 0, 0, 272.6, 0), 0.101, 21),
+            "conv": Fit((0.1563, 0.09802, 0, 244.1, 272.6, 0), 0.101, 21),
+            "depthwise": Fit((0.5602, 4.135, 0, 0, 272.6, 0), 0.101, 21),
+            "fully_connected": Fit((0.1655, 5.862, 0, 211.8, 272.6, 0), 0.101, 21),
+            "lookup": Fit((0, 4.203, 0, 0, 272.6, 0), 0.101, 21),
+            "move": Fit((0, 0.506, 0, 1.454, 272.6, 0), 0.101, 21),
+            "pointwise": Fit((0.1388, 3.539, 0, 13.34, 272.6, 0), 0.101, 21),
+            "pool": Fit((0.982, 31.12, 0, 129.5, 272.6, 0), 0.101, 21),
+            "stem": Fit((0.3727, 0, 0, 58.66, 272.6, 0), 0.101, 21),
+        },
+        fused_error=0.101,
+        fused=21,
     ),
     "portable": Costs(
         fitted_on="mps2-an386",
         classes={
-            "binary": Fit((0, 34.04, 65.16, 0), 0.077, 198),
-            "conv": Fit((2.307, 21.03, 0, 1.102e04), 0.015, 17),
-            "depthwise": Fit((4.142, 9.697, 0, 2818), 0.108, 213),
-            "depthwise_inplace": Fit((4.507, 15.14, 0, 8733), 0.115, 137),
-            "fully_connected": Fit((2.791, 22.22, 11.01, 0), 0.025, 51),
-            "dequantize": Fit((0, 4.5, 0, 20), 1.000, 0),
-            "lookup": Fit((0, 3.746, 0, 3.804), 0.027, 6),
-            "move": Fit((0, 0.451, 1.296, 32.02), 0.127, 14),
-            "pointwise": Fit((2.228, 17.67, 32.53, 112.2), 0.029, 676),
-            "pool": Fit((2.335, 5.873, 0, 85.1), 0.074, 41),
-            "softmax": Fit((0, 25.03, 89.18, 0), 0.009, 21),
-            "stem": Fit((2.687, 16.09, 0, 0), 0.061, 24),
+            "binary": Fit((0, 34.04, 0, 65.16, 0, 0, 0), 0.077, 198),
+            "conv": Fit((2.307, 21.03, 0, 0, 0, 0, 1.102e04), 0.015, 17),
+            "depthwise": Fit((4.142, 9.697, 0, 0, 0, 0, 2818), 0.108, 213),
+            "depthwise_inplace": Fit((4.507, 15.14, 0, 0, 0, 0, 8733), 0.115, 137),
+            "dequantize": Fit((0, 4.5, 0, 0, 0, 0, 20), 1.000, 0),
+            "fully_connected": Fit((2.791, 22.22, 0, 11.01, 0, 0, 0), 0.025, 51),
+            "lookup": Fit((0, 3.746, 0, 0, 0, 0, 3.804), 0.027, 6),
+            "move": Fit((0, 0.451, 0, 1.296, 0, 0, 32.02), 0.127, 14),
+            "pointwise": Fit((2.228, 17.67, 0, 32.53, 0, 0, 112.2), 0.029, 676),
+            "pool": Fit((2.335, 5.873, 0, 0, 0, 0, 85.1), 0.074, 41),
+            "softmax": Fit((0, 25.03, 0, 89.18, 0, 0, 0), 0.009, 21),
+            "stem": Fit((2.687, 16.09, 0, 0, 0, 0, 0), 0.061, 24),
         },
-        row_ratio=1.006,
-        row_instructions=1291,
-        row_error=0.075,
-        row_segments=62,
+        rows={
+            "binary": Fit((0, 34.24, 0, 65.55, 1291, 0), 0.075, 62),
+            "conv": Fit((2.321, 21.16, 0, 0, 1291, 0), 0.075, 62),
+            "depthwise": Fit((4.167, 9.755, 0, 0, 1291, 0), 0.075, 62),
+            "fully_connected": Fit((2.808, 22.35, 0, 11.08, 1291, 0), 0.075, 62),
+            "lookup": Fit((0, 3.768, 0, 0, 1291, 0), 0.075, 62),
+            "move": Fit((0, 0.4537, 0, 1.304, 1291, 0), 0.075, 62),
+            "pointwise": Fit((2.241, 17.78, 0, 32.73, 1291, 0), 0.075, 62),
+            "pool": Fit((2.349, 5.908, 0, 0, 1291, 0), 0.075, 62),
+            "stem": Fit((2.703, 16.19, 0, 0, 1291, 0), 0.075, 62),
+        },
+        fused_error=0.075,
+        fused=62,
     ),
 }

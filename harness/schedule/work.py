@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.ir.macs import op_macs
-from harness.kernels.cost import by_rows, instructions
+from harness.kernels.cost import instructions, row_instructions
 from harness.schedule.fusion import Fusion
 from harness.schedule.geometry import Axis, evenly, length, tile
 from harness.schedule.plan import (
@@ -36,6 +36,7 @@ class Work:
     def __init__(self, fusion: Fusion) -> None:
         self._fusion, self._graph = fusion, fusion.graph
         self._whole: dict[tuple[int, int | None], float] = {}
+        self._rows: dict[int, tuple[float, float]] = {}
         self._sums: dict[tuple[int, Axis, int], dict[int, int]] = {}
 
     def whole(self, position: int, operand: int | None) -> float:
@@ -61,10 +62,18 @@ class Work:
 
     def of_shares(self, shares: dict[int, Share]) -> float:
         """Return the instructions of ops that are done by rows."""
-        return sum(
-            by_rows(self._fusion.kernels, self.whole(i, None), share.made, share.rows)
-            for i, share in shares.items()
-        )
+        total = 0.0
+        for i, share in shares.items():
+            made, call = self._by_rows(i)
+            total += made * share.made + call * share.rows
+        return total
+
+    def _by_rows(self, position: int) -> tuple[float, float]:
+        """Return the instructions of all rows of an op, and those of a call besides."""
+        if position not in self._rows:
+            op = self._graph.ops[position]
+            self._rows[position] = row_instructions(self._fusion.kernels, self._graph, op)
+        return self._rows[position]
 
     def executed_macs(self, segment: Segment) -> float:
         """Return the multiply-accumulates that a segment executes, recomputed ones included."""
