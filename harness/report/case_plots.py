@@ -5,6 +5,7 @@ One picture, one kind of figure on an axis: measured bytes, counted instructions
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from harness.report.canvas import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
@@ -37,6 +39,7 @@ _LOOKS = {
     "auto": ("*", BLUE),
 }
 _OTHER = ("o", SKY)
+_PLOT_POINTS, _LINE_POINTS = 300, 9
 _WIDTH, _ROW, _LEAST_HEIGHT = 9.5, 0.36, 2.6
 
 
@@ -87,6 +90,7 @@ def draw_work(marks: Sequence[Mark], paths: Sequence[Path], *, title: str) -> No
     schedules = list(dict.fromkeys(mark.schedule for mark in marks))
     with figure(_WIDTH, 6.2) as drawn:
         axes = drawn.subplots()
+        ends: list[tuple[float, int, str]] = []
         for model in models:
             own = sorted((m for m in marks if m.model == model), key=lambda m: m.sram_bytes)
             sizes = [mark.sram_bytes for mark in own]
@@ -95,10 +99,8 @@ def draw_work(marks: Sequence[Mark], paths: Sequence[Path], *, title: str) -> No
             for mark, size, height in zip(own, sizes, work, strict=True):
                 shape, colour = _LOOKS.get(mark.schedule, _OTHER)
                 axes.plot([size], [height], shape, color=colour, markersize=6, zorder=2)
-            axes.annotate(
-                model, (sizes[-1], work[-1]), xytext=(8, -3), textcoords="offset points",
-                fontsize=7.5, color=INK,
-            )  # fmt: skip
+            ends.append((work[-1], sizes[-1], model))
+        _name_lines(axes, ends)
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlim(right=max(mark.sram_bytes for mark in marks) * 2.6)
@@ -109,6 +111,20 @@ def draw_work(marks: Sequence[Mark], paths: Sequence[Path], *, title: str) -> No
         axes.grid(color=FAINT, linewidth=0.6)
         axes.set_axisbelow(True)
         _finish(drawn, schedules, paths, title)
+
+
+def _name_lines(axes: Axes, ends: Sequence[tuple[float, int, str]]) -> None:
+    """Write each network's name to the right of its last mark, close ones above each other."""
+    lowest, highest = min(ends)[0], max(ends)[0]
+    points_a_decade = _PLOT_POINTS / math.log10(highest / lowest) if highest > lowest else 0.0
+    above = -math.inf
+    for height, size, model in sorted(ends):
+        at = math.log10(height / lowest) * points_a_decade
+        above = max(at, above + _LINE_POINTS)
+        axes.annotate(
+            model, (size, height), xytext=(8, above - at - 3), textcoords="offset points",
+            fontsize=7.5, color=INK,
+        )  # fmt: skip
 
 
 def _plain(axis: Axis) -> None:
