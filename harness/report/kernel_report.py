@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.comparison.published import Published
+from harness.kernels.cost_data import COSTS
+from harness.report.cost_table import cost_lines
 
 M4 = "cortex-m4"
 PEERS = ("TFLM + CMSIS-NN", "TinyEngine")
@@ -67,7 +69,8 @@ def markdown(cases: Sequence[CaseRow], ops: Sequence[OpRow], peers: Published) -
     ran = [case for case in cases if case.bit_exact is not None]
     exact = sum(case.bit_exact is True for case in ran)
     intro = (
-        "Every model on every core, as `tools/kernels_report.py` last ran them on QEMU, schedule "
+        f"{len({case.model for case in cases})} networks on every core, as "
+        "`tools/kernels_report.py` last ran them on QEMU, schedule "
         f"`inplace`. {exact} of {len(ran)} cases that ran are bit-exact to the reference "
         "interpreter. Instructions are not cycles. All figures are in `kernels.csv` and `ops.csv`, "
         "other engines' with their sources in `reports/published/kernels.yaml`."
@@ -84,6 +87,7 @@ def markdown(cases: Sequence[CaseRow], ops: Sequence[OpRow], peers: Published) -
         *_section("What to optimize on a Cortex-M4", _by_optimization(ran)),
         *_section("What removing constant channels gains on a Cortex-M4", _by_removal(ran)),
         *_section("Flash on a Cortex-M4, bytes", _flash(ran, ops)),
+        *_section("Median error of the cost model", cost_lines(COSTS)),
         *_section("What did not run, or not right", _refused(cases)),
     ]  # fmt: skip
     return "\n\n".join(parts) + "\n"
@@ -250,7 +254,7 @@ def _by_removal(ran: Sequence[CaseRow]) -> Iterator[str]:
             rows.append([model, *(f"{figure:,}" for pair in pairs for figure in pair)])
     yield from _table(head, rows)
     yield ""
-    yield "The other networks have none. `reports/kernels/NOTES.md` says what else was tried."
+    yield "Networks that are not here have none; `NOTES.md` says what else was tried."
 
 
 def _flash(ran: Sequence[CaseRow], ops: Sequence[OpRow]) -> Iterator[str]:
