@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from harness.errors import MalformedModelError, UsageError, near_names
 from harness.ir import Graph
 from harness.ir.verify import verify
+from harness.passes.convolve_one_channel import convolve_one_channel
 from harness.passes.drop_empty_pads import drop_empty_pads
 from harness.passes.fold_constants import fold_constants
 from harness.passes.fold_pads import fold_pads
@@ -42,6 +43,11 @@ PASSES: tuple[Pass, ...] = (
     Pass("drop-empty-pads", "drop PADs that pad nothing", drop_empty_pads),
     Pass("fold-pads", "let convolutions and max pools do their own padding", fold_pads),
     Pass("fuse-quantize", "join changes of scale where every value stays the same", fuse_quantize),
+    Pass(
+        "convolve-one-channel",
+        "run depthwise convolutions of one channel as convolutions",
+        convolve_one_channel,
+    ),
     Pass("silence-channels", "zero the weights of constant channels", silence_channels, True),
     Pass("remove-constant-channels", "fold constant channels into their readers", remove_channels),
     Pass("remove-dead", "remove ops and tensors that no output needs", remove_dead),

@@ -264,3 +264,23 @@ def test_real_models_compute_the_same_after_passes(model_path: Path) -> None:
     inputs = random_inputs(graph)
     for before, after in zip(run(graph, inputs), run(run_passes(graph), inputs), strict=True):
         np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize("scales", [(0.01,), tuple(0.01 * (i + 1) for i in range(8))])
+def test_a_depthwise_of_one_channel_becomes_a_convolution(scales: tuple[float, ...]) -> None:
+    build = GraphBuilder("grey")
+    x = build.input((1, 9, 7, 1))
+    build.depthwise(x, (3, 2), multiplier=8, stride=(2, 1), weight_scales=scales)
+    graph = build.graph()
+    rewritten = run_passes(graph, ["convolve-one-channel"])
+    assert kinds(rewritten) == ["CONV_2D"]
+    inputs = random_inputs(graph)
+    for before, after in zip(run(graph, inputs), run(rewritten, inputs), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize(("channels", "multiplier"), [(2, 4), (1, 1)])
+def test_other_depthwise_convolutions_stay(channels: int, multiplier: int) -> None:
+    build = GraphBuilder("other")
+    build.depthwise(build.input((1, 5, 5, channels)), multiplier=multiplier)
+    assert kinds(run_passes(build.graph(), ["convolve-one-channel"])) == ["DEPTHWISE_CONV_2D"]
