@@ -6,7 +6,7 @@ import re
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from harness.codegen.sources import Sources
 from harness.devices.clock import Clock, Unit
@@ -28,7 +28,7 @@ from harness.results.record import (
 )
 from harness.results.work import pass_parts, work_part
 from harness.schedule.plan import Plan
-from harness.telemetry.board_state import BoardState, Reset
+from harness.telemetry.board_state import BoardState, Flag, Reset
 from harness.telemetry.messages import Samples
 from harness.toolchain.firmware import Firmware
 from harness.toolchain.footprint import Symbol
@@ -135,12 +135,21 @@ def latency_part(measured: Measured, warmup: int) -> LatencyPart:
     figures = _figures(measured.clock, measured.latency)
     return LatencyPart(
         clock=measured.clock.name,
-        caches="not modelled" if measured.clock.unit is Unit.INSTRUCTIONS else "unknown",
+        caches=_caches(measured),
         overhead_ticks=measured.latency.overhead_ticks,
         warmup=warmup,
         samples=figures,
         **_figure(measured.clock, statistics.median_low(figures)),
     )
+
+
+def _caches(measured: Measured) -> Literal["on", "off", "not modelled", "unknown"]:
+    """Return whether the core's caches were on, as far as the board told."""
+    if measured.clock.unit is Unit.INSTRUCTIONS:
+        return "not modelled"
+    if not measured.state.core_hz:
+        return "unknown"
+    return "on" if measured.state.flags & (Flag.ICACHE | Flag.DCACHE) else "off"
 
 
 def op_parts(plan: Plan, sources: Sources, measured: Measured) -> tuple[OpPart, ...]:
