@@ -13,6 +13,7 @@
     ├── ToolchainError                  1   compiler missing, or generated code refused by it
     ├── DeviceError                     3   keeps the capture
     │   ├── DeviceNotFoundError             no board, no emulator
+    │   ├── DeviceBusyError                 somebody else has the board
     │   ├── NoAnswerError                   a bounded wait ran out
     │   ├── CorruptStreamError              bytes that no resend repaired
     │   ├── WrongFirmwareError              the hello is not of the image we built
@@ -90,6 +91,10 @@ class DeviceError(BenchError):
 
 class DeviceNotFoundError(DeviceError):
     """No such board is attached, or the emulator is not installed."""
+
+
+class DeviceBusyError(DeviceError):
+    """Another process has the board."""
 
 
 class NoAnswerError(DeviceError):

@@ -46,6 +46,25 @@ SramLimitOption = Annotated[
     int | None,
     typer.Option("--sram-limit", min=0, metavar="BYTES", help="Refuse a plan above this."),
 ]
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        help="auto, hardware, hardware:PLACE, renode, qemu, host, or replay:FILE (a capture). auto "
+        "takes the board if a lab file names it and its port is there, else Renode if it is "
+        "installed and knows the board, else QEMU.",
+    ),
+]
+LabOption = Annotated[
+    str | None,
+    typer.Option(
+        "--lab",
+        metavar="FILE|sim",
+        help="Where your boards are: a lab file, or sim for simulated ones. Unless given: "
+        "$BENCH_LAB, ./lab.yaml, or the one in your configuration folder.",
+    ),
+]
+FlashOption = Annotated[str, typer.Option("--flash", help="What programs real boards: pyocd.")]
 OptimizeOption = Annotated[
     Optimize, typer.Option("--optimize", help="What the compiler should favour.")
 ]

@@ -11,8 +11,11 @@ import typer
 
 from harness.cli.options import (
     BoardOption,
+    DeviceOption,
+    FlashOption,
     InputByRowsOption,
     JsonOption,
+    LabOption,
     ModelOption,
     Optimize,
     OptimizeOption,
@@ -34,9 +37,9 @@ if TYPE_CHECKING:
 def run(
     board: BoardOption,
     model: ModelOption,
-    device: Annotated[
-        str, typer.Option("--device", help="auto, qemu, host, or replay:FILE (a capture).")
-    ] = "auto",
+    device: DeviceOption = "auto",
+    lab: LabOption = None,
+    flash: FlashOption = "pyocd",
     schedule: ScheduleOption = Schedule.AUTO,
     sram_limit: SramLimitOption = None,
     input_by_rows: InputByRowsOption = False,
@@ -86,6 +89,8 @@ def run(
             optimize,
             passes,
         ),
+        lab=lab,
+        flash=flash,
         inputs=inputs,
         warmup=warmup,
         repeat=repeat,

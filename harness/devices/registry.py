@@ -6,22 +6,40 @@ device, whose object makes a :class:`~harness.devices.protocol.Device` when call
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from harness.board.schema import DeviceKind
+from harness.board.schema import Board, DeviceKind
+from harness.devices.flash import find_flasher
+from harness.devices.hardware import HardwareDevice
 from harness.devices.host import HostDevice
 from harness.devices.protocol import Device
 from harness.devices.qemu import QemuDevice
 from harness.devices.renode import RenodeDevice
 from harness.devices.replay import ReplayDevice
 from harness.errors import DeviceNotFoundError
+from harness.lab.open import OpenLab
 
 GROUP = "bench.devices"
 
 
-def open_device(kind: DeviceKind, *, capture: Path | None = None) -> Device:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attached:
+    """What it takes to reach a board: its lab, the place if it is named, and how to flash it."""
+
+    lab: OpenLab
+    board: Board
+    flash: str
+    place: str | None = None
+
+
+def open_device(
+    kind: DeviceKind, *, capture: Path | None = None, attached: Attached | None = None
+) -> Device:
     """Return the device of a kind; ``capture`` is the file that a replay reads.
+
+    ``attached`` is the board that real hardware needs.
 
     Raises:
         DeviceNotFoundError: there is none of this kind.
@@ -35,6 +53,9 @@ def open_device(kind: DeviceKind, *, capture: Path | None = None) -> Device:
             return HostDevice()
         case DeviceKind.REPLAY if capture is not None:
             return ReplayDevice(capture)
+        case DeviceKind.HARDWARE if attached is not None:
+            flasher = find_flasher(attached.flash)
+            return HardwareDevice(attached.lab, attached.board, flasher, place=attached.place)
         case _:
             for entry in entry_points(group=GROUP, name=kind.value):
                 device: Device = entry.load()()

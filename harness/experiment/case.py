@@ -15,6 +15,7 @@ from harness.board.schema import Board, DeviceKind
 from harness.board.target import Target, target_for
 from harness.devices.renode import board_script, find_renode
 from harness.errors import DeviceNotFoundError, DoesNotFitError, UsageError, near_names
+from harness.experiment.labs import is_attached, is_simulated
 from harness.importer.tflite import read_tflite
 from harness.ir import Graph
 from harness.kernels.kernel_set import PORTABLE, KernelSet, kernels_for
@@ -31,7 +32,7 @@ from harness.units import format_bytes
 _RUNTIME_BYTES = 4096
 """More than the runtime's variables take; the linker checks to the byte."""
 
-DEVICES = ("auto", "renode", "qemu", "host", "replay:FILE")
+DEVICES = ("auto", "hardware", "hardware:PLACE", "renode", "qemu", "host", "replay:FILE")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,8 @@ class Case:
     board: str
     model: str
     device: str = "auto"
+    lab: str | None = None
+    flash: str = "pyocd"
     schedule: str = "auto"
     sram_limit: int | None = None
     input_by_rows: bool = False
@@ -51,6 +54,12 @@ class Case:
     warmup: int = 1
     repeat: int = 3
     timeout_s: float = 600.0
+
+    @property
+    def place(self) -> str | None:
+        """The place of the lab that ``hardware:PLACE`` names."""
+        kind, _, name = self.device.partition(":")
+        return name or None if kind == DeviceKind.HARDWARE else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +101,12 @@ def find(case: Case) -> Found:
     """
     kind, capture = device_kind(case.device)
     board = load_board(case.board)
-    if case.device == "auto" and has_renode(board):
-        kind = DeviceKind.RENODE
-    emulated = DeviceKind.QEMU if kind is DeviceKind.REPLAY else kind
+    if case.lab is not None and case.device != "auto" and kind is not DeviceKind.HARDWARE:
+        raise UsageError(f"--lab is of --device hardware, not of {case.device}")
+    if case.device == "auto":
+        kind = _best_kind(case, board)
+    is_emulated = kind is DeviceKind.REPLAY or is_simulated(case.lab)
+    emulated = DeviceKind.QEMU if is_emulated else kind
     return Found(
         case=case,
         board=board,
@@ -135,6 +147,13 @@ def _kernels(found: Found) -> KernelSet:
     return kernels_for(found.target.core, found.case.optimize)
 
 
+def _best_kind(case: Case, board: Board) -> DeviceKind:
+    """Return hardware if the lab has the board and it is there, else the best emulation of it."""
+    if case.lab is not None or is_attached(board.name):
+        return DeviceKind.HARDWARE
+    return DeviceKind.RENODE if has_renode(board) else DeviceKind.QEMU
+
+
 def has_renode(board: Board) -> bool:
     """Whether a Renode is here and knows the board: then it comes before a stand-in."""
     try:
@@ -148,6 +167,8 @@ def device_kind(device: str) -> tuple[DeviceKind, Path | None]:
     name, _, path = device.partition(":")
     if name == "replay" and path:
         return DeviceKind.REPLAY, Path(path)
+    if name == "hardware":
+        return DeviceKind.HARDWARE, None
     if name == "auto" and not path:
         return DeviceKind.QEMU, None
     if name in ("renode", "qemu", "host") and not path:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.codegen.model_c import generate
-from harness.devices.registry import open_device
 from harness.errors import BenchError, OutputsDifferError, StoreError, UsageError
 from harness.experiment.case import Case, Found, check_sram, find, plan_case
 from harness.experiment.caveats import caveats
 from harness.experiment.correctness import compare_outputs
+from harness.experiment.device import device_of
 from harness.experiment.draft import Draft
 from harness.experiment.measure import Report, measure
 from harness.ir.tensor import Array
@@ -74,9 +74,9 @@ def run_case(case: Case, *, store: Path | None, report: Report = lambda *_: None
         out_dir = build_dir(sources, found.target, case.optimize)
         firmware = build(sources, found.target, out_dir=out_dir, optimize=case.optimize)
         draft.note_firmware(firmware)
-        device = open_device(found.kind, capture=found.capture)
-        draft.note_device(found, device)
-        measured = measure(case, planned.imported, inputs, device, firmware, report)
+        with device_of(found) as device:
+            draft.note_device(found, device)
+            measured = measure(case, planned.imported, inputs, device, firmware, report)
         outputs = measured.outputs
         draft.note_measured(planned.plan, firmware, sources, measured)
         draft.warnings = caveats(

@@ -1,0 +1,35 @@
+"""What a flasher is: it puts an image into a board's flash, and starts it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from harness.board.schema import Board
+from harness.errors import UsageError, near_names
+from harness.lab.schema import Place
+from harness.toolchain.firmware import Firmware
+
+FLASHERS = ("pyocd", "platformio")
+
+
+class Flasher(Protocol):
+    """What writes flash. Every wait is bounded; both calls raise DeviceErrors with a hint."""
+
+    @property
+    def name(self) -> str:
+        """Its name in ``--flash``."""
+
+    def program(self, firmware: Firmware, board: Board, place: Place, /) -> None:
+        """Write the image, read it back, compare, and reset into it."""
+
+    def reset(self, board: Board, place: Place, /) -> None:
+        """Start what is in flash from the beginning."""
+
+
+def find_flasher(name: str) -> Flasher:
+    """Return the flasher of a name.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    raise UsageError(f"there is no flasher {name!r}", hint=near_names(name, FLASHERS))

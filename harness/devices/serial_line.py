@@ -1,0 +1,170 @@
+"""A console over a serial port, by pyserial, that outlives a re-plug.
+
+A port is found by its USB serial number, since its name changes when it is plugged in again. Every
+fault of a port (pyserial raises its own SerialException in most places, a plain OSError in others)
+means that the line is gone; it is then looked for again for a bounded time. What a line loses or
+damages is left to the session: it asks again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from harness.errors import DeviceError, DeviceNotFoundError, NoAnswerError
+from harness.lab.schema import Place
+
+if TYPE_CHECKING:
+    from serial import Serial
+
+_SLICE_S = 0.02
+_WRITE_TIMEOUT_S = 5.0
+_LOOK_AGAIN_S = 0.05
+BACK_S = 4.0
+"""How long a port that went away may take to come back."""
+
+
+def find_port(place: Place) -> str:
+    """Return the name that the console of a place has now.
+
+    Raises:
+        DeviceNotFoundError: no port has its USB serial number, or more than one has.
+    """
+    if place.serial.port is not None:
+        return place.serial.port
+    _need_pyserial()
+    from serial.tools.list_ports import comports
+
+    wanted = place.usb_serial or ""
+    ports = [port for port in comports() if port.serial_number]
+    found = [port.device for port in ports if _is_same(port.serial_number or "", wanted)]
+    if len(found) == 1:
+        return str(found[0])
+    if found:
+        raise DeviceNotFoundError(
+            f"USB serial number {wanted} has several serial ports: {', '.join(sorted(found))}",
+            hint="give `port:` in place of `usb_serial:`, by its name under /dev/serial/by-id",
+        )
+    there = ", ".join(f"{port.serial_number} ({port.device})" for port in ports) or "none"
+    raise DeviceNotFoundError(
+        f"no serial port has USB serial number {wanted}",
+        hint=f"there are: {there}. Is the board plugged in?",
+    )
+
+
+class SerialConsole:
+    """The line to one board; ``find`` says which port it is now.
+
+    Raises:
+        DeviceNotFoundError: the port is not there, or somebody else has it.
+    """
+
+    memory = None
+
+    def __init__(
+        self,
+        find: Callable[[], str],
+        baud: int,
+        *,
+        back_s: float = BACK_S,
+        write_timeout_s: float = _WRITE_TIMEOUT_S,
+    ) -> None:
+        self._find = find
+        self._baud = baud
+        self._back_s = back_s
+        self._write_timeout_s = write_timeout_s
+        self._port = self._open()
+
+    @property
+    def name(self) -> str:
+        """The name that the port has now."""
+        return str(self._port.name)
+
+    def read(self, timeout_s: float) -> bytes:
+        """Return what has arrived, waiting at most ``timeout_s`` for the first byte."""
+        end_s = time.monotonic() + timeout_s
+        try:
+            while True:
+                if data := self._port.read(1):
+                    return data + self._rest()
+                if time.monotonic() >= end_s:
+                    return b""
+        except OSError:
+            self._reconnect()
+            return b""
+
+    def write(self, data: bytes) -> None:
+        """Send all of ``data``; what a line that went away did not take is lost."""
+        from serial import SerialTimeoutException
+
+        try:
+            self._port.write(data)
+        except SerialTimeoutException:
+            raise NoAnswerError(
+                f"{self.name} took no byte for {self._write_timeout_s:g} s",
+                hint="is something holding back its flow?",
+            ) from None
+        except OSError:
+            self._reconnect()
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._port.close()
+
+    def _rest(self) -> bytes:
+        try:
+            return bytes(self._port.read(self._port.in_waiting))
+        except OSError:
+            return b""  # the next read meets it again
+
+    def _open(self) -> Serial:
+        _need_pyserial()
+        from serial import serial_for_url
+
+        name = self._find()
+        try:
+            return serial_for_url(
+                name,
+                self._baud,
+                timeout=_SLICE_S,
+                write_timeout=self._write_timeout_s,
+                exclusive=True,
+            )
+        except (OSError, ValueError) as error:
+            raise DeviceNotFoundError(f"{name} cannot be opened: {error}") from None
+
+    def _reconnect(self) -> None:
+        """Open the port again once it is back.
+
+        Raises:
+            DeviceError: it did not come back in time.
+        """
+        name = self.name
+        self._port.close()
+        end_s = time.monotonic() + self._back_s
+        while True:
+            try:
+                self._port = self._open()
+                return
+            except DeviceNotFoundError:
+                if time.monotonic() >= end_s:
+                    raise DeviceError(
+                        f"{name} went away and was not back within {self._back_s:g} s",
+                        hint="look at the USB cable; a board without power has no port either",
+                    ) from None
+            time.sleep(_LOOK_AGAIN_S)
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two serial numbers are one; J-Links pad theirs with zeros."""
+    return one.lstrip("0").casefold() == other.lstrip("0").casefold()
+
+
+def _need_pyserial() -> None:
+    try:
+        import serial  # noqa: F401
+    except ImportError:
+        raise DeviceNotFoundError(
+            "pyserial is not installed", hint="pip install 'bench-tinyml[hardware]'"
+        ) from None

@@ -1,0 +1,29 @@
+"""The device that a case runs on, reached for as long as it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from harness.board.schema import DeviceKind
+from harness.devices.protocol import Device
+from harness.devices.registry import Attached, open_device
+from harness.experiment.case import Found
+from harness.experiment.labs import open_lab
+
+
+@contextmanager
+def device_of(found: Found) -> Iterator[Device]:
+    """Yield the device of a case; a lab is left again when the block ends.
+
+    Raises:
+        DeviceError: there is none, or it cannot be reached.
+    """
+    if found.kind is not DeviceKind.HARDWARE:
+        yield open_device(found.kind, capture=found.capture)
+        return
+    with open_lab(found.case.lab) as lab:
+        attached = Attached(
+            lab=lab, board=found.board, flash=found.case.flash, place=found.case.place
+        )
+        yield open_device(found.kind, attached=attached)
