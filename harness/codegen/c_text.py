@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from harness.ir.tensor import Array
-from harness.kernels.call import Constant, Fields, Name, Value
+from harness.kernels.call import Constant, Fields, Name, Structs, Value
 
 WIDTH = 100
 """Columns of a generated line, at most."""
@@ -103,7 +103,11 @@ def c_type(data: Array) -> str:
     return "float" if data.dtype == np.float32 else f"{data.dtype.name}_t"
 
 
-def initialiser(fields: Fields, symbol: Callable[[Constant], str], indent: str = _TAB) -> list[str]:
+Symbol = Callable[[Constant | Structs], str]
+"""Says under which name something in flash is found."""
+
+
+def initialiser(fields: Fields, symbol: Symbol, indent: str = _TAB) -> list[str]:
     """Return the lines of a struct initialiser between its braces, one field a line."""
     lines: list[str] = []
     for name, value in fields.items():
@@ -119,11 +123,20 @@ def initialiser(fields: Fields, symbol: Callable[[Constant], str], indent: str =
     return lines
 
 
-def _value(value: Value, symbol: Callable[[Constant], str]) -> str:
+def structs(fields: Fields) -> Iterator[Structs]:
+    """Yield the arrays of structs that fields point to."""
+    for value in fields.values():
+        if isinstance(value, Structs):
+            yield value
+        elif isinstance(value, Mapping):
+            yield from structs(value)
+
+
+def _value(value: Value, symbol: Symbol) -> str:
     match value:
         case Name():
             return value.text
-        case Constant():
+        case Constant() | Structs():
             return symbol(value)
         case float():
             return floating(value)

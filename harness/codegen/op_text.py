@@ -6,12 +6,12 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.codegen.c_text import WIDTH, comment_text, initialiser, shape_text
+from harness.codegen.c_text import WIDTH, comment_text, initialiser, shape_text, structs
 from harness.codegen.weights import Weights
 from harness.ir import Graph, Op, TensorId
 from harness.ir.macs import op_macs
 from harness.ir.ops import Activation, Window
-from harness.kernels.call import Constant, Fields
+from harness.kernels.call import Constant, Fields, Structs
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,21 @@ class OpText:
         return comment(text + ", ".join([*facts, *more]) + ".")
 
     def parameters(self, type_: str, name: str, fields: Fields) -> list[str]:
-        """Return the definition of a parameter struct inside a function."""
+        """Return the definition of a parameter struct inside a function, and what it points to."""
+
+        def symbol(value: Constant | Structs) -> str:
+            return self._symbol(value) if isinstance(value, Constant) else f"{name}_{value.role}"
+
+        lines = []
+        for table in structs(fields):
+            rows = [initialiser(row, symbol, " " * 12) for row in table.rows]
+            lines.append(f"    static const {table.type} {symbol(table)}[{len(rows)}] = {{")
+            lines += [line for row in rows for line in ("        {", *row, "        },")]
+            lines.append("    };")
         return [
+            *lines,
             f"    static const {type_} {name} = {{",
-            *initialiser(fields, self._symbol, "        "),
+            *initialiser(fields, symbol, "        "),
             "    };",
         ]
 

@@ -31,7 +31,16 @@ class Name:
     text: str
 
 
-Value = int | float | Name | Constant | tuple[int, ...] | Mapping[str, "Value"]
+@dataclass(frozen=True, slots=True, eq=False)
+class Structs:
+    """An array of structs in flash, to which a field points; ``role`` is part of its name."""
+
+    role: str
+    type: str
+    rows: tuple[Fields, ...]
+
+
+Value = int | float | Name | Constant | Structs | tuple[int, ...] | Mapping[str, "Value"]
 """What a field of a parameter struct may be; a mapping is a struct, fields in its order."""
 
 

@@ -26,7 +26,7 @@ def ways(graph: Graph) -> str:
     (variant,) = convolution.conv(graph, op, None)
     (call,) = variant.calls()
     fields: Any = call.parameters["filters"]
-    parts = [fields[f"parts[{i}]"] for i in range(fields["count"])]
+    parts = fields["parts"].rows
     names = [part["block"].text if "block" in part else f"{fields['sums'].text}" for part in parts]
     return ", ".join(re.sub(r"block_|_\d+$", "", name) for name in names)
 

@@ -18,11 +18,12 @@ from harness.codegen.c_text import (
     integer,
 )
 from harness.codegen.model_c import generate
+from harness.codegen.op_text import OpText
 from harness.codegen.sources import Sources
 from harness.codegen.weights import Weights
 from harness.errors import UnsupportedModelError
 from harness.ir import Graph
-from harness.kernels.call import Fields
+from harness.kernels.call import Fields, Structs
 from harness.schedule.search import plan
 from tests.graphs import GraphBuilder, chain_graph, residual_graph
 from tests.host_c.native import HOST
@@ -139,3 +140,18 @@ def test_equal_large_arrays_are_stored_once() -> None:
     assert weights.add("b", table.copy()) == "a"
     assert weights.add("c", table.view(np.int8)) == "c"
     assert weights.size_bytes == 512
+
+
+def test_structs_that_a_field_points_to_are_defined_before_it() -> None:
+    rows = tuple[Fields, ...]({"first": first} for first in (0, 8))
+    fields: Fields = {"inner": {"count": 2, "parts": Structs("parts", "part_t", rows)}}
+    text = OpText(chain_graph(), {}, Weights(), 0)
+    assert text.parameters("filters_t", "op", fields) == [
+        "    static const part_t op_parts[2] = {",
+        *("        {", "            .first = 0,", "        },"),
+        *("        {", "            .first = 8,", "        },"),
+        "    };",
+        "    static const filters_t op = {",
+        "        .inner = {.count = 2, .parts = op_parts},",
+        "    };",
+    ]

@@ -49,13 +49,11 @@ typedef struct {
     dot_t dot;
 } part_t;
 
-#define MAX_PARTS 6
-
 typedef struct {
     int32_t count;
-    part_t parts[MAX_PARTS];
-    block_fn_t *sums; /* for parts without a block, */
-    channels_t exact; /* and what the reference does */
+    const part_t *parts;
+    block_fn_t *sums;        /* for parts without a block, */
+    const channels_t *exact; /* and what the reference does */
 } filters_t;
 
 /* r4-r6: values of the three pixels; r7-r9: their sums of a; r10-r12: those of 256 * b + a. */
@@ -303,9 +301,9 @@ SHARED void make_channels_exactly(const filters_t *p, const part_t *part, const 
         p->sums(&pair, x, (void *)sums, 0, 0);
         for (int32_t i = 0; i < 2; i++) {
             const int32_t channel = part->first + c + i;
-            y[one + i] = requantize(&p->exact, sums[i][1], channel);
-            y[two + i] = requantize(&p->exact, sums[i][2], channel);
-            y[i] = requantize(&p->exact, sums[i][0], channel);
+            y[one + i] = requantize(p->exact, sums[i][1], channel);
+            y[two + i] = requantize(p->exact, sums[i][2], channel);
+            y[i] = requantize(p->exact, sums[i][0], channel);
         }
     }
 }

@@ -19,15 +19,13 @@ typedef struct {
     dot_t dot;
 } quads_t;
 
-#define MAX_QUADS 6
-
 typedef struct {
     int32_t batch;
     int32_t in, out;
     int32_t count;
-    quads_t parts[MAX_QUADS];
+    const quads_t *parts;
     quads_fn_t *sums;
-    channels_t exact;
+    const channels_t *exact;
 } dsp_fully_connected_t;
 
 /* r6, r12: four values of x; r7-r10: sums of a, 256 * b + a, c, 256 * d + c. */
@@ -187,7 +185,7 @@ KERNEL void make_quads_exactly(const dsp_fully_connected_t *p, const quads_t *pa
     for (int32_t c = 0; c < part->count; c += 4, quad.stream += 4 + 4 * units) {
         p->sums(&quad, x, (void *)sums);
         for (int32_t i = 0; i < 4 && c + i < part->count; i++) {
-            y[c + i] = requantize(&p->exact, sums[i], part->first + c + i);
+            y[c + i] = requantize(p->exact, sums[i], part->first + c + i);
         }
     }
 }

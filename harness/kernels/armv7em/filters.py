@@ -18,7 +18,7 @@ import numpy as np
 from harness.arithmetic import ConvParameters
 from harness.ir.tensor import Array
 from harness.kernels.armv7em.rounding import PACKED_BITS, Rounding, Way, choose_rounding
-from harness.kernels.call import Constant, Fields, Name, Value
+from harness.kernels.call import Constant, Fields, Name, Structs
 from harness.kernels.step_function import accumulator_reach
 
 UNIT = 4
@@ -28,7 +28,7 @@ UNROLLED = 8
 """Units of a round of the inner loop."""
 
 MAX_PARTS = 6
-"""``MAX_PARTS`` of block.h."""
+"""What an op may have: each part takes a call for every three pixels."""
 
 
 def ordered(weights: Array, order: Sequence[int]) -> Array:
@@ -52,7 +52,7 @@ def filters(p: ConvParameters, weights: Array, bias: Array) -> Fields:
     rounding = choose_rounding(p, channels, reach, packed=packed, group=2)
     parts = parts_of(rounding.ways, even // 2)
     prefix = f"block_{'packed' if packed else 'plain'}"
-    fields: dict[str, Value] = {"count": len(parts)}
+    rows = list[Fields]()
     for position, (way, pairs) in enumerate(parts):
         stream = Constant(
             f"weights_{position}", _stream(weights, bias, packed, rounding, way, pairs)
@@ -62,14 +62,18 @@ def filters(p: ConvParameters, weights: Array, bias: Array) -> Fields:
         )
         if block and packed and not any(rounding.clamp):
             block = {**block, "two_lanes": Name(f"block_two_{rounding.name(way)}")}
-        fields[f"parts[{position}]"] = {
-            **block,
-            "first": channels[2 * pairs[0]],
-            "dot": dot(stream, units - 1, 2 * len(pairs), rounding.clamp),
-        }
-    if any(way is Way.EXACT for way, _ in parts):
-        fields |= {"sums": Name(f"{prefix}_sums"), "exact": exact(p)}
-    return fields
+        rows.append(
+            {
+                **block,
+                "first": channels[2 * pairs[0]],
+                "dot": dot(stream, units - 1, 2 * len(pairs), rounding.clamp),
+            }
+        )
+    return {
+        "count": len(rows),
+        "parts": Structs("parts", "part_t", tuple(rows)),
+        **exactly(p, Name(f"{prefix}_sums"), [way for way, _ in parts]),
+    }
 
 
 def dot(stream: Constant, units: int, channels: int, clamp: tuple[int, int]) -> Fields:
@@ -154,7 +158,14 @@ def _stream(
     return stream
 
 
-def exact(p: ConvParameters) -> Fields:
+def exactly(p: ConvParameters, sums: Name, ways: Sequence[Way]) -> Fields:
+    """Return what computes the channels that are left to C, if there are any."""
+    if Way.EXACT not in ways:
+        return {}
+    return {"sums": sums, "exact": Structs("exact", "channels_t", (_exact(p),))}
+
+
+def _exact(p: ConvParameters) -> Fields:
     """Return a ``channels_t`` without a bias, which the sums have."""
     multipliers = np.array([factor.multiplier for factor in p.multipliers], np.int32)
     shifts = np.array([factor.shift for factor in p.multipliers], np.int8)

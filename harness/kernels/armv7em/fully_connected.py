@@ -14,7 +14,7 @@ from harness.kernels.armv7em.filters import (
     UNIT,
     can_be_packed,
     dot,
-    exact,
+    exactly,
     halfwords,
     ordered,
     parts_of,
@@ -22,7 +22,7 @@ from harness.kernels.armv7em.filters import (
     wrapped,
 )
 from harness.kernels.armv7em.rounding import Rounding, Way, choose_rounding
-from harness.kernels.call import SCRATCH, Call, Constant, Fields, Name, RowCall, Value, X, Y
+from harness.kernels.call import SCRATCH, Call, Constant, Fields, Name, RowCall, Structs, X, Y
 from harness.kernels.convolution import folded_bias, live_weights
 from harness.kernels.step_function import accumulator_reach
 from harness.kernels.variant import RowVariant, Variant
@@ -106,7 +106,7 @@ def _parts(p: ConvParameters, weights: Array, bias: Array) -> Fields:
     rounding = choose_rounding(p, channels, reach, packed=packed, group=_GROUP)
     parts = parts_of(rounding.ways, out // _GROUP)
     prefix = f"quads_{'packed' if packed else 'plain'}"
-    fields: dict[str, Value] = {"count": len(parts)}
+    rows = list[Fields]()
     for position, (way, quads) in enumerate(parts):
         data = _stream(weights, bias, rounding, way, packed=packed)[list(quads)]
         stream = Constant(f"weights_{position}", data)
@@ -114,15 +114,19 @@ def _parts(p: ConvParameters, weights: Array, bias: Array) -> Fields:
         called: Fields = (
             {} if way is Way.EXACT else {"quads": Name(f"{prefix}_{rounding.name(way)}")}
         )
-        fields[f"parts[{position}]"] = {
-            **called,
-            "first": first,
-            "count": min(_GROUP * len(quads), out - first),
-            "dot": dot(stream, weights.shape[1] // UNIT, _GROUP * len(quads), rounding.clamp),
-        }
-    if any(way is Way.EXACT for way, _ in parts):
-        fields |= {"sums": Name(f"{prefix}_sums"), "exact": exact(p)}
-    return fields
+        rows.append(
+            {
+                **called,
+                "first": first,
+                "count": min(_GROUP * len(quads), out - first),
+                "dot": dot(stream, weights.shape[1] // UNIT, _GROUP * len(quads), rounding.clamp),
+            }
+        )
+    return {
+        "count": len(rows),
+        "parts": Structs("parts", "quads_t", tuple(rows)),
+        **exactly(p, Name(f"{prefix}_sums"), [way for way, _ in parts]),
+    }
 
 
 def _stream(weights: Array, bias: Array, rounding: Rounding, way: Way, *, packed: bool) -> Array:
