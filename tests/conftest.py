@@ -23,7 +23,9 @@ _TOOLS = {
     "qemu": ("qemu-system-arm", "arm-none-eabi-gcc"),
     "host_c": ("gcc",),
     "renode": ("renode",),
+    "platformio": ("arm-none-eabi-gcc",),
 }
+_PACKAGES = {"tflm": ("tflite_micro",), "platformio": ("platformio", "SCons")}
 _GROUPS = (*_TOOLS, "models", "tflm", "hil")
 _MODEL_FIXTURES = {"models_dir", "golden_dir", "model_path"}
 
@@ -41,8 +43,9 @@ def _missing(group: str) -> str:
     """Return what this machine lacks for a group of tests, or nothing."""
     if group == "models":
         return "" if _directory("BENCH_MODELS") else "BENCH_MODELS names no directory of models"
-    if group == "tflm":
-        return "" if find_spec("tflite_micro") else "not installed: tflite-micro (Linux x86_64)"
+    packages = [package for package in _PACKAGES.get(group, ()) if not find_spec(package)]
+    if packages:
+        return f"not installed: {', '.join(packages)}"
     tools = [tool for tool in _TOOLS.get(group, ()) if not shutil.which(tool)]
     return f"not on PATH: {', '.join(tools)}" if tools else ""
 

@@ -113,6 +113,9 @@ class Board(Facts):
         default=None, description="folder under firmware/ports for real boards"
     )
     pyocd_target: str | None = None
+    platformio_platform: str | None = Field(
+        default=None, description="PlatformIO's platform that has platformio_board"
+    )
     platformio_board: str | None = None
     emulation: Emulation | None = None
     notes: tuple[str, ...] = ()

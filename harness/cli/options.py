@@ -32,6 +32,13 @@ class Optimize(StrEnum):
     SIZE = "size"
 
 
+class Builder(StrEnum):
+    """Who calls the compiler."""
+
+    DIRECT = "direct"
+    PLATFORMIO = "platformio"
+
+
 BoardOption = Annotated[str, typer.Option("--board", help="A name from `bench boards`, or a YAML.")]
 ModelOption = Annotated[
     str, typer.Option("--model", help="A name from `bench models`, or a path to a .tflite.")
@@ -67,6 +74,10 @@ LabOption = Annotated[
 FlashOption = Annotated[str, typer.Option("--flash", help="What programs real boards: pyocd.")]
 OptimizeOption = Annotated[
     Optimize, typer.Option("--optimize", help="What the compiler should favour.")
+]
+BuilderOption = Annotated[
+    Builder,
+    typer.Option("--builder", help="Who calls the compiler; the image is the same to the byte."),
 ]
 PassesOption = Annotated[
     str,

@@ -11,6 +11,8 @@ import typer
 
 from harness.cli.options import (
     BoardOption,
+    Builder,
+    BuilderOption,
     DeviceOption,
     FlashOption,
     InputByRowsOption,
@@ -46,6 +48,7 @@ def run(
     patch_ops: PatchOpsOption = None,
     patch_grid: PatchGridOption = None,
     optimize: OptimizeOption = Optimize.CYCLES,
+    builder: BuilderOption = Builder.DIRECT,
     passes: PassesOption = "all",
     inputs: Annotated[
         Path | None,
@@ -91,6 +94,7 @@ def run(
         ),
         lab=lab,
         flash=flash,
+        builder=builder.value,
         inputs=inputs,
         warmup=warmup,
         repeat=repeat,

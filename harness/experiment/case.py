@@ -26,6 +26,7 @@ from harness.schedule.advice import what_fits
 from harness.schedule.plan import Plan
 from harness.schedule.search import plan as make_plan
 from harness.schedule.timeline import what_holds_the_peak
+from harness.toolchain.firmware import Builder
 from harness.toolchain.gcc import STACK_BYTES
 from harness.units import format_bytes
 
@@ -49,6 +50,7 @@ class Case:
     input_by_rows: bool = False
     patch: tuple[int, tuple[int, int]] | None = None
     optimize: str = "cycles"
+    builder: Builder = "direct"
     passes: str = "all"
     inputs: Path | None = None
     warmup: int = 1

@@ -110,6 +110,7 @@ def toolchain_part(firmware: Firmware) -> ToolchainPart:
         version=firmware.version,
         flags=firmware.flags,
         kernels=firmware.kernels,
+        builder=firmware.builder,
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.codegen.model_c import generate
 from harness.errors import BenchError, OutputsDifferError, StoreError, UsageError
+from harness.experiment.build import build_case
 from harness.experiment.case import Case, Found, check_sram, find, plan_case
 from harness.experiment.caveats import caveats
 from harness.experiment.correctness import compare_outputs
@@ -23,8 +24,6 @@ from harness.models.preprocess import interpret_outputs, load_inputs
 from harness.reference.interpreter import run as run_reference
 from harness.results.record import Record
 from harness.results.store import append, prepare
-from harness.toolchain.gcc import build
-from harness.toolchain.workspace import build_dir
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +70,7 @@ def run_case(case: Case, *, store: Path | None, report: Report = lambda *_: None
         expected = [run_reference(planned.imported, sample) for sample in inputs.samples]
         report("building", 0, 0)
         sources = generate(planned.plan, target=found.target)
-        out_dir = build_dir(sources, found.target, case.optimize)
-        firmware = build(sources, found.target, out_dir=out_dir, optimize=case.optimize)
+        firmware = build_case(found, sources)
         draft.note_firmware(firmware)
         with device_of(found) as device:
             draft.note_device(found, device)

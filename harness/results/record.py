@@ -147,12 +147,14 @@ class ToolchainPart(_Part):
     """The compiler and the flags of the model's code; the runtime is always built for size.
 
     ``kernels`` is a digest of the text of all kernels; empty in records from before it was kept.
+    ``builder`` is who called the compiler: we ourselves, or PlatformIO.
     """
 
     compiler: str
     version: str
     flags: tuple[str, ...]
     kernels: str = ""
+    builder: Literal["direct", "platformio"] = "direct"
 
 
 class FirmwarePart(_Part):

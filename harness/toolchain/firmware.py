@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from harness.board.target import Target
+
+Builder = Literal["direct", "platformio"]
+"""Who compiled an image: we ourselves, or PlatformIO for us. The image is the same to the byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +57,4 @@ class Firmware:
     flags: tuple[str, ...]
     kernels: str
     footprint: Footprint
+    builder: Builder = "direct"

@@ -1,35 +1,28 @@
 """Sources to firmware: one image of the runtime, a port and a generated model.
 
-The build id is a digest of everything that went in: generated and hand-written sources, flags,
-compiler version, target. It is compiled into the image, so that the host can tell whether the
-board runs what was built. An image that is there already with the same build id is taken as it is,
-if it is still the file that was linked.
+An image that is there already with the same build id (:mod:`harness.toolchain.recipe`) is taken as
+it is, if it is still the file that was linked.
 """
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
-from dataclasses import astuple, replace
 from pathlib import Path
 
-from harness.board.schema import DeviceKind
 from harness.board.target import Target
 from harness.codegen.sources import Sources
 from harness.data import cache_dir, data_dir
 from harness.errors import ToolchainError
 from harness.toolchain.compiler import Compiler, Unit, compile_units, digest, find_compiler, run
-from harness.toolchain.firmware import Firmware
-from harness.toolchain.flags import compile_flags
+from harness.toolchain.firmware import Builder, Firmware
 from harness.toolchain.footprint import firmware_footprint, host_footprint
-from harness.toolchain.link import memory_script, overflow_error
+from harness.toolchain.link import overflow_error
+from harness.toolchain.recipe import Recipe, image_recipe, is_native
 
 STACK_BYTES = 2048
 """Default of ``build``. An inference takes up to 772 B (kws by rows on a Cortex-M4), the harness's
 own frames included; what goes past the end faults by name."""
-
-_BARE_METAL = ("-nostartfiles", "-static", "-Wl,--build-id=none", "-Wl,--strip-debug")
 
 
 def build(
@@ -55,10 +48,7 @@ def build(
     try:
         return _build(sources, target, out_dir, optimize, stack_bytes, sanitize, cache)
     except OSError as error:
-        raise ToolchainError(
-            f"cannot build in {error.filename or out_dir}: {error.strerror or error}",
-            hint="make room, or name a writable folder in BENCH_CACHE",
-        ) from error
+        raise cannot_build(out_dir, error) from error
 
 
 def _build(
@@ -70,40 +60,65 @@ def _build(
     sanitize: bool,
     cache: Path | None,
 ) -> Firmware:
-    compiler = find_compiler("cc" if _is_native(target) else "arm-none-eabi-gcc")
-    flags = compile_flags(target, optimize, sanitize=sanitize)
-    build_id = _build_id(sources, target, compiler, (*flags, str(stack_bytes)))
-    elf = out_dir / ("firmware" if _is_native(target) else "firmware.elf")
-    if not _is_built(elf, build_id):
+    compiler = find_compiler("cc" if is_native(target) else "arm-none-eabi-gcc")
+    recipe = image_recipe(
+        sources, target, compiler, optimize=optimize, stack_bytes=stack_bytes, sanitize=sanitize
+    )
+    elf = out_dir / ("firmware" if is_native(target) else "firmware.elf")
+    if not is_built(elf, recipe.build_id):
         out_dir.mkdir(parents=True, exist_ok=True)
-        objects = _compile(sources, target, compiler, out_dir, optimize, build_id, sanitize, cache)
-        _link(compiler, flags, objects, sources, target, elf, stack_bytes)
-        _write(_stamp(elf), f"{build_id} {_sha256(elf)}\n")
+        objects = _compile(recipe, compiler, out_dir, cache or cache_dir("objects"))
+        try:
+            _link(recipe, compiler, objects, elf)
+        except ToolchainError as error:
+            raise overflow_error(sources.model_name, target, error.message) or error from None
+        note_built(elf, recipe.build_id)
+    return as_firmware(elf, sources, recipe, compiler, builder="direct")
+
+
+def as_firmware(
+    elf: Path, sources: Sources, recipe: Recipe, compiler: Compiler, *, builder: Builder
+) -> Firmware:
+    """Return an image that was linked by a recipe, with its footprint."""
     weights = sources.weights_bytes
     footprint = (
         host_footprint(elf, weights_bytes=weights)
-        if _is_native(target)
+        if is_native(recipe.target)
         else firmware_footprint(elf)
     )
     return Firmware(
         elf=elf,
         elf_sha256=_sha256(elf),
-        build_id=build_id,
+        build_id=recipe.build_id,
         model_sha256=sources.model_sha256,
-        target=target,
+        target=recipe.target,
         compiler=compiler.command,
         version=compiler.version,
-        flags=flags,
+        flags=recipe.model_flags,
         kernels=_kernels_version(),
         footprint=footprint,
+        builder=builder,
     )
+
+
+def cannot_build(out_dir: Path, error: OSError) -> ToolchainError:
+    """Return what a failure to write means."""
+    return ToolchainError(
+        f"cannot build in {error.filename or out_dir}: {error.strerror or error}",
+        hint="make room, or name a writable folder in BENCH_CACHE",
+    )
+
+
+def note_built(elf: Path, build_id: str) -> None:
+    """Note which image an ELF is, for :func:`is_built`."""
+    _write(_stamp(elf), f"{build_id} {_sha256(elf)}\n")
 
 
 def _stamp(elf: Path) -> Path:
     return elf.with_name("built")
 
 
-def _is_built(elf: Path, build_id: str) -> bool:
+def is_built(elf: Path, build_id: str) -> bool:
     """Return whether an image is what this build would make, to the byte."""
     try:
         return _stamp(elf).read_text().split() == [build_id, _sha256(elf)]
@@ -115,31 +130,15 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _compile(
-    sources: Sources,
-    target: Target,
-    compiler: Compiler,
-    out_dir: Path,
-    optimize: str,
-    build_id: str,
-    sanitize: bool,
-    cache: Path | None,
-) -> list[Path]:
+def _compile(recipe: Recipe, compiler: Compiler, out_dir: Path, cache: Path) -> list[Path]:
     """Return the objects of the generated and of the hand-written files."""
-    flags = compile_flags(target, optimize, sanitize=sanitize)
-    generated = [
-        *(_write(out_dir / name, text) for name, text in sources.files),
-        _write(out_dir / "identity.c", _identity_c(build_id, sources.model_sha256)),
-    ]
+    generated = [_write(out_dir / name, text) for name, text in recipe.generated]
     runtime = data_dir("firmware")
     model_include = (out_dir, runtime / "include", runtime / "kernels")
-    units = [Unit(f, flags, model_include) for f in generated if f.suffix == ".c"]
-    units += _runtime_units(target, compile_flags(target, "size", sanitize=sanitize))
-    return compile_units(compiler, units, cache=cache or cache_dir("objects"))
-
-
-def _is_native(target: Target) -> bool:
-    return target.kind is DeviceKind.HOST
+    runtime_include = (runtime / "include", runtime / "ports")
+    units = [Unit(f, recipe.model_flags, model_include) for f in generated if f.suffix == ".c"]
+    units += [Unit(runtime / f, recipe.runtime_flags, runtime_include) for f in recipe.runtime]
+    return compile_units(compiler, units, cache=cache)
 
 
 def _write(path: Path, text: str) -> Path:
@@ -147,33 +146,6 @@ def _write(path: Path, text: str) -> Path:
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
         file.write(text)
     return Path(file.name).replace(path)
-
-
-def _runtime_units(target: Target, flags: tuple[str, ...]) -> list[Unit]:
-    """Return the hand-written files of an image: always small, since none of it is measured."""
-    runtime = data_dir("firmware")
-    port = runtime / "ports" / target.port
-    if not port.is_dir():
-        raise ToolchainError(f"{target.board}: no firmware port {target.port!r} in {port.parent}")
-    folders = [runtime / "core", port]
-    if not _is_native(target):
-        folders.append(runtime / "cortex_m")
-    include = (runtime / "include", runtime / "ports")
-    return [Unit(file, flags, include) for d in folders for file in sorted(d.glob("*.c"))]
-
-
-def _build_id(sources: Sources, target: Target, compiler: Compiler, flags: Sequence[str]) -> str:
-    runtime = data_dir("firmware")
-    hand_written = sorted(f for f in runtime.rglob("*") if f.suffix in (".c", ".h", ".ld"))
-    parts = [
-        *(part.encode() for file in sources.files for part in file),
-        *(part for f in hand_written for part in (f.name.encode(), f.read_bytes())),
-        sources.model_sha256.encode(),
-        compiler.version.encode(),
-        *(flag.encode() for flag in flags),
-        repr(astuple(_linked_for(target))).encode(),
-    ]
-    return digest(parts)[:16]
 
 
 def _kernels_version() -> str:
@@ -185,44 +157,13 @@ def _kernels_version() -> str:
     )[:12]
 
 
-def _linked_for(target: Target) -> Target:
-    """Return a target as the image knows it: a board and a model of it run the same one."""
-    return target if _is_native(target) else replace(target, kind=DeviceKind.HARDWARE)
-
-
-def _identity_c(build_id: str, model_sha256: str) -> str:
-    def octets(digits: str) -> str:
-        return ", ".join(f"0x{byte:02x}" for byte in bytes.fromhex(digits))
-
-    return (
-        "/* Which image this is: generated by the build, do not edit. */\n"
-        '#include "identity.h"\n\n'
-        '__attribute__((section(".bench_identity"), used)) const identity_t identity = {\n'
-        '    .magic = "bench-1",\n'
-        f"    .build_id = {{{octets(build_id)}}},\n"
-        f"    .model_sha256 = {{{octets(model_sha256)}}},\n"
-        "};\n"
-    )
-
-
-def _link(
-    compiler: Compiler,
-    flags: Sequence[str],
-    objects: Sequence[Path],
-    sources: Sources,
-    target: Target,
-    elf: Path,
-    stack_bytes: int,
-) -> None:
+def _link(recipe: Recipe, compiler: Compiler, objects: list[Path], elf: Path) -> None:
     """Link an image, which appears only when it is whole."""
-    command = [compiler.path, *flags, "-Wl,--gc-sections", *map(str, objects)]
-    if not _is_native(target):
-        script = _write(elf.with_suffix(".ld"), memory_script(target, stack_bytes))
-        command += [*_BARE_METAL, "-T", str(script), f"-L{data_dir('firmware') / 'cortex_m'}"]
+    command = [compiler.path, *recipe.link_flags, *map(str, objects)]
+    if recipe.script:
+        script = _write(elf.with_suffix(".ld"), recipe.script)
+        command += ["-T", str(script), f"-L{data_dir('firmware') / 'cortex_m'}"]
     with tempfile.TemporaryDirectory(dir=elf.parent) as scratch:
         fresh = Path(scratch) / elf.name
-        try:
-            run([*command, "-o", str(fresh)], what=f"linking {elf.name}")
-        except ToolchainError as error:
-            raise overflow_error(sources.model_name, target, error.message) or error from None
+        run([*command, "-o", str(fresh)], what=f"linking {elf.name}")
         fresh.replace(elf)

@@ -1,0 +1,20 @@
+"""What PlatformIO does to build and upload on the platform ``bench``.
+
+The program itself is built by the project's own ``build.py``.
+"""
+
+from SCons.Script import AlwaysBuild, Default, DefaultEnvironment
+
+env = DefaultEnvironment()
+env.Replace(
+    CC="arm-none-eabi-gcc",
+    SIZETOOL="arm-none-eabi-size",
+    SIZECHECKCMD="$SIZETOOL -A -d $SOURCES",
+    PROGNAME="firmware",
+    PROGSUFFIX=".elf",
+)
+
+elf = env.BuildProgram()
+AlwaysBuild(env.Alias("nobuild", elf))
+AlwaysBuild(env.Alias("upload", elf, env.VerboseAction("$UPLOADCMD", "Uploading $SOURCE")))
+Default(env.Alias("buildprog", elf))
