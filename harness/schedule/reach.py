@@ -62,7 +62,8 @@ def most_shared(
 ) -> int:
     """Return an upper bound of the bytes that the workspace can share with output and operands.
 
-    The ring at its lowest address dies first at best, the one at its highest begins last.
+    The ring at its lowest address dies first at best, the one at its highest begins last. What
+    fills the output up to whole words can be shared too.
     """
     graph, written = sweep.fusion.graph, sweep.written[sweep.end - 1]
     inner = [graph.ops[i].outputs[0] for i in range(first, sweep.end - 1)]
@@ -76,7 +77,7 @@ def most_shared(
     latest = np.array([max(sweep.made(t)[: sweep.ring_rows[t]][-1] for t in inner)])
     for tensor in tensors:
         shared -= _distance(sweep, first, tensor, latest, np.array([0]))
-    return shared
+    return align(shared)
 
 
 def graph_bytes(sweep: Sweep, tensor: TensorId) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from harness.errors import DoesNotFitError, InputError
@@ -20,7 +20,7 @@ from harness.schedule.plan import FusedSegment, Plan
 from harness.schedule.search import SCHEDULES, assemble, pareto, plan
 from harness.schedule.stream import Cut
 from harness.schedule.work import estimated_instructions, executed_macs
-from tests.graphs import residual_graph
+from tests.graphs import GraphBuilder, residual_graph
 from tests.strategies import op_graphs, random_graphs
 
 graphs = random_graphs() | op_graphs()
@@ -122,7 +122,15 @@ def test_limit_that_no_plan_meets_is_told_with_the_least_possible() -> None:
         plan(residual_graph(), "auto", limit=16)
 
 
+def one_pixel_mean() -> Graph:
+    """An output of one byte, all of whose word the workspace shares."""
+    build = GraphBuilder()
+    build.mean(build.input((1, 1, 1, 1)))
+    return build.graph()
+
+
 @given(graphs, st.booleans())
+@example(one_pixel_mean(), True)
 def test_no_choice_needs_fewer_bytes_than_its_lower_bound(graph: Graph, by_rows: bool) -> None:
     choices = Choices(graph, input_by_rows=by_rows)
     assume(not by_rows or choices.fusion.input_by_rows is not None)

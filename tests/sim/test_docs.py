@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 from pathlib import Path
 
 import pytest
@@ -27,20 +26,19 @@ def commands(word: str) -> list[str]:
     return sorted(set(found))
 
 
-@pytest.mark.qemu
-@pytest.mark.parametrize("command", commands("bench"))
+def on_what(command: str) -> pytest.MarkDecorator:
+    """Return the marker of what a command needs."""
+    is_on_renode = command.startswith("bench run") and "--device renode" in command
+    return pytest.mark.renode if is_on_renode else pytest.mark.qemu
+
+
+@pytest.mark.parametrize("command", [pytest.param(c, marks=on_what(c)) for c in commands("bench")])
 def test_every_command_in_the_documents_runs(
     command: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    if (
-        command.startswith("bench run")
-        and "--device renode" in command
-        and not shutil.which("renode")
-    ):
-        pytest.skip("not on PATH: renode")
     monkeypatch.chdir(tmp_path)
     result = Bench(monkeypatch, capsys)(*shlex.split(command)[1:])
     assert result.code == 0, result.err
