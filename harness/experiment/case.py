@@ -8,6 +8,7 @@ unsupported model is told at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from harness.board.load import load_board
@@ -128,8 +129,7 @@ def plan_case(found: Found) -> Planned:
         UsageError: a schedule that does not exist.
     """
     case = found.case
-    imported = read_tflite(found.model.data, name=found.model.name)
-    stages = trace_passes(imported, found.passes)
+    imported, stages = _read(found.model.data, found.model.name, found.passes)
     plan = choose_plan(
         stages[-1].graph,
         case.schedule,
@@ -140,6 +140,13 @@ def plan_case(found: Found) -> Planned:
         patch=case.patch,
     )
     return Planned(imported, stages, plan)
+
+
+@lru_cache(maxsize=2)
+def _read(data: bytes, name: str, passes: tuple[str, ...]) -> tuple[Graph, tuple[Stage, ...]]:
+    """Return the graph of a file and what the passes make of it; a sweep asks again and again."""
+    imported = read_tflite(data, name=name)
+    return imported, trace_passes(imported, passes)
 
 
 def _kernels(found: Found) -> KernelSet:

@@ -104,8 +104,13 @@ def choose_rounding(
     if clamp[0] > 127:
         ways = (Way.EXACT,) * (count // group)
         return Rounding(ways, _no_lines(count, 0), q.rounds(), (0, 0))
-    tried = [_lines(q, shift) for shift in _shifts(q)]
-    lines = max(tried, key=lambda t: int(_all(t.solved, group).sum()), default=_no_lines(count, 0))
+    lines = _no_lines(count, 0)
+    for shift in _shifts(q):
+        tried = _lines(q, shift)
+        if _all(tried.solved, group).sum() > _all(lines.solved, group).sum():
+            lines = tried
+        if lines.solved.all():
+            break
     ways = tuple(
         Way.LINE if has_line else Way.ROUND if can_be_rounded else Way.EXACT
         for has_line, can_be_rounded in zip(
