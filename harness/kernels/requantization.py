@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -120,8 +121,28 @@ def solve_layer(
     which the kernel's accumulator is larger, for all or for each. ``shift`` is chosen unless
     given. ``steps`` allows forms with a step.
     """
-    channels = step_functions(factors, zero_point, low, high, reach)
-    bits = _each(scale, channels)
+    return _solve_layer(
+        tuple(factors),
+        (zero_point, low, high),
+        tuple(np.asarray(end, np.int64).tobytes() for end in reach),
+        scale if isinstance(scale, int) else tuple(scale.tolist()),
+        shift,
+        steps,
+    )
+
+
+@lru_cache(maxsize=512)  # the cases of a sweep have models in common
+def _solve_layer(
+    factors: tuple[Multiplier, ...],
+    clamp: tuple[int, int, int],
+    reach: tuple[bytes, ...],
+    scale: int | tuple[int, ...],
+    shift: int | None,
+    steps: bool,
+) -> Layer | None:
+    least, most = (np.frombuffer(end, np.int64) for end in reach)
+    channels = step_functions(factors, *clamp, (least, most))
+    bits = _each(np.array(scale), channels)
     best: Layer | None = None
     for candidate in _shifts(channels, bits) if shift is None else [shift]:
         layer = _solve(channels, bits, candidate, steps)

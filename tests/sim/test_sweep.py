@@ -22,8 +22,8 @@ CORES = 2
 OVERHEAD_S = 0.3
 """What a case may take beyond building and emulating, with two processes."""
 
-ATTEMPTS = 2
-"""Something else may keep the cores busy the first time."""
+ATTEMPTS = 3
+"""Something else may keep the cores busy meanwhile."""
 
 HUNDRED = SweepSpec(
     name="hundred",
