@@ -18,6 +18,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from functools import lru_cache
 
 from harness.board.schema import DeviceKind
 from harness.devices.clock import Clock, icount_clock
@@ -49,15 +50,7 @@ class QemuDevice:
     @property
     def detail(self) -> str:
         """QEMU's version and how it counts."""
-        command = [_program(), "--version"]
-        try:
-            said = subprocess.run(
-                command, capture_output=True, text=True, timeout=_VERSION_S, check=False
-            ).stdout
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise DeviceNotFoundError(f"{command[0]} does not tell its version: {error}") from None
-        version = re.search(r"version (\S+)", said)
-        return f"QEMU {version[1] if version else '?'}, icount shift {ICOUNT_SHIFT}"
+        return f"QEMU {_version(_program())}, icount shift {ICOUNT_SHIFT}"
 
     @contextlib.contextmanager
     def open(self, firmware: Firmware) -> Iterator[Console]:
@@ -114,3 +107,20 @@ def _program() -> str:
             hint="apt-get install qemu-system-arm, or brew install qemu (or `make setup`)",
         )
     return path
+
+
+@lru_cache(maxsize=1)
+def _version(program: str) -> str:
+    """Return what QEMU calls itself; asked once, however many cases follow."""
+    try:
+        said = subprocess.run(
+            [program, "--version"],
+            capture_output=True,
+            text=True,
+            timeout=_VERSION_S,
+            check=False,
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise DeviceNotFoundError(f"{program} does not tell its version: {error}") from None
+    version = re.search(r"version (\S+)", said)
+    return version[1] if version else "?"

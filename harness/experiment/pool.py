@@ -1,7 +1,8 @@
 """The workers of a sweep: processes of this computer.
 
 Processes are forked from a server that has imported everything and has no threads, so a worker is
-there at once and inherits no lock.
+there at once and inherits no lock. But its environment would be that of the server, as old as the
+first pool, so it is told the present one.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ def processes(count: int) -> Workers:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["harness.experiment.worker"])
         others = set(multiprocessing.active_children())
-        executor = ProcessPoolExecutor(count, mp_context=context, initializer=start_worker)
+        executor = ProcessPoolExecutor(
+            count, mp_context=context, initializer=start_worker, initargs=(dict(os.environ),)
+        )
         try:
             yield executor
         except BaseException:

@@ -88,8 +88,10 @@ def lost(case: Case, what: str) -> Ran:
     )
 
 
-def start_worker() -> None:
+def start_worker(environment: dict[str, str]) -> None:
     """Prepare a process of a pool: leave Ctrl-C to its parent, and end when the parent ends."""
+    os.environ.clear()
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
     parent = multiprocessing.parent_process()
