@@ -7,6 +7,7 @@ import numpy as np
 from harness.arithmetic import ConvParameters
 from harness.ir.tensor import Array
 from harness.kernels.call import Constant, Fields, Name
+from harness.kernels.mve.rounding import Rounding, Way, rounding
 
 _LANES = 16
 """int8 in a vector."""
@@ -18,48 +19,27 @@ _UNROLLED = 9
 """As many chunks have functions of their own, without a loop: a ninth of the instructions less."""
 
 
-def is_rectified(p: ConvParameters) -> bool:
-    """Return whether all results below the zero point are clamped to it.
-
-    Then it does not matter how they are rounded.
-    """
-    return p.low >= p.output_offset
-
-
-def is_supported(p: ConvParameters) -> bool:
-    """Return whether the kernels can rescale so: they shift to the right only.
-
-    Unless results are rectified they take 1 from what is negative before they round, which without
-    a shift would remain.
-    """
-    most = 0 if is_rectified(p) else -1
-    return all(factor.shift <= most for factor in p.multipliers)
-
-
 def columns(p: ConvParameters, weights: Array, bias: Array) -> Fields:
     """Return a ``columns_t``; ``weights`` are ``[channels, depth]``."""
     channels, depth = weights.shape
     order = _channels_of_blocks(channels)
     chunks = -(-depth // _LANES)
     # [blocks, 4, chunks, 16] to [blocks, chunks, 4, 16]
+    rounded = rounding(p, weights, bias)
+    way = rounded.way.value
     blocks = _chunked(weights, chunks)[order].swapaxes(1, 2)
     return {
         "depth": depth,
         "channels": channels,
         "blocks": len(order),
         "chunks": chunks,
-        "is_rectified": int(is_rectified(p)),
+        "scale": rounded.scale,
         "weights": Constant("weights", np.ascontiguousarray(blocks)),
-        "constants": Constant("constants", _constants(p, bias, order)),
+        "constants": Constant("constants", _constants(rounded, order)),
         "output": output(p),
-        "pairs": Name(_pairs(p, chunks)),
+        "pairs": Name(f"columns_pairs_{chunks if chunks <= _UNROLLED else 0}_{way}"),
+        "single": Name(f"columns_single_{way}"),
     }
-
-
-def _pairs(p: ConvParameters, chunks: int) -> str:
-    """Return the function for pairs of columns: one for their chunks, or for any number."""
-    suffix = "_rectified" if is_rectified(p) else ""
-    return f"columns_pairs_{chunks if chunks <= _UNROLLED else 0}{suffix}"
 
 
 def output(p: ConvParameters) -> Fields:
@@ -84,9 +64,10 @@ def _chunked(weights: Array, chunks: int) -> Array:
     return result
 
 
-def _constants(p: ConvParameters, bias: Array, order: Array) -> Array:
-    """Return of each block four biases, four multipliers, and four shifts in one word."""
-    multipliers = np.array([f.multiplier for f in p.multipliers], np.int32)
-    shifts = np.array([f.shift for f in p.multipliers], np.int8)
-    packed = np.ascontiguousarray(shifts[order]).view(np.int32)
-    return np.hstack([bias[order], multipliers[order], packed])
+def _constants(rounded: Rounding, order: Array) -> Array:
+    """Return of each block four addends, four multipliers, and four shifts in one word, if any."""
+    addends, multipliers, shifts = rounded.constants
+    if rounded.way is Way.LINE:
+        return np.hstack([addends[order], multipliers[order]])
+    packed = np.ascontiguousarray(shifts.astype(np.int8)[order]).view(np.int32)
+    return np.hstack([addends[order], multipliers[order], packed])

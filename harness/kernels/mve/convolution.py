@@ -9,7 +9,8 @@ from harness.ir import Graph
 from harness.ir.ops import Conv2D, FullyConnected, Padding
 from harness.kernels.call import SCRATCH, Call, Fields, RowCall, X, Y
 from harness.kernels.convolution import folded_bias, live_weights, shape, window
-from harness.kernels.mve.columns import columns, is_supported
+from harness.kernels.mve.columns import columns
+from harness.kernels.mve.rounding import is_supported
 from harness.kernels.variant import RowVariant, Variant
 
 _NAME = "mve"

@@ -13,7 +13,8 @@ from harness.ir.ops import DepthwiseConv2D, Window
 from harness.ir.tensor import Array
 from harness.kernels.call import SCRATCH, Call, Constant, Fields, Name, Operand, RowCall, X, Y
 from harness.kernels.convolution import folded_bias, live_weights, shape, window
-from harness.kernels.mve.columns import is_rectified, is_supported, output
+from harness.kernels.mve.columns import output
+from harness.kernels.mve.rounding import is_rectified, is_supported
 from harness.kernels.variant import RowVariant, Variant
 
 _NAME = "mve"

@@ -1,0 +1,159 @@
+"""How sums become outputs: by a line where one is exact, else as the reference rounds.
+
+A *line* needs one multiplication and no shift of its own for each channel:
+
+    t = addend + sum * scale               VMLA: the scale is a power of two, one for all channels
+    t = (t * multiplier + 2^30) / 2^31     VQRDMULH
+    y = saturate8((t + 2^15) / 2^16)       VQRSHRN, VQMOVN: what is left saturates like int8
+
+The addend holds the bias, the zero point, and the fraction of a step by which the reference's
+first rounding moves its thresholds (``step_function.py``). It is one number only where outputs are
+on one side of the zero point, as a ReLU leaves them: halves go away from zero. All other layers are
+rounded like the reference, with a shift for each channel.
+
+A line is proved, not trusted: both functions are monotone, so they are equal over what sums can
+reach if they are equal at its ends and on both sides of every threshold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from harness.arithmetic import ConvParameters
+from harness.arithmetic.fixed_point import INT32_MAX, Raw
+from harness.ir.tensor import Array
+from harness.kernels.step_function import (
+    Flags,
+    StepFunctions,
+    accumulator_reach,
+    are_int32,
+    step_functions,
+)
+
+FRACTION = 16
+"""Bits that are narrowed away."""
+
+_CHANGES = (0, *(sign << bit for bit in range(3, 14) for sign in (1, -1)))
+"""By how much multipliers may leave the real factor. That turns a line about its middle, where the
+addends that are exact then are other fractions of a step: few channels need it."""
+
+_FINER = 3
+"""How many scales are tried, each twice the one before."""
+
+_BEYOND = 1 << 62
+
+
+class Way(Enum):
+    """How sums are rounded; the value is part of C names."""
+
+    LINE = "line"
+    ROUND = "round"
+    CLAMP = "clamp"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rounding:
+    """How a layer is rounded: constants [3, channels], and what a line multiplies sums with.
+
+    The constants are addends, multipliers and shifts; a line has no shifts.
+    """
+
+    way: Way
+    scale: int
+    constants: Array
+
+
+def is_rectified(p: ConvParameters) -> bool:
+    """Return whether all results below the zero point are clamped to it.
+
+    Then it does not matter how they are rounded.
+    """
+    return p.low >= p.output_offset
+
+
+def is_supported(p: ConvParameters) -> bool:
+    """Return whether the kernels can rescale so: they shift to the right only.
+
+    Unless results are rectified they take 1 from what is negative before they round, which without
+    a shift would remain.
+    """
+    most = 0 if is_rectified(p) else -1
+    return all(factor.shift <= most for factor in p.multipliers)
+
+
+def rounding(p: ConvParameters, weights: Array, bias: Array) -> Rounding:
+    """Return how sums of ``weights`` [channels, taps] and int8 are rounded, if they can be."""
+    line = _line(p, weights, bias)
+    if line is not None:
+        return line
+    multipliers = [factor.multiplier for factor in p.multipliers]
+    shifts = [factor.shift for factor in p.multipliers]
+    way = Way.ROUND if (p.low, p.high) == (-128, 127) else Way.CLAMP
+    return Rounding(way, 1, np.array([bias, multipliers, shifts], np.int32))
+
+
+def _line(p: ConvParameters, weights: Array, bias: Array) -> Rounding | None:
+    """Return lines for all channels, or None if one of them has none."""
+    if not is_rectified(p):
+        return None
+    reach = accumulator_reach(weights, bias, -128, 127)
+    channels = step_functions(p.multipliers, p.output_offset, p.low, p.high, reach)
+    exponent = int(np.frexp(channels.slopes.max())[1])
+    for bits in range(max(exponent + FRACTION, 0), exponent + FRACTION + _FINER):
+        numbers = _numbers(channels, bits)
+        if numbers is None:
+            continue
+        multipliers, addends = numbers
+        # The bias is part of the accumulators that were proved, but not of the kernel's sums.
+        addends += bias.astype(np.int64) << bits
+        if are_int32(addends).all():
+            constants = np.array([addends, multipliers, 0 * addends], np.int32)
+            return Rounding(Way.LINE, 1 << bits, constants)
+    return None
+
+
+def _numbers(channels: StepFunctions, bits: int) -> tuple[Raw, Raw] | None:
+    """Return multipliers and addends of all channels, or None if one of them has none."""
+    exact = np.rint(np.ldexp(channels.slopes, 31 + FRACTION - bits)).astype(np.int64)
+    multipliers, addends = np.zeros((2, len(exact)), np.int64)
+    solved = np.zeros(len(exact), np.bool_)
+    for change in _CHANGES:
+        tried = np.clip(exact + change, 1, INT32_MAX)
+        tried_addends = _addends(channels, tried, bits)
+        tried *= channels.sign
+        proved = _proved(channels, tried, tried_addends, bits) & ~solved
+        multipliers[proved], addends[proved] = tried[proved], tried_addends[proved]
+        solved |= proved
+        if solved.all():
+            return multipliers, addends
+    return None
+
+
+def _addends(channels: StepFunctions, multipliers: Raw, bits: int) -> Raw:
+    """Return the middle of the addends with which every threshold lies on the right side.
+
+    Accumulators are negated where factors are negative, and addends with them.
+    """
+    thresholds = channels.thresholds()
+    sums = ((channels.outputs << FRACTION) - (1 << (FRACTION - 1)) << 31) - (1 << 30)
+    at = sums - (thresholds << bits) * multipliers
+    reached, passed = thresholds <= channels.most, thresholds > channels.least
+    lowest = np.where(reached, at, -_BEYOND).max(axis=0, initial=-_BEYOND)
+    before = at - 1 + (multipliers << bits)
+    highest = np.where(passed, before, _BEYOND).min(axis=0, initial=_BEYOND)
+    middle = np.maximum(lowest, -_BEYOND) // 2 + np.minimum(highest, _BEYOND) // 2
+    addends: Raw = middle // multipliers * channels.sign
+    return addends
+
+
+def _proved(channels: StepFunctions, multipliers: Raw, addends: Raw, bits: int) -> Flags:
+    """Return for which channels the line equals the reference for all accumulators in reach."""
+    points, expected, complete = channels.samples()
+    sums = (points << bits) + addends
+    high = (np.clip(sums, -(1 << 31), INT32_MAX) * multipliers + (1 << 30)) >> 31
+    actual = np.clip((high + (1 << (FRACTION - 1))) >> FRACTION, -128, 127)
+    proved: Flags = (actual == expected).all(axis=0) & complete & are_int32(*sums[:2])
+    return proved
