@@ -37,13 +37,16 @@ OnProgress = Callable[[Progress], None]
 class Patience:
     """How long to wait for what.
 
-    ``hello_s`` and ``silence_s`` bound a wait without any progress; a request goes out again
-    after ``resend_s``, or after ``resend_busy_s`` while the board is known to run inferences.
+    ``hello_s`` and ``silence_s`` bound a wait without any progress. A request goes out again after
+    ``resend_s``; after ``resend_damaged_s`` if what came meanwhile was damaged, since that may have
+    been its answer; and while the board is known to run inferences after twice what its slowest
+    answer took, at most ``resend_busy_s``.
     """
 
     hello_s: float = 10.0
     silence_s: float = 60.0
     resend_s: float = 0.5
+    resend_damaged_s: float = 0.05
     resend_busy_s: float = 10.0
     useless_bytes_max: int = 1 << 22
 
@@ -52,12 +55,15 @@ class Patience:
 class _Wait:
     """The state of one wait: until when, when to send again, and what came meanwhile.
 
-    ``want`` is the number of the last row that was asked for.
+    ``want`` is the number of the last row that was asked for; ``heard_at`` is when the board last
+    got further, or when the wait began.
     """
 
     deadline: float
     resend_at: float
     resend_s: float
+    heard_at: float
+    sent_at: float = 0.0
     done: int = -1
     want: int = -1
     useless_bytes: int = 0
@@ -74,6 +80,7 @@ class Link:
         self._sequence = 0
         self._expects_boot = True
         self._rows = b""
+        self._slowest_s = 0.0
 
     @property
     def capture(self) -> Capture:
@@ -125,28 +132,55 @@ class Link:
         frame = encode(Frame(request.TYPE, self._sequence, request.payload()))
         now = self._now()
         damaged_before = self._decoder.damaged
-        wait = _Wait(deadline=now + silence_s, resend_at=now, resend_s=self._patience.resend_s)
+        wait = _Wait(
+            deadline=now + silence_s,
+            resend_at=now,
+            resend_s=self._patience.resend_s,
+            heard_at=now,
+        )
         while self._now() < wait.deadline:
             if self._now() >= wait.resend_at:
                 self._recorder.write(frame)
-                wait.resend_at = self._now() + wait.resend_s
+                wait.sent_at = self._now()
+                wait.resend_at = wait.sent_at + wait.resend_s
             until = min(wait.resend_at, wait.deadline)
             data = self._recorder.read(max(until - self._now(), 0.0))
             wait.useless_bytes += len(data)
-            for received in self._decoder.feed(data):
+            for received in self._hear_frames(data, wait):
                 if received.type in set(EventType):
                     news = self._hear(received, request, wait)
                     if news is not None:
-                        wait.deadline = self._now() + silence_s
+                        self._note_pace(wait)
+                        wait.deadline = wait.heard_at + silence_s
                         wait.useless_bytes = 0
                     if isinstance(news, Progress) and on_progress is not None:
                         on_progress(news)
                 elif received.sequence == self._sequence and _is_about(received, request):
+                    self._note_pace(wait)
                     return _read_answer(received, request)
             if wait.useless_bytes > self._patience.useless_bytes_max:
                 break
         damaged = self._decoder.damaged - damaged_before
         raise _no_answer(_name(request), silence_s, wait, damaged)
+
+    def _hear_frames(self, data: bytes, wait: _Wait) -> list[Frame]:
+        """Return the frames that bytes complete; if any were damaged, ask again soon."""
+        damaged = self._decoder.damaged
+        frames = self._decoder.feed(data)
+        if self._decoder.damaged > damaged:
+            soon = max(wait.sent_at + self._patience.resend_damaged_s, self._now())
+            wait.resend_at = min(wait.resend_at, soon)
+        return frames
+
+    def _note_pace(self, wait: _Wait) -> None:
+        self._slowest_s = max(self._slowest_s, self._now() - wait.heard_at)
+        wait.heard_at = self._now()
+
+    @property
+    def _resend_busy_s(self) -> float:
+        """After how long a board that is running inferences is asked again."""
+        patience = self._patience
+        return min(max(2 * self._slowest_s, patience.resend_s), patience.resend_busy_s)
 
     def _hear(self, event: Frame, request: Request[AnswerT], wait: _Wait) -> Progress | Want | None:
         """Take an event; returns it if the board got further."""
@@ -166,9 +200,7 @@ class Link:
                 if progress.done > wait.done:
                     # While it infers the board hears nothing; after the last its answer is due.
                     is_last = progress.done == progress.total
-                    wait.resend_s = (
-                        self._patience.resend_s if is_last else self._patience.resend_busy_s
-                    )
+                    wait.resend_s = self._patience.resend_s if is_last else self._resend_busy_s
                     wait.resend_at = self._now() + wait.resend_s
                     wait.done = progress.done
                     return progress
@@ -197,9 +229,8 @@ class Link:
         else:
             self.memory.write(want.address, row)
         self._recorder.write(encode(Frame(ROW, event.sequence, answer)))
-        patience = self._patience
         is_last = end == len(self._rows)
-        wait.resend_s = patience.resend_busy_s if is_last else patience.resend_s
+        wait.resend_s = self._resend_busy_s if is_last else self._patience.resend_s
         wait.resend_at = self._now() + wait.resend_s
         is_new = event.sequence != wait.want
         wait.want = event.sequence
