@@ -42,6 +42,7 @@ typedef struct {
     int32_t pairs;      /* of kernel rows, as the core takes them */
     int32_t taps;       /* kernel columns, as the core takes them */
     int32_t phases;     /* lines of a pair: the horizontal stride, or 1 */
+    int32_t spacing;    /* columns from a word of a line to the next */
     int32_t line_words; /* of a line in scratch */
     int32_t band;       /* pairs of rows that are expanded at a time; for rows, columns */
     pair_t x_step;      /* bytes to the row below, and to the next pixel */
@@ -145,39 +146,50 @@ typedef struct {
 } depthwise_work_t;
 
 /*
- * Prepares scratch for a task and `slots` pairs of rows, and fills these with padding, which is
- * then left alone. `outputs` are computed of a row, the first one's window begins at column
- * `left`; input pixels are `pixel_bytes` apart.
+ * Says how `slots` pairs of rows get to `planes`, and fills these with padding, which is then left
+ * alone. Lines begin at column `left` and are read for `words` words; input pixels are
+ * `pixel_bytes` apart.
  */
-KERNEL depthwise_work_t depthwise_work(const depthwise_short_t *p, int8_t *scratch, int32_t slots,
-                                       int32_t left, int32_t outputs, int32_t pixel_bytes)
+KERNEL depthwise_work_t depthwise_planes(const depthwise_short_t *p, word_t *planes, int32_t slots,
+                                         int32_t left, int32_t words, int32_t pixel_bytes)
 {
-    const int32_t words = 4 + p->pairs * p->taps, stride = p->window.stride.w;
-    const int32_t reach = (p->taps - 1) * p->window.dilation.w / stride;
+    const int32_t spacing = p->spacing;
     depthwise_work_t work = {
-        .task = (int32_t *)(void *)scratch,
+        .planes = planes,
         .pair_words = p->phases * p->line_words,
-        .step = stride * pixel_bytes,
+        .step = spacing * pixel_bytes,
         .padding = (uint32_t)(p->padding & 0xff) * 0x01010101u,
     };
-    work.tail = (depthwise_tail_t *)(void *)(work.task + words);
-    work.planes = (word_t *)(void *)(work.tail + 1);
     work.plane_words = slots * work.pair_words;
 #pragma GCC unroll 1
     for (int32_t phase = 0; phase < p->phases; phase++, left++) {
-        const int32_t to = left < 0 ? divide_up(-left, stride) : 0;
-        const int32_t fitting = left < p->x.w ? divide_up(p->x.w - left, stride) : 0;
-        work.spans[phase].first = left + to * stride;
+        const int32_t to = left < 0 ? divide_up(-left, spacing) : 0;
+        const int32_t fitting = left < p->x.w ? divide_up(p->x.w - left, spacing) : 0;
+        work.spans[phase].first = left + to * spacing;
         work.spans[phase].to = to;
-        work.spans[phase].count = lesser(outputs + reach, fitting) - to;
+        work.spans[phase].count = lesser(words, fitting) - to;
     }
 
     const int32_t both = (int32_t)((uint32_t)(p->padding & 0xffff) * 0x10001u);
-    word_t *end = work.planes + DEPTHWISE_GROUP * work.plane_words;
+    word_t *end = planes + DEPTHWISE_GROUP * work.plane_words;
 #pragma GCC unroll 8
-    for (word_t *at = work.planes; at < end; at++) {
+    for (word_t *at = planes; at < end; at++) {
         *at = both;
     }
+    return work;
+}
+
+/* Prepares scratch for a task and `slots` pairs of rows, of which `outputs` are computed. */
+KERNEL depthwise_work_t depthwise_work(const depthwise_short_t *p, int8_t *scratch, int32_t slots,
+                                       int32_t left, int32_t outputs, int32_t pixel_bytes)
+{
+    int32_t *const task = (int32_t *)(void *)scratch;
+    depthwise_tail_t *const tail = (void *)(task + 4 + p->pairs * p->taps);
+    const int32_t reach = (p->taps - 1) * p->window.dilation.w / p->spacing;
+    depthwise_work_t work = depthwise_planes(p, (word_t *)(void *)(tail + 1), slots, left,
+                                             outputs + reach, pixel_bytes);
+    work.task = task;
+    work.tail = tail;
     return work;
 }
 

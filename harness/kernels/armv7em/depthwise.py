@@ -23,6 +23,8 @@ _NAME = "armv7em"
 _HEADER = "armv7em/depthwise.h"
 _TYPE = "depthwise_short_t"
 _SMALL_HEADER = "armv7em/depthwise_small.h"
+_3X3_HEADER = "armv7em/depthwise_3x3.h"
+_3X3_TYPE = "depthwise_3x3_t"
 
 _SCALE, _SHIFT = 8, 9
 """``DEPTHWISE_SCALE`` and ``DEPTHWISE_SHIFT``. With 9 bits behind the point 28 of the 14,736
@@ -65,7 +67,11 @@ def variants(graph: Graph, op: DepthwiseConv2D, operand: int | None) -> Iterator
 
         def calls() -> tuple[Call, ...]:
             parameters = _parameters(graph, op, geometry, pairs, outputs, band)
-            return (Call(_HEADER, "depthwise_whole", _TYPE, parameters, (source, Y, SCRATCH)),)
+            operands = (source, Y, SCRATCH)
+            if geometry.is_3x3:
+                fields = _3x3(parameters, geometry, for_rows=False)
+                return (Call(_3X3_HEADER, "depthwise_3x3", _3X3_TYPE, fields, operands),)
+            return (Call(_HEADER, "depthwise_whole", _TYPE, parameters, operands),)
 
         yield Variant(_NAME, calls, geometry.scratch_bytes(pairs, band + pairs - 1, outputs))
     elif operand is None:
@@ -82,6 +88,11 @@ def row_variants(graph: Graph, op: DepthwiseConv2D) -> Iterator[RowVariant]:
 
     def calls(columns: int) -> tuple[RowCall, ...]:
         parameters = _parameters(graph, op, geometry, pairs, columns, columns)
+        if geometry.is_3x3:
+            fields = _3x3(parameters, geometry, for_rows=True)
+            return (
+                RowCall(_3X3_HEADER, "depthwise_3x3_row", _3X3_TYPE, fields, takes_scratch=True),
+            )
         return (RowCall(_HEADER, "depthwise_short_row", _TYPE, parameters, takes_scratch=True),)
 
     widths = (_columns_within(budget, geometry) for budget in _ROW_BUDGETS_BYTES)
@@ -136,15 +147,27 @@ def _parameters(
         "pairs": pairs,
         "taps": geometry.taps,
         "phases": geometry.phases,
+        "spacing": geometry.spacing,
         "line_words": geometry.line_words(outputs),
         "band": band,
         "x_step": geometry.x_step,
         "y_step": geometry.y_step,
-        "core": core,
+        "core": Name("NULL") if geometry.is_3x3 else core,
         "weights": Constant("weights", _packed(weights, geometry, pairs)),
         "channels": Constant("channels", channels),
         "exact": Constant("exact", exact),
         "output": {"zero_point": p.output_offset, "low": p.low, "high": p.high},
+    }
+
+
+def _3x3(parameters: Fields, geometry: Geometry, *, for_rows: bool) -> Fields:
+    """Return a ``depthwise_3x3_t``."""
+    makes_two_rows = geometry.window.stride == (1, 1) and not for_rows
+    core = "two_rows" if makes_two_rows else f"one_row_stride{geometry.window.stride[1]}"
+    return {
+        "op": parameters,
+        "core": Name(f"depthwise_3x3_{core}"),
+        "makes_two_rows": int(makes_two_rows),
     }
 
 
@@ -183,9 +206,15 @@ def _cut(weights: Array, geometry: Geometry) -> Array:
 def _packed(weights: Array, geometry: Geometry, pairs: int) -> Array:
     """Return the weights [OC, words] in the order of a task, two taps a word.
 
-    A word's bytes are the second tap's two rows (0 and 2) and the first tap's (1 and 3).
+    A word's bytes are the second tap's two rows (0 and 2) and the first tap's (1 and 3). Those of a
+    3x3 kernel are a column's: its second row, its first, its third, and its second again.
     """
     kernel_h, kernel_w, channels = weights.shape
+    if geometry.is_3x3:
+        a, b, c = weights
+        columns = np.stack([b, a, c, b], axis=-1).swapaxes(0, 1)
+        by_channel: Array = np.ascontiguousarray(columns).view("<i4").reshape(channels, -1)
+        return by_channel
     padded = np.zeros((2 * pairs, geometry.taps, channels), np.int8)
     padded[:kernel_h, :kernel_w] = weights
     taps = np.arange(geometry.taps)

@@ -25,6 +25,9 @@ _CORE_PAIRS = 4
 _TASK_BYTES = 4 * (4 + 11)
 """Bias and tail of a task."""
 
+_3X3_TASK_BYTES = 4 * 23
+"""A ``depthwise_3x3_task_t``."""
+
 _SLACK_BYTES = 8
 """Cores read up to two words behind the last line."""
 
@@ -33,6 +36,11 @@ _BLOCK_INSTRUCTIONS, _ROW_INSTRUCTIONS = 20, 16
 
 _CHANNEL_INSTRUCTIONS, _EXPAND_INSTRUCTIONS, _COLUMN_INSTRUCTIONS = 120, 60, 12.5
 """What the rest takes for a channel; for a pair of rows of four channels, and a column of it."""
+
+_3X3_CHANNEL_INSTRUCTIONS = 55
+_3X3_BLOCK_INSTRUCTIONS = {1: ((3, 70), (2, 51)), 2: ((4, 51), (2, 34))}
+_3X3_ROW_INSTRUCTIONS = 20
+"""The same for 3x3 kernels: columns and instructions of the blocks for each stride."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +58,20 @@ class Geometry:
     is_turned: bool = False
 
     @property
+    def is_3x3(self) -> bool:
+        """Whether depthwise_3x3.h does it."""
+        w = self.window
+        return w.kernel == (3, 3) and w.stride in ((1, 1), (2, 2)) and w.dilation == (1, 1)
+
+    @property
     def phases(self) -> int:
         """Lines of a pair of rows."""
-        return 1 if self.window.kernel[1] == 1 else self.window.stride[1]
+        return 1 if self.window.kernel[1] == 1 or self.is_3x3 else self.window.stride[1]
+
+    @property
+    def spacing(self) -> int:
+        """Columns from a word of a line to the next."""
+        return 1 if self.is_3x3 else self.window.stride[1]
 
     @property
     def taps(self) -> int:
@@ -104,12 +123,17 @@ class Geometry:
 
     def line_words(self, outputs: int) -> int:
         """Return the words of a line; outputs go in twos."""
+        if self.is_3x3:
+            return (max(outputs, 2) - 1) * self.window.stride[1] + 3
         reach = (self.taps - 1) * self.window.dilation[1] // self.window.stride[1]
         return (outputs + 1) // 2 * 2 + reach
 
     def scratch_bytes(self, pairs: int, slots: int, outputs: int) -> int:
         """Return the bytes for ``slots`` pairs of rows and a kernel of ``pairs``."""
-        words = slots * self.phases * self.line_words(outputs) * GROUP + pairs * self.taps
+        words = slots * self.phases * self.line_words(outputs) * GROUP
+        if self.is_3x3:
+            return 4 * words + _3X3_TASK_BYTES
+        words += pairs * self.taps
         return 4 * words + _TASK_BYTES + _SLACK_BYTES
 
     def band(self, budget: int) -> int:
@@ -122,6 +146,8 @@ class Geometry:
     def instructions(self) -> float:
         """Roughly what a core takes for a channel."""
         height, width = self.y[:2]
+        if self.is_3x3:
+            return self._3x3_instructions
         sums = self.whole_pairs * self.taps
         four = _BLOCK_INSTRUCTIONS + 5 * sums + 2 * self.whole_pairs * self.phases
         two = _BLOCK_INSTRUCTIONS - 4 + 2.5 * sums + 2 * self.whole_pairs * self.phases
@@ -135,7 +161,17 @@ class Geometry:
         slots = self.bands + self.whole_pairs - 1
         columns = self.line_words(self.y[1]) * self.phases
         expanded = _EXPAND_INSTRUCTIONS * self.phases + _COLUMN_INSTRUCTIONS * columns
-        return self.instructions + _CHANNEL_INSTRUCTIONS + slots * expanded / GROUP
+        channel = _3X3_CHANNEL_INSTRUCTIONS if self.is_3x3 else _CHANNEL_INSTRUCTIONS
+        return self.instructions + channel + slots * expanded / GROUP
+
+    @property
+    def _3x3_instructions(self) -> float:
+        (wide, of_wide), (narrow, of_narrow) = _3X3_BLOCK_INSTRUCTIONS[self.window.stride[0]]
+        blocks, left = divmod(self.y[1], wide)
+        if left == 1 and wide == 3 and blocks:
+            blocks, left = blocks - 1, 4
+        row = blocks * of_wide + -(-left // narrow) * of_narrow + _3X3_ROW_INSTRUCTIONS
+        return self.bands * row
 
     @property
     def _has_columns(self) -> bool:
@@ -178,7 +214,7 @@ def whole(graph: Graph, op: DepthwiseConv2D, budget: int, *, in_place: bool) -> 
     fits = turned.scratch_bytes(turned.whole_pairs, turned.whole_pairs, turned.y[1]) <= budget
     if not (turned.goes_by_pairs and is_safe and fits and turned.has_core):
         return upright
-    return min((upright, turned), key=lambda g: (not g.goes_by_pairs, g.instructions))
+    return min((upright, turned), key=lambda g: (not g.goes_by_pairs, g.channel_instructions))
 
 
 def _turned(g: Geometry) -> Geometry:

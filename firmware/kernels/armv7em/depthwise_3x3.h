@@ -1,0 +1,192 @@
+/*
+ * 3x3 depthwise convolution for ARMv7E-M, with strides of 1 and 2, in place or not, and by rows.
+ *
+ * Planes are prepared as in depthwise.h; the cores of depthwise_3x3_cores.h are faster, and take
+ * the constants of a channel themselves.
+ */
+#ifndef BENCH_KERNELS_ARMV7EM_DEPTHWISE_3X3_H
+#define BENCH_KERNELS_ARMV7EM_DEPTHWISE_3X3_H
+
+#include "armv7em/depthwise.h"
+#include "armv7em/depthwise_3x3_cores.h"
+
+/* `weights` are [OC, 3], as the cores take them; `core` of the op is not used. */
+typedef struct {
+    depthwise_short_t op;
+    depthwise_3x3_core_t *core;
+    bool makes_two_rows; /* so does the core */
+} depthwise_3x3_t;
+
+/* Says to the core how `width` outputs of a row, or of two, are divided into blocks. */
+KERNEL void depthwise_3x3_blocks(const depthwise_3x3_t *p, depthwise_3x3_task_t *task,
+                                 int32_t width)
+{
+    const depthwise_short_t *op = &p->op;
+    const int32_t line = op->line_words * 4, column = op->window.stride.w * 4;
+    const int32_t step = width > 1 ? op->y_step.w : 0; /* the second of two is not wanted then */
+
+    task->pixel_bytes = step;
+    task->three = 3 * step;
+    task->x_skip = line - width * column;
+    if (p->makes_two_rows) {
+        const int32_t odd = width % 3, twos = odd == 1 && width > 1 ? 2 : divide_up(odd, 2);
+        task->wide = greater(width - 2 * twos, 0) * column;
+        task->narrow = 2 * twos * column;
+        task->next = line;
+        task->back = 12 - line;
+        task->y_skip = 2 * op->y_step.h - width * step;
+    } else {
+        const int32_t odd = width > 1 ? width % 2 : 0, twos = divide_up(width % 4, 2);
+        task->wide = width / 4 * 4 * column;
+        task->narrow = 2 * twos * column;
+        task->next = line - 24;
+        task->back = 4 * column - 24 - line;
+        task->y_skip = op->y_step.h - width * step;
+        task->x_overlap = -odd * column;
+        task->y_overlap = -odd * step;
+    }
+    if (width == 1) { /* a block of two went too far */
+        task->x_skip -= column;
+    }
+}
+
+/* What a core does, with the rounding of the reference. */
+SHARED void depthwise_3x3_exactly(const depthwise_3x3_t *p, const depthwise_3x3_task_t *task,
+                                  const int32_t *weights, const int32_t *exact, const word_t *x,
+                                  int32_t width)
+{
+    const depthwise_short_t *op = &p->op;
+    const int32_t stride = op->window.stride.w;
+    for (int32_t row = 0; row < task->rows; row++) {
+        const int32_t top = row * stride, odd = 16 * (top % 2), even = 16 - odd;
+        const word_t *line = x + top / 2 * op->line_words;
+        int8_t *y = task->y + row * op->y_step.h;
+        for (int32_t i = 0; i < width; i++, line += stride, y += op->y_step.w) {
+            int32_t sum = exact[0];
+            for (int32_t tap = 0; tap < 3; tap++) {
+                const word_t first = line[tap], next = line[op->line_words + tap];
+                const int32_t a = (int8_t)(weights[tap] >> 8), b = (int8_t)weights[tap];
+                const int32_t c = (int8_t)(weights[tap] >> 16);
+                sum += a * (int16_t)(first >> odd) + c * (int16_t)(next >> odd);
+                sum += b * (int16_t)((odd > 0 ? next : first) >> even);
+            }
+            *y = quantized(rescale(sum, exact[1], exact[2]), &op->output);
+        }
+    }
+}
+
+/*
+ * Computes `rows` rows of four input channels, from channel `first` on, whose planes are prepared;
+ * of these channels `done` have been computed before. y is the first output of output channel 0.
+ */
+SHARED void depthwise_3x3_channels(const depthwise_3x3_t *p, depthwise_3x3_task_t *task,
+                                   const depthwise_work_t *work, span_t channels, int8_t *y,
+                                   int32_t rows, int32_t width)
+{
+    const depthwise_short_t *op = &p->op;
+    const int32_t below = rows > 1 ? op->y_step.h : 0;
+    const word_t *plane = work->planes;
+    int32_t o = channels.first * op->depth_multiplier;
+    const int32_t *channel = op->channels + 3 * o, *weights = op->weights + 3 * o;
+
+    y += o;
+    plane += (DEPTHWISE_GROUP - (channels.last - channels.first)) * work->plane_words;
+#pragma GCC unroll 1
+    for (int32_t c = channels.first; c < channels.last; c++, plane += work->plane_words) {
+#pragma GCC unroll 1
+        for (int32_t m = op->depth_multiplier; m > 0; m--) {
+            task->y = y++;
+            task->rows = rows;
+            task->below = below;
+            if (channel[1] == DEPTHWISE_EXACT) {
+                depthwise_3x3_exactly(p, task, weights, op->exact + 3 * channel[0], plane, width);
+            } else {
+                p->core(task, weights, channel, (const int32_t *)plane);
+            }
+            channel += 3;
+            weights += 3;
+        }
+    }
+}
+
+/* The four channels that are expanded for those from c on; the last ones may be among them again.
+ */
+KERNEL span_t depthwise_3x3_group(const depthwise_short_t *op, int32_t c)
+{
+    return (span_t){c, lesser(c + DEPTHWISE_GROUP, op->x.c)};
+}
+
+/*
+ * The whole op: x [H, W, C] to y [OH, OW, OC], or both with rows for columns. y may be x if the
+ * depth multiplier is 1 and no output reaches an input that is not expanded yet; whoever calls this
+ * has checked it.
+ */
+SHARED void depthwise_3x3(const depthwise_3x3_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+{
+    const depthwise_short_t *op = &p->op;
+    const int32_t rows_of_pair = 3 - op->window.stride.h, width = op->y.w;
+    const int32_t all = divide_up(op->y.h, rows_of_pair);
+    depthwise_3x3_task_t *task = (void *)scratch;
+    const depthwise_work_t work = depthwise_planes(op, (word_t *)(void *)(task + 1), op->band + 1,
+                                                   -op->window.pad.w, op->line_words, op->x_step.w);
+
+    depthwise_3x3_blocks(p, task, width);
+#pragma GCC unroll 1
+    for (int32_t c = 0; c < op->x.c; c += DEPTHWISE_GROUP) {
+        const int8_t *from = x + lesser(c, op->x.c - DEPTHWISE_GROUP);
+        int32_t slot = 0;
+#pragma GCC unroll 1
+        for (int32_t first = 0; first < all; first += op->band) {
+            const int32_t pairs = lesser(op->band, all - first), row = first * rows_of_pair;
+#pragma GCC unroll 1
+            for (; slot < pairs + 1; slot++) {
+                const int32_t top = 2 * (first + slot) - op->window.pad.h;
+                depthwise_rows(op, &work, depthwise_input(op, from, top),
+                               depthwise_input(op, from, top + 1), op->x_step.w,
+                               work.planes + slot * work.pair_words);
+            }
+            depthwise_3x3_channels(p, task, &work, depthwise_3x3_group(op, c),
+                                   y + row * op->y_step.h,
+                                   lesser(pairs * rows_of_pair, op->y.h - row), width);
+            if (first + op->band < all) {
+                depthwise_keep(&work, 1, op->band);
+                slot = 1;
+            }
+        }
+    }
+}
+
+/* Columns of one output row [W, OC], `band` of them at a time. */
+SHARED void depthwise_3x3_row(const depthwise_3x3_t *p, rows_t x, int32_t row, span_t columns,
+                              int8_t *y, int8_t *scratch)
+{
+    const depthwise_short_t *op = &p->op;
+    const window_t *w = &op->window;
+    const int32_t top = row * w->stride.h - w->pad.h;
+    depthwise_3x3_task_t *task = (void *)scratch;
+
+#pragma GCC unroll 1
+    for (int32_t i = columns.first; i < columns.last; i += op->band) {
+        const int32_t outputs = lesser(op->band, columns.last - i);
+        const depthwise_work_t work =
+            depthwise_planes(op, (word_t *)(void *)(task + 1), 2, i * w->stride.w - w->pad.w,
+                             (outputs - 1) * w->stride.w + 3, x.pixel_bytes);
+        depthwise_3x3_blocks(p, task, outputs);
+#pragma GCC unroll 1
+        for (int32_t c = 0; c < op->x.c; c += DEPTHWISE_GROUP) {
+            const int32_t base = lesser(c, op->x.c - DEPTHWISE_GROUP) - x.first * x.pixel_bytes;
+            const int8_t *in[4];
+#pragma GCC unroll 1
+            for (int32_t k = 0; k < 4; k++) {
+                const int32_t r = top + k;
+                in[k] = 0 <= r && r < op->x.h && k < 3 ? row_at(&x, r) + base : NULL;
+            }
+            depthwise_rows(op, &work, in[0], in[1], x.pixel_bytes, work.planes);
+            depthwise_rows(op, &work, in[2], in[3], x.pixel_bytes, work.planes + work.pair_words);
+            depthwise_3x3_channels(p, task, &work, depthwise_3x3_group(op, c), y, 1, outputs);
+        }
+        y += outputs * op->y.c;
+    }
+}
+
+#endif

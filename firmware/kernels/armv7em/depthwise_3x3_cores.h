@@ -1,0 +1,307 @@
+/*
+ * The cores of 3x3 depthwise convolution for ARMv7E-M, the kernel that most networks have.
+ *
+ * As in depthwise_lines.h, a word holds two rows of the input, the upper one in the lower halfword;
+ * a line of words is the columns of such a pair. At either stride the columns lie in their order.
+ * Three kernel rows need two lines, and a kernel column (a, b, c) comes as two words of weights:
+ *
+ *     line 0   row 0 | row 1      A = a | b      upper output:   A on line 0, c on line 1
+ *     line 1   row 2 | row 3      B = b | c      lower output:   a on line 0, B on line 1
+ *
+ * With stride 1 two rows of outputs come from the same two lines, three columns at a time: 36
+ * products in 70 instructions. Where one row is wanted, or with stride 2, it is the upper one, four
+ * columns at a time. What is left of a row goes two columns at a time.
+ */
+#ifndef BENCH_KERNELS_ARMV7EM_DEPTHWISE_3X3_CORES_H
+#define BENCH_KERNELS_ARMV7EM_DEPTHWISE_3X3_CORES_H
+
+#include "armv7em/depthwise_lines.h"
+
+#include <stddef.h>
+
+/* What a core works with, at the begin of scratch; cores know the offsets. */
+typedef struct {
+    int32_t bias, a[3], b[3]; /* set by the core for each channel */
+    int32_t next;             /* from where a core has read line 0 to line 1, in bytes */
+    int32_t multiplier, addend;
+    int32_t pixel_bytes; /* from an output to its neighbour */
+    int32_t back;        /* from where a core has read line 1 to the next columns of line 0 */
+    const int32_t *end;  /* set by the core: of the columns that go alike */
+    int32_t three;       /* bytes of three output pixels */
+    int8_t *y;           /* the first output */
+    int32_t below;       /* bytes from an output to the one below; 0 if no row is left there */
+    int32_t wide;        /* bytes of line 0 under the blocks of three or four columns, */
+    int32_t narrow;      /* and under those of two */
+    int32_t rows;        /* output rows to go */
+    int32_t x_skip;      /* from where the last block ended to the next line */
+    int32_t y_skip;
+    int32_t x_overlap, y_overlap; /* what the blocks of two compute again, in bytes, below 0 */
+} depthwise_3x3_task_t;
+
+_Static_assert(offsetof(depthwise_3x3_task_t, y_overlap) == 88 || sizeof(void *) != 4, "as above");
+
+/*
+ * Computes `rows` of a channel. `weights` are a word for each kernel column, in bytes b, a, c, b;
+ * `channel` is bias, multiplier and addend; `x` is line 0.
+ */
+typedef void depthwise_3x3_core_t(depthwise_3x3_task_t *task, const int32_t *weights,
+                                  const int32_t *channel, const int32_t *x);
+
+/* clang-format off */
+
+#define AT_Y "#56"
+#define AT_END "#48"
+#define AT_WIDE "#64"
+#define AT_NARROW "#68"
+#define AT_ROWS "#72"
+#define AT_X_SKIP "#76"
+#define AT_OVERLAP "#84"
+
+/* From here on r12 is the task, lr is x; r0-r11 are free. */
+#define BEGIN_3X3                                                                                  \
+    "push {r4-r11, lr}\n"                                                                          \
+    "mov r12, r0\n"                                                                                \
+    "mov lr, r3\n"                                                                                 \
+    "ldm r2, {r2, r3, r4}\n"                                                                       \
+    "ldm r1, {r8, r9, r10}\n"                                                                      \
+    "mov r11, #0xff00ff00\n"                                                                       \
+    "strd r3, r4, [r12, #32]\n"                                                                    \
+    "and r3, r8, r11\n"                                                                            \
+    "and r4, r9, r11\n"                                                                            \
+    "and r5, r10, r11\n"                                                                           \
+    "and r6, r11, r8, lsl #8\n"                                                                    \
+    "and r7, r11, r9, lsl #8\n"                                                                    \
+    "and r8, r11, r10, lsl #8\n"                                                                   \
+    "stm r12, {r2-r8}\n"
+
+#define FIRST(sum, x, w, bias) "smlad " sum ", " x ", " w ", " bias "\n"
+#define LOWER_FIRST(sum, x, w, bias) "smlatb " sum ", " x ", " w ", " bias "\n"
+#define LOWER(sum, x, w) "smlatb " sum ", " x ", " w ", " sum "\n"
+#define UPPER(sum, x, w) "smlabt " sum ", " x ", " w ", " sum "\n"
+#define RESCALE_3X3(sum, multiplier, addend)                                                       \
+    "smmlar " sum ", " sum ", " multiplier ", " addend "\n"                                        \
+    "ssat " sum ", #8, " sum ", asr %[shift]\n"
+
+/*
+ * Two output rows, stride 1.
+ *
+ *     r0-r2 sums of the upper row, r3-r5 of the lower   r6-r8 weights   r9-r11 columns
+ */
+static __attribute__((naked, noipa, unused)) void
+depthwise_3x3_two_rows(depthwise_3x3_task_t *task __attribute__((unused)),
+                       const int32_t *weights __attribute__((unused)),
+                       const int32_t *channel __attribute__((unused)),
+                       const int32_t *x __attribute__((unused)))
+{
+    __asm__ volatile(
+        BEGIN_3X3
+        "0: ldr r6, [r12, " AT_WIDE "]\n"
+        "cmp r6, #0\n"
+        "beq 2f\n"
+        "add r7, lr, r6\n"
+        "str r7, [r12, " AT_END "]\n"
+        "1: ldm r12!, {r5-r8}\n" /* three columns: bias and A */
+        "ldm lr, {r9, r10, r11}\n"
+        FIRST("r0", "r9", "r6", "r5") FIRST("r1", "r10", "r6", "r5") FIRST("r2", "r11", "r6", "r5")
+        LOWER_FIRST("r3", "r9", "r6", "r5") LOWER_FIRST("r4", "r10", "r6", "r5")
+        LOWER_FIRST("r5", "r11", "r6", "r5")
+        SMLAD("r0", "r10", "r7") SMLAD("r1", "r11", "r7") SMLAD("r0", "r11", "r8")
+        LOWER("r3", "r10", "r7") LOWER("r4", "r11", "r7") LOWER("r3", "r11", "r8")
+        "ldrd r9, r10, [lr, #12]\n"
+        SMLAD("r2", "r9", "r7") SMLAD("r1", "r9", "r8") SMLAD("r2", "r10", "r8")
+        LOWER("r5", "r9", "r7") LOWER("r4", "r9", "r8") LOWER("r5", "r10", "r8")
+        "ldm r12!, {r6-r9}\n" /* B */
+        "add lr, lr, r9\n"
+        "ldm lr, {r9, r10, r11}\n"
+        UPPER("r0", "r9", "r6") UPPER("r1", "r10", "r6") UPPER("r2", "r11", "r6")
+        SMLAD("r3", "r9", "r6") SMLAD("r4", "r10", "r6") SMLAD("r5", "r11", "r6")
+        UPPER("r0", "r10", "r7") UPPER("r1", "r11", "r7") UPPER("r0", "r11", "r8")
+        SMLAD("r3", "r10", "r7") SMLAD("r4", "r11", "r7") SMLAD("r3", "r11", "r8")
+        "ldrd r9, r10, [lr, #12]\n"
+        UPPER("r2", "r9", "r7") UPPER("r1", "r9", "r8") UPPER("r2", "r10", "r8")
+        SMLAD("r5", "r9", "r7") SMLAD("r4", "r9", "r8") SMLAD("r5", "r10", "r8")
+        "ldm r12, {r6-r11}\n"
+        RESCALE_3X3("r0", "r6", "r7") RESCALE_3X3("r1", "r6", "r7") RESCALE_3X3("r2", "r6", "r7")
+        RESCALE_3X3("r3", "r6", "r7") RESCALE_3X3("r4", "r6", "r7") RESCALE_3X3("r5", "r6", "r7")
+        "ldrd r6, r7, [r12, #24]\n" /* y, and how far it is to the row below */
+        "add lr, lr, r9\n"
+        "cmp lr, r10\n"
+        "add r7, r6, r7\n"
+        "strb r3, [r7]\n" /* first, as the upper row may be the only one */
+        "strb r4, [r7, r8]\n"
+        "strb r5, [r7, r8, lsl #1]\n"
+        "strb r0, [r6]\n"
+        "strb r1, [r6, r8]\n"
+        "strb r2, [r6, r8, lsl #1]\n"
+        "add r6, r6, r11\n"
+        "str r6, [r12, #24]\n"
+        "sub r12, r12, #32\n"
+        "bne 1b\n"
+        "2: ldr r6, [r12, " AT_NARROW "]\n"
+        "cmp r6, #0\n"
+        "beq 4f\n"
+        "add r7, lr, r6\n"
+        "str r7, [r12, " AT_END "]\n"
+        "3: ldm r12!, {r3, r6, r7, r8}\n" /* two columns */
+        "ldm lr, {r4, r5, r9, r10}\n"
+        FIRST("r0", "r4", "r6", "r3") FIRST("r1", "r5", "r6", "r3")
+        LOWER_FIRST("r2", "r4", "r6", "r3") LOWER_FIRST("r3", "r5", "r6", "r3")
+        SMLAD("r0", "r5", "r7") SMLAD("r1", "r9", "r7") LOWER("r2", "r5", "r7")
+        LOWER("r3", "r9", "r7")
+        SMLAD("r0", "r9", "r8") SMLAD("r1", "r10", "r8") LOWER("r2", "r9", "r8")
+        LOWER("r3", "r10", "r8")
+        "ldm r12!, {r6-r9}\n"
+        "add lr, lr, r9\n"
+        "ldm lr, {r4, r5, r9, r10}\n"
+        UPPER("r0", "r4", "r6") UPPER("r1", "r5", "r6") SMLAD("r2", "r4", "r6")
+        SMLAD("r3", "r5", "r6")
+        UPPER("r0", "r5", "r7") UPPER("r1", "r9", "r7") SMLAD("r2", "r5", "r7")
+        SMLAD("r3", "r9", "r7")
+        UPPER("r0", "r9", "r8") UPPER("r1", "r10", "r8") SMLAD("r2", "r9", "r8")
+        SMLAD("r3", "r10", "r8")
+        "ldm r12, {r6-r10}\n"
+        RESCALE_3X3("r0", "r6", "r7") RESCALE_3X3("r1", "r6", "r7")
+        RESCALE_3X3("r2", "r6", "r7") RESCALE_3X3("r3", "r6", "r7")
+        "ldrd r6, r7, [r12, #24]\n"
+        "add lr, lr, r9\n"
+        "sub lr, lr, #4\n" /* a column less than three */
+        "cmp lr, r10\n"
+        "add r7, r6, r7\n"
+        "strb r3, [r7, r8]\n" /* first, as there may be but one column */
+        "strb r2, [r7]\n"
+        "strb r1, [r6, r8]\n"
+        "strb r0, [r6]\n"
+        "add r6, r6, r8, lsl #1\n"
+        "str r6, [r12, #24]\n"
+        "sub r12, r12, #32\n"
+        "bne 3b\n"
+        "4: ldr r6, [r12, " AT_ROWS "]\n" /* the next two rows */
+        "subs r6, r6, #2\n"
+        "ble 5f\n"
+        "ldrd r7, r8, [r12, " AT_X_SKIP "]\n"
+        "ldrd r9, r10, [r12, " AT_Y "]\n"
+        "add lr, lr, r7\n"
+        "add r9, r9, r8\n"
+        "cmp r6, #1\n"
+        "it eq\n"
+        "moveq r10, #0\n"
+        "strd r9, r10, [r12, " AT_Y "]\n"
+        "str r6, [r12, " AT_ROWS "]\n"
+        "b 0b\n"
+        "5: pop {r4-r11, pc}\n"
+        :
+        : [shift] "i"(DEPTHWISE_SHIFT));
+}
+
+/* Four columns under a line, and two. */
+#define LINE4_STRIDE1(mac, first)                                                                  \
+    "ldm lr!, {r4, r5, r6}\n"                                                                      \
+    first("r0", "r4", "r8", "r3") first("r1", "r5", "r8", "r3") first("r2", "r6", "r8", "r3")      \
+    mac("r0", "r5", "r9") mac("r1", "r6", "r9") mac("r0", "r6", "r10")                             \
+    "ldm lr!, {r4, r5, r6}\n"                                                                      \
+    first("r3", "r4", "r8", "r3") mac("r2", "r4", "r9") mac("r1", "r4", "r10")                     \
+    mac("r3", "r5", "r9") mac("r2", "r5", "r10") mac("r3", "r6", "r10")
+#define LINE2_STRIDE1(mac, first, step)                                                            \
+    "ldm lr!, {r4, r5, r6}\n"                                                                      \
+    first("r0", "r4", "r8", "r1") first("r1", "r5", "r8", "r1")                                    \
+    mac("r0", "r5", "r9") mac("r1", "r6", "r9") mac("r0", "r6", "r10")                             \
+    "ldr r4, [lr], #" step "\n"                                                                    \
+    mac("r1", "r4", "r10")
+#define LINE4_STRIDE2(mac, first)                                                                  \
+    "ldm lr!, {r4, r5, r6}\n"                                                                      \
+    first("r0", "r4", "r8", "r3") first("r1", "r6", "r8", "r3")                                    \
+    mac("r0", "r5", "r9") mac("r0", "r6", "r10")                                                   \
+    "ldm lr!, {r4, r5, r6}\n"                                                                      \
+    first("r2", "r5", "r8", "r3") mac("r1", "r4", "r9") mac("r1", "r5", "r10")                     \
+    mac("r2", "r6", "r9")                                                                          \
+    "ldm lr, {r4, r5, r6}\n"                                                                       \
+    first("r3", "r4", "r8", "r3") mac("r2", "r4", "r10") mac("r3", "r5", "r9")                     \
+    mac("r3", "r6", "r10")
+#define LINE2_STRIDE2(mac, first, step)                                                            \
+    "ldm lr!, {r4, r5, r6}\n"                                                                      \
+    first("r0", "r4", "r8", "r1") first("r1", "r6", "r8", "r1")                                    \
+    mac("r0", "r5", "r9") mac("r0", "r6", "r10")                                                   \
+    "ldrd r4, r5, [lr], #" step "\n"                                                               \
+    mac("r1", "r4", "r9") mac("r1", "r5", "r10")
+
+#define NEXT_UPPER(sum, x, w, bias) UPPER(sum, x, w)
+
+/*
+ * One output row at a time. A block begins with bias and A and reads line 0 up to `next` before
+ * line 1. For blocks of two columns `step` is what brings x there, and `last` what makes up for
+ * fewer columns, so that `next` and `back` are those of four.
+ *
+ *     r0-r3 sums   r4-r6 columns   r7 y   r8-r10 weights   r11 next
+ */
+#define DEPTHWISE_3X3_CORE(name, line4, line2, step, last)                                         \
+    static __attribute__((naked, noipa, unused)) void name(                                        \
+        depthwise_3x3_task_t *task __attribute__((unused)),                                        \
+        const int32_t *weights __attribute__((unused)),                                            \
+        const int32_t *channel __attribute__((unused)), const int32_t *x __attribute__((unused)))  \
+    {                                                                                              \
+        __asm__ volatile(                                                                          \
+            BEGIN_3X3                                                                              \
+            "ldr r7, [r12, " AT_Y "]\n"                                                            \
+            "0: ldr r8, [r12, " AT_WIDE "]\n"                                                      \
+            "cmp r8, #0\n"                                                                         \
+            "beq 2f\n"                                                                             \
+            "add r8, lr, r8\n"                                                                     \
+            "str r8, [r12, " AT_END "]\n"                                                          \
+            "1: ldm r12!, {r3, r8, r9, r10}\n" /* four columns */                                  \
+            line4(SMLAD, FIRST)                                                                    \
+            "ldm r12!, {r8-r11}\n"                                                                 \
+            "add lr, lr, r11\n"                                                                    \
+            line4(UPPER, NEXT_UPPER)                                                               \
+            "ldm r12, {r4, r5, r6, r8, r9, r10}\n"                                                 \
+            RESCALE_3X3("r0", "r4", "r5") RESCALE_3X3("r1", "r4", "r5")                            \
+            RESCALE_3X3("r2", "r4", "r5") RESCALE_3X3("r3", "r4", "r5")                            \
+            "add lr, lr, r8\n"                                                                     \
+            "cmp lr, r9\n"                                                                         \
+            "strb r0, [r7]\n"                                                                      \
+            "strb r1, [r7, r6]\n"                                                                  \
+            "strb r2, [r7, r6, lsl #1]\n"                                                          \
+            "strb r3, [r7, r10]\n"                                                                 \
+            "add r7, r7, r6, lsl #2\n"                                                             \
+            "sub r12, r12, #32\n"                                                                  \
+            "bne 1b\n"                                                                             \
+            "2: ldr r8, [r12, " AT_NARROW "]\n"                                                    \
+            "cmp r8, #0\n"                                                                         \
+            "beq 4f\n"                                                                             \
+            "ldrd r9, r10, [r12, " AT_OVERLAP "]\n"                                                \
+            "add lr, lr, r9\n"                                                                     \
+            "add r7, r7, r10\n"                                                                    \
+            "add r8, lr, r8\n"                                                                     \
+            "str r8, [r12, " AT_END "]\n"                                                          \
+            "3: ldm r12!, {r1, r8, r9, r10}\n" /* two columns */                                   \
+            line2(SMLAD, FIRST, step)                                                              \
+            "ldm r12!, {r8-r11}\n"                                                                 \
+            "add lr, lr, r11\n"                                                                    \
+            line2(UPPER, NEXT_UPPER, last)                                                         \
+            "ldm r12, {r4, r5, r6, r8, r9}\n"                                                      \
+            RESCALE_3X3("r0", "r4", "r5") RESCALE_3X3("r1", "r4", "r5")                            \
+            "add lr, lr, r8\n"                                                                     \
+            "cmp lr, r9\n"                                                                         \
+            "strb r1, [r7, r6]\n" /* first, as it may be none */                                   \
+            "strb r0, [r7]\n"                                                                      \
+            "add r7, r7, r6, lsl #1\n"                                                             \
+            "sub r12, r12, #32\n"                                                                  \
+            "bne 3b\n"                                                                             \
+            "4: ldr r8, [r12, " AT_ROWS "]\n" /* the next row */                                   \
+            "ldrd r9, r10, [r12, " AT_X_SKIP "]\n"                                                 \
+            "subs r8, r8, #1\n"                                                                    \
+            "add lr, lr, r9\n"                                                                     \
+            "add r7, r7, r10\n"                                                                    \
+            "str r8, [r12, " AT_ROWS "]\n"                                                         \
+            "bne 0b\n"                                                                             \
+            "pop {r4-r11, pc}\n"                                                                   \
+            :                                                                                      \
+            : [shift] "i"(DEPTHWISE_SHIFT));                                                       \
+    }
+
+/* Four columns take 24 bytes of a line with both strides, and go on by 16 and by 32. */
+DEPTHWISE_3X3_CORE(depthwise_3x3_one_row_stride1, LINE4_STRIDE1, LINE2_STRIDE1, "12", "4")
+DEPTHWISE_3X3_CORE(depthwise_3x3_one_row_stride2, LINE4_STRIDE2, LINE2_STRIDE2, "12", "-4")
+
+/* clang-format on */
+
+#endif
