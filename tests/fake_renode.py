@@ -32,6 +32,13 @@ class Machine:
         self.program: subprocess.Popen[bytes] | None = None
         self.instructions = 0
 
+    def reset(self) -> None:
+        """Put the machine and its console away; variables stay."""
+        if self.program is not None:
+            self.program.kill()
+            self.listener.close()
+        self.program, self.instructions = None, 0
+
     def execute(self, command: str) -> str:
         """Execute one command of the monitor and return what it prints."""
         if TROUBLE == "hang" and command == "start":
@@ -106,6 +113,9 @@ def serve(port: int) -> None:
             stopped.set()
             return {"status": "PASS", "output": "", "return": "", "error": "", "traceback": ""}
         answer = {"status": "PASS", "output": "", "return": "", "error": "", "traceback": ""}
+        if name == "ResetEmulation":
+            machine.reset()
+            return answer
         if TROUBLE == "nonsense":
             return {"weather": "fine"}
         try:
@@ -120,8 +130,7 @@ def serve(port: int) -> None:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     stopped.wait()
     time.sleep(0.05)  # the answer leaves first
-    if machine.program is not None:
-        machine.program.kill()
+    machine.reset()
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from harness.devices.host import HostDevice
 from harness.devices.protocol import Device
 from harness.devices.qemu import QemuDevice
 from harness.devices.renode import RenodeDevice
+from harness.devices.renode_process import KeptRenode
 from harness.devices.replay import ReplayDevice
 from harness.errors import DeviceNotFoundError
 from harness.lab.open import OpenLab
@@ -35,11 +36,15 @@ class Attached:
 
 
 def open_device(
-    kind: DeviceKind, *, capture: Path | None = None, attached: Attached | None = None
+    kind: DeviceKind,
+    *,
+    capture: Path | None = None,
+    attached: Attached | None = None,
+    kept: KeptRenode | None = None,
 ) -> Device:
     """Return the device of a kind; ``capture`` is the file that a replay reads.
 
-    ``attached`` is the board that real hardware needs.
+    ``attached`` is the board that real hardware needs, ``kept`` a Renode that has been used before.
 
     Raises:
         DeviceNotFoundError: there is none of this kind.
@@ -48,7 +53,7 @@ def open_device(
         case DeviceKind.QEMU:
             return QemuDevice()
         case DeviceKind.RENODE:
-            return RenodeDevice()
+            return RenodeDevice(kept)
         case DeviceKind.HOST:
             return HostDevice()
         case DeviceKind.REPLAY if capture is not None:

@@ -12,11 +12,7 @@ one count, which is checked at the end of each run.
 from __future__ import annotations
 
 import contextlib
-import os
-import re
-import shutil
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -25,40 +21,39 @@ from pathlib import Path
 from harness.board.schema import DeviceKind
 from harness.data import data_dir
 from harness.devices.clock import Clock, Unit
-from harness.devices.pipe import Child, PipeConsole, running
+from harness.devices.pipe import Child, PipeConsole
 from harness.devices.protocol import Capability
+from harness.devices.renode_process import (
+    KeptRenode,
+    check_version,
+    find_renode,
+    free_port,
+    serving,
+)
 from harness.devices.xmlrpc import KeywordServer
 from harness.errors import DeviceError, DeviceNotFoundError, NoAnswerError
 from harness.telemetry.console import Console
 from harness.telemetry.messages import Hello
 from harness.toolchain.firmware import Firmware
 
-PROGRAM = "renode"
-VARIABLE = "RENODE"
-OLDEST = (1, 15)
-INSTALL = (
-    "unpack the portable package of Renode 1.16.1 (github.com/renode/renode/releases) and put it "
-    f"on PATH, or name the program in {VARIABLE}; or use the Docker image antmicro/renode:1.16.1"
-)
-
-_START_S = 60.0
-_COMMAND_S = 60.0
 _CONNECT_S = 10.0
-_STOP_S = 5.0
 _POLL_S = 0.05
-_TRIES = 3
 _RATE_CHECK_S = "0.001"
 _RATE_TOLERANCE = 0.01
 _CYCCNT = 0xE0001004
 
 
 class RenodeDevice:
-    """The Renode on PATH, or the one that the environment variable ``RENODE`` names."""
+    """The Renode on PATH, or the one that the environment variable ``RENODE`` names.
+
+    It is started for each firmware, or ``kept`` for more of them.
+    """
 
     kind = DeviceKind.RENODE
     capabilities = frozenset({Capability.EXACT_COUNT, Capability.STACK})
 
-    def __init__(self) -> None:
+    def __init__(self, kept: KeptRenode | None = None) -> None:
+        self._serving = serving if kept is None else kept.serving
         self._version = ""
 
     @property
@@ -70,7 +65,7 @@ class RenodeDevice:
     def open(self, firmware: Firmware) -> Iterator[Console]:
         """Boot a firmware on the model of its board."""
         script = board_script(firmware.target.board)
-        with _server() as (child, server):
+        with self._serving() as (child, server):
             self._version = check_version(server)
             port = free_port()
             for command in (
@@ -91,20 +86,6 @@ class RenodeDevice:
         return Clock("renode-dwt", Unit.INSTRUCTIONS, Fraction(1))
 
 
-def find_renode() -> str:
-    """Return the path of the program.
-
-    Raises:
-        DeviceNotFoundError: there is none.
-    """
-    named = os.environ.get(VARIABLE, "")
-    path = shutil.which(named or PROGRAM)
-    if path is None:
-        where = f"{VARIABLE}={named} is no program" if named else f"{PROGRAM} is not on PATH"
-        raise DeviceNotFoundError(where, hint=INSTALL)
-    return path
-
-
 def board_script(board: str) -> Path:
     """Return the script that makes a board's machine.
 
@@ -118,77 +99,6 @@ def board_script(board: str) -> Path:
             hint=f"use --device qemu, or add {board}.repl and {board}.resc (docs/renode.md)",
         )
     return script
-
-
-def check_version(server: KeywordServer) -> str:
-    """Return Renode's version.
-
-    Raises:
-        DeviceError: it is older than what this was tried on.
-    """
-    said = server.command("version")
-    found = re.search(r"v?(\d+)\.(\d+)(?:\.\d+)*", said)
-    if found is None:
-        raise DeviceError(f"Renode does not tell its version: {said[:80]!r}", hint=INSTALL)
-    if (int(found[1]), int(found[2])) < OLDEST:
-        oldest = ".".join(map(str, OLDEST))
-        raise DeviceError(f"Renode {found[0]} is older than {oldest}", hint=INSTALL)
-    return found[0].lstrip("v")
-
-
-def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextlib.contextmanager
-def _server() -> Iterator[tuple[Child, KeywordServer]]:
-    """Run a Renode and its server. Somebody may take its port first; then it is given another."""
-    for last in (*[False] * (_TRIES - 1), True):
-        port = free_port()
-        with contextlib.ExitStack() as stack:
-            child = stack.enter_context(_renode(port))
-            server = KeywordServer(f"http://127.0.0.1:{port}", timeout_s=_COMMAND_S)
-            try:
-                _wait_until_it_answers(child, server)
-            except DeviceError:
-                if last or child.process.poll() is None:
-                    raise
-                continue
-            yield child, server
-            _stop(child, server)
-            return
-
-
-def _renode(port: int) -> contextlib.AbstractContextManager[Child]:
-    command = [
-        find_renode(),
-        *("--disable-xwt", "--plain", "--hide-log"),
-        *("--robot-server-port", str(port)),
-    ]
-    return running("Renode", command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-
-
-def _wait_until_it_answers(child: Child, server: KeywordServer) -> None:
-    deadline = time.monotonic() + _START_S
-    while not server.answers():
-        if child.process.poll() is not None:
-            raise DeviceError(child.obituary(), hint="start it by hand: renode --version")
-        if time.monotonic() > deadline:
-            raise NoAnswerError(
-                f"Renode's Robot server does not answer within {_START_S:g} s",
-                hint="start it by hand: renode --disable-xwt --robot-server-port 9999",
-            )
-        time.sleep(_POLL_S)
-
-
-def _stop(child: Child, server: KeywordServer) -> None:
-    """Let Renode end by itself; who does not is killed."""
-    server.stop()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        child.process.wait(_STOP_S)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,8 @@ from pathlib import Path
 from harness.board.load import load_board
 from harness.board.schema import Board, DeviceKind
 from harness.board.target import Target, target_for
-from harness.devices.renode import board_script, find_renode
+from harness.devices.renode import board_script
+from harness.devices.renode_process import find_renode
 from harness.errors import DeviceNotFoundError, DoesNotFitError, UsageError, near_names
 from harness.experiment.labs import is_attached, is_simulated
 from harness.importer.tflite import read_tflite

@@ -8,19 +8,20 @@ from contextlib import contextmanager
 from harness.board.schema import DeviceKind
 from harness.devices.protocol import Device
 from harness.devices.registry import Attached, open_device
+from harness.devices.renode_process import KeptRenode
 from harness.experiment.case import Found
 from harness.experiment.labs import open_lab
 
 
 @contextmanager
-def device_of(found: Found) -> Iterator[Device]:
+def device_of(found: Found, kept: KeptRenode | None = None) -> Iterator[Device]:
     """Yield the device of a case; a lab is left again when the block ends.
 
     Raises:
         DeviceError: there is none, or it cannot be reached.
     """
     if found.kind is not DeviceKind.HARDWARE:
-        yield open_device(found.kind, capture=found.capture)
+        yield open_device(found.kind, capture=found.capture, kept=kept)
         return
     with open_lab(found.case.lab) as lab:
         attached = Attached(

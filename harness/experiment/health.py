@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from harness.board.load import load_board
-from harness.devices.renode import find_renode
+from harness.devices.renode_process import find_renode
 from harness.errors import DeviceNotFoundError
 from harness.models.catalog import MODELS_VARIABLE, catalog
 

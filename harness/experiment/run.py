@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.codegen.model_c import generate
+from harness.devices.renode_process import KeptRenode
 from harness.errors import BenchError, OutputsDifferError, StoreError, UsageError
 from harness.experiment.build import build_case
 from harness.experiment.case import Case, Found, check_sram, find, plan_case
@@ -42,11 +43,17 @@ class Outcome:
     error: BenchError | None = None
 
 
-def run_case(case: Case, *, store: Path | None, report: Report = lambda *_: None) -> Outcome:
+def run_case(
+    case: Case,
+    *,
+    store: Path | None,
+    report: Report = lambda *_: None,
+    kept: KeptRenode | None = None,
+) -> Outcome:
     """Run a case and return its outcome; a failure after the names were found is one too.
 
     What was measured is never lost to a store that fails at the end: the outcome then has the
-    record, no path, and the error.
+    record, no path, and the error. ``kept`` saves the start of a Renode where cases follow another.
 
     Raises:
         UsageError: a board, model, device or schedule that does not exist.
@@ -72,7 +79,7 @@ def run_case(case: Case, *, store: Path | None, report: Report = lambda *_: None
         sources = generate(planned.plan, target=found.target)
         firmware = build_case(found, sources)
         draft.note_firmware(firmware)
-        with device_of(found) as device:
+        with device_of(found, kept) as device:
             draft.note_device(found, device)
             measured = measure(case, planned.imported, inputs, device, firmware, report)
         outputs = measured.outputs

@@ -12,8 +12,11 @@ import signal
 import threading
 import time
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing.connection import wait
+from multiprocessing.util import Finalize
 
+from harness.devices.renode_process import KeptRenode
 from harness.errors import BenchError, DeviceError, UsageError
 from harness.experiment.case import Case
 from harness.experiment.draft import Draft
@@ -57,7 +60,7 @@ def run_one(case: Case) -> Ran:
             stage, since = now_in, now
 
     try:
-        outcome = run_case(case, store=None, report=note)
+        outcome = run_case(case, store=None, report=note, kept=_kept_renode())
         record, capture = outcome.record, outcome.capture
     except UsageError as error:  # an option that its schedule does not have
         record, capture = Draft(case).finish(error)
@@ -69,6 +72,14 @@ def run_one(case: Case) -> Ran:
         built_s=spent.get("building", 0.0),
         emulated_s=sum(spent.get(name, 0.0) for name in _DEVICE_STAGES),
     )
+
+
+@cache
+def _kept_renode() -> KeptRenode:
+    """Return what keeps this process's Renode between two cases, and ends with the process."""
+    kept = KeptRenode()
+    Finalize(kept, kept.close, exitpriority=1)
+    return kept
 
 
 def failed(case: Case, error: BenchError) -> Ran:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from harness.board.load import load_board
 from harness.board.schema import DeviceKind
 from harness.board.target import target_for
 from harness.codegen.model_c import generate
-from harness.devices import renode
+from harness.devices import renode_process
 from harness.devices.clock import Unit
 from harness.devices.renode import RenodeDevice
+from harness.devices.renode_process import KeptRenode
 from harness.errors import DeviceError, DeviceNotFoundError, NoAnswerError
 from harness.schedule.search import plan
 from harness.telemetry.session import Session
@@ -46,8 +48,8 @@ def trouble(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPat
     return monkeypatch
 
 
-def hello(firmware: Firmware) -> str:
-    device = RenodeDevice()
+def hello(firmware: Firmware, kept: KeptRenode | None = None) -> str:
+    device = RenodeDevice(kept)
     with device.open(firmware) as console:
         said = Session(console).hello(
             build_id=firmware.build_id, model_sha256=firmware.model_sha256
@@ -88,7 +90,7 @@ def test_what_goes_wrong_is_named(
 
 def test_a_hang_is_bounded(firmware: Firmware, trouble: pytest.MonkeyPatch) -> None:
     trouble.setenv("FAKE_RENODE", "hang")
-    trouble.setattr(renode, "_COMMAND_S", 0.5)
+    trouble.setattr(renode_process, "_COMMAND_S", 0.5)
     with pytest.raises(NoAnswerError, match=r"no answer to `start` in 0\.5 s"):
         hello(firmware)
 
@@ -97,8 +99,8 @@ def test_a_port_that_somebody_took_is_given_up(
     firmware: Firmware, trouble: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        ports = iter([taken.getsockname()[1], *(renode.free_port() for _ in range(2))])
-        trouble.setattr(renode, "free_port", lambda: next(ports))
+        ports = iter([taken.getsockname()[1], *(renode_process.free_port() for _ in range(3))])
+        trouble.setattr(renode_process, "free_port", lambda: next(ports))
         trouble.setattr("harness.devices.xmlrpc._PROBE_S", 0.2)
         assert "1.16.1" in hello(firmware)
 
@@ -110,3 +112,46 @@ def test_without_renode_it_says_how_to_get_it(
     with pytest.raises(DeviceNotFoundError, match="RENODE=/nowhere/renode is no program") as caught:
         hello(firmware)
     assert "portable package" in caught.value.hint
+
+
+@pytest.fixture
+def kept(trouble: pytest.MonkeyPatch) -> Iterator[KeptRenode]:
+    """A Renode that stays, and ends with the test."""
+    kept = KeptRenode()
+    yield kept
+    kept.close()
+
+
+def test_one_process_runs_one_firmware_after_another(firmware: Firmware, kept: KeptRenode) -> None:
+    processes = []
+    for _ in range(3):
+        assert "1.16.1" in hello(firmware, kept)
+        with kept.serving() as (child, _):
+            processes.append(child.process)
+    assert len(set(processes)) == 1
+    kept.close()
+    assert processes[0].returncode == 0
+
+
+def test_a_kept_process_that_died_is_replaced(firmware: Firmware, kept: KeptRenode) -> None:
+    hello(firmware, kept)
+    with kept.serving() as (child, _):
+        child.process.kill()
+    assert "1.16.1" in hello(firmware, kept)
+
+
+def test_a_process_in_which_something_failed_is_not_kept(
+    firmware: Firmware, kept: KeptRenode, trouble: pytest.MonkeyPatch
+) -> None:
+    trouble.setenv("FAKE_RENODE", "platform-fails")
+    with pytest.raises(DeviceError, match="E19"):
+        hello(firmware, kept)
+    trouble.delenv("FAKE_RENODE")
+    assert "1.16.1" in hello(firmware, kept)
+
+
+def test_who_asks_while_it_is_in_use_is_given_another(kept: KeptRenode) -> None:
+    with kept.serving() as (one, _), kept.serving() as (other, _):
+        assert one.process is not other.process
+    assert other.process.returncode == 0
+    assert one.process.poll() is None
