@@ -47,8 +47,12 @@ from harness.kernels.step_function import (
 
 __all__ = [
     "Layer",
+    "Lines",
     "ShortForm",
     "accumulator_reach",
+    "base_offsets",
+    "checked",
+    "each_scale",
     "evaluate",
     "prove",
     "short_form",
@@ -114,12 +118,13 @@ def solve_layer(
     scale: int | Array = 0,
     shift: int | None = None,
     steps: bool = True,
+    nth: int = 0,
 ) -> Layer | None:
     """Return forms of as many channels as can be, or None if there are none.
 
     ``reach`` has the least and the greatest accumulator of each channel, ``scale`` the bits by
     which the kernel's accumulator is larger, for all or for each. ``shift`` is chosen unless
-    given. ``steps`` allows forms with a step.
+    given. ``steps`` allows forms with a step. ``nth`` asks for other forms than the first found.
     """
     return _solve_layer(
         tuple(factors),
@@ -128,6 +133,7 @@ def solve_layer(
         scale if isinstance(scale, int) else tuple(scale.tolist()),
         shift,
         steps,
+        nth,
     )
 
 
@@ -139,13 +145,14 @@ def _solve_layer(
     scale: int | tuple[int, ...],
     shift: int | None,
     steps: bool,
+    nth: int,
 ) -> Layer | None:
     least, most = (np.frombuffer(end, np.int64) for end in reach)
     channels = step_functions(factors, *clamp, (least, most))
-    bits = _each(np.array(scale), channels)
+    bits = each_scale(np.array(scale), channels)
     best: Layer | None = None
     for candidate in _shifts(channels, bits) if shift is None else [shift]:
-        layer = _solve(channels, bits, candidate, steps)
+        layer = _solve(channels, bits, candidate, steps, nth)
         if layer.solved.any() and (best is None or layer.solved.sum() > best.solved.sum()):
             best = layer
         if layer.is_solved:
@@ -189,10 +196,11 @@ def prove(
 ) -> Flags:
     """Return for which channels the form equals the reference for every reachable accumulator."""
     channels = step_functions(factors, zero_point, low, high, reach)
-    return _proved(channels, layer, _each(scale, channels))
+    return _proved(channels, layer, each_scale(scale, channels))
 
 
-def _each(scale: int | Array, channels: StepFunctions) -> Raw:
+def each_scale(scale: int | Array, channels: StepFunctions) -> Raw:
+    """Return the scale of each channel."""
     return np.broadcast_to(np.asarray(scale, np.int64), len(channels.factors))
 
 
@@ -211,31 +219,31 @@ def _shifts(channels: StepFunctions, scale: Raw) -> list[int]:
     return [each[0], *range(each[0] - 1, max(each[0] - 3, 0), -1), *each[1:]]
 
 
-def _solve(channels: StepFunctions, scale: Raw, shift: int, steps: bool) -> Layer:
+def _solve(channels: StepFunctions, scale: Raw, shift: int, steps: bool, nth: int) -> Layer:
     """Return forms under one shift: with steps only in channels that have none without."""
-    layer = _form(channels, scale, shift, np.zeros_like(scale))
+    layer = _form(channels, scale, shift, np.zeros_like(scale), nth)
     if steps and not layer.is_solved:
         # The reference turns at zero by one unit of its first rounding: 2^-right of an output.
         whole = ~layer.solved & (channels.right <= shift)
         step = np.where(whole, 1 << np.maximum(shift - channels.right, 0), 0)
         if step.any():
-            layer = _form(channels, scale, shift, step)
+            layer = _form(channels, scale, shift, step, nth)
     return layer
 
 
-def _form(channels: StepFunctions, scale: Raw, shift: int, step: Raw) -> Layer:
+def _form(channels: StepFunctions, scale: Raw, shift: int, step: Raw, nth: int) -> Layer:
     """Return the layer with given steps; ``solved`` is what was proved."""
     exact = np.ldexp(channels.slopes, (shift + 32 - scale).astype(int))
     fits = exact < INT32_MAX - 8
     slope = np.rint(np.where(fits, exact, 0)).astype(np.int64)
-    base = _base(channels, scale)
-    lines = _Lines(channels, channels.thresholds(), scale, base, shift, step)
+    base = base_offsets(channels, scale)
+    lines = Lines(channels, channels.thresholds(), scale, base, shift, step)
     form = np.zeros((3, len(slope)), np.int64)
     todo = np.flatnonzero(fits)
     for change, offsets in _SEARCHES:
         multiplier = np.maximum(slope[todo] + change, 0)
         lowest, highest = lines.intercepts(todo, multiplier)
-        hit, addend, offset = _offsets(multiplier, lowest, highest, offsets)
+        hit, addend, offset = _offsets(multiplier, lowest, highest, offsets, nth)
         form[:, todo[hit]] = np.stack([multiplier, addend, offset])[:, hit]
         todo = todo[~hit]
         if not todo.size:
@@ -255,10 +263,10 @@ def _form(channels: StepFunctions, scale: Raw, shift: int, step: Raw) -> Layer:
         solved=fits | constant,
         clamps=False,
     )
-    return _checked(channels, layer, scale)
+    return checked(channels, layer, scale)
 
 
-def _checked(channels: StepFunctions, layer: Layer, scale: Raw) -> Layer:
+def checked(channels: StepFunctions, layer: Layer, scale: Raw) -> Layer:
     """Return the layer without the forms that are not proved; and see whether they need a clamp."""
     solved = layer.solved & _proved(channels, layer, scale)
     ends = np.stack([channels.least, channels.most]) * channels.sign
@@ -274,7 +282,7 @@ def _checked(channels: StepFunctions, layer: Layer, scale: Raw) -> Layer:
     )
 
 
-def _base(channels: StepFunctions, scale: Raw) -> Raw:
+def base_offsets(channels: StepFunctions, scale: Raw) -> Raw:
     """Return offsets that bring accumulators of a large bias back into 32 bits; mostly 0."""
     least, most = channels.least << scale, channels.most << scale
     margin = 1 << 15
@@ -283,7 +291,7 @@ def _base(channels: StepFunctions, scale: Raw) -> Raw:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Lines:
+class Lines:
     """The lines that pass every threshold on the right side."""
 
     channels: StepFunctions
@@ -309,8 +317,13 @@ class _Lines:
         return lowest, highest
 
 
-def _offsets(multiplier: Raw, lowest: Raw, highest: Raw, offsets: int) -> tuple[Flags, Raw, Raw]:
-    """Return where an addend hits the interval, that addend, and the smallest offset it needs."""
+def _offsets(
+    multiplier: Raw, lowest: Raw, highest: Raw, offsets: int, nth: int
+) -> tuple[Flags, Raw, Raw]:
+    """Return where an addend hits the interval, that addend, and the smallest offset it needs.
+
+    Or the ``nth`` smallest, from 0 on.
+    """
     tried = np.arange(-offsets, offsets + 1)
     tried = tried[np.argsort(np.abs(tried), kind="stable")]
     middle = np.maximum(lowest, -_BEYOND // 2) // 2 + np.minimum(highest, _BEYOND // 2) // 2
@@ -324,6 +337,7 @@ def _offsets(multiplier: Raw, lowest: Raw, highest: Raw, offsets: int) -> tuple[
         nearest = (middle[some, None] - rest + (1 << 31)) >> 32
         total = (nearest << 32) + rest
         hits = (total >= lowest[some, None]) & (total <= highest[some, None])
+        hits &= hits.cumsum(axis=1) > nth
         first, rows = hits.argmax(axis=1), np.arange(len(some))
         hit[some] = hits[rows, first]
         addend[some], offset[some] = nearest[rows, first], tried[first]

@@ -13,10 +13,13 @@ from harness.ir.ops import Conv2D, Padding
 from harness.kernels.armv7em import convolution, fully_connected
 from harness.kernels.armv7em.convolution import Runs
 from harness.kernels.armv7em.filters import MAX_PARTS, UNROLLED, dot, halfwords, parts_of, starts
-from harness.kernels.armv7em.rounding import Way
+from harness.kernels.armv7em.rounding import Lines, Rounding, Way
 from harness.kernels.call import Constant
 from tests.graphs import GraphBuilder
 from tests.roundings import ways_of_rounding
+
+NO_LINES = Lines(1, np.zeros((2, 0)), np.zeros(0), np.zeros(0, np.bool_))
+UNCLAMPED = Rounding((), NO_LINES, np.zeros((2, 0)), point=1, clamp=(0, 0), packed=True)
 
 
 def ways(graph: Graph) -> str:
@@ -49,6 +52,22 @@ def test_a_second_sum_begins_with_both_biases() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("way", "packed", "words"),
+    [
+        (Way.LINE, True, [10, 1, 20]),
+        (Way.LINE, False, [10, 1, 20, 1]),
+        (Way.ROUND, True, [30, 40, 6 + 256 * 8]),
+        (Way.EXACT, True, []),
+    ],
+)
+def test_a_pair_keeps_what_it_shares_only_once(way: Way, packed: bool, words: list[int]) -> None:
+    lines = Lines(3, np.array([[10, 20], [1, 1]]), np.zeros(2), np.ones(2, np.bool_))
+    rounds = np.array([[30, 40], [7, 9]])
+    rounding = Rounding((way,), lines, rounds, point=1, clamp=(0, 0), packed=packed)
+    assert rounding.ends(way).tolist() == [words]
+
+
 def test_a_single_run_is_rounded_up_and_of_several_the_rest_comes_last() -> None:
     assert Runs(1, 1, 5).order == [0, 2, 1, 3, 4, -1, -1, -1]
     assert Runs(2, 1, 5).order == [0, 2, 1, 3, 5, 7, 6, 8, 4, 9]
@@ -67,7 +86,7 @@ def test_parts_give_way_when_there_are_too_many() -> None:
 
 @pytest.mark.parametrize(("units", "skip", "loops"), [(0, 8, 1), (1, 7, 1), (8, 0, 1), (9, 7, 2)])
 def test_a_round_is_left_out_in_part_or_whole(units: int, skip: int, loops: int) -> None:
-    fields = dot(Constant("weights", np.zeros(1, np.int32)), units, 2, (0, 0))
+    fields = dot(Constant("weights", np.zeros(1, np.int32)), units, 2, UNCLAMPED)
     assert (fields["skip"], fields["loops"]) == (skip, loops)
     assert loops * UNROLLED - skip == units
 

@@ -34,6 +34,7 @@ typedef struct {
     int32_t skip;
     int32_t loops;
     int32_t channels; /* even */
+    int32_t point;    /* the zero point and half a unit, doubled: for rounding */
     int32_t high;     /* bytes, all alike: how much is subtracted from outputs, saturating, ... */
     int32_t low;      /* ... and added again, to clamp them */
 } dot_t;
@@ -114,44 +115,64 @@ typedef struct {
 #define UNIT_BYTES_plain "76"
 #define SEPARATE_plain
 
-/* r2, r3: multiplier and addend of a; r4, r5: of b. */
-#define LINE(SHIFT_A, SHIFT_B)                                                                     \
-    "ldmia.n r1!, {r2, r3, r4, r5}      \n"                                                        \
+/*
+ * r2, r3: multiplier and addend of a; r4: multiplier of b. If weights are packed, b has the same
+ * addend, as a line of 256 * B can mostly do with any; its multiplier is twice as large, and more.
+ * Else r5 is its own.
+ */
+#define LINE(SHIFT_A, SHIFT_B, ADDEND_B)                                                           \
     "smmlar  r7, r7, r2, r3             \n"                                                        \
     "smmlar  r8, r8, r2, r3             \n"                                                        \
     "smmlar  r9, r9, r2, r3             \n"                                                        \
-    "smmlar  r10, r10, r4, r5           \n"                                                        \
-    "smmlar  r11, r11, r4, r5           \n"                                                        \
-    "smmlar  r12, r12, r4, r5           \n"                                                        \
+    "smmlar  r10, r10, r4, " ADDEND_B " \n"                                                        \
+    "smmlar  r11, r11, r4, " ADDEND_B " \n"                                                        \
+    "smmlar  r12, r12, r4, " ADDEND_B " \n"                                                        \
     "ssat    r7, #8, r7, asr #" SHIFT_A "\n"                                                       \
     "ssat    r8, #8, r8, asr #" SHIFT_A "\n"                                                       \
     "ssat    r9, #8, r9, asr #" SHIFT_A "\n"                                                       \
     "ssat    r10, #8, r10, asr #" SHIFT_B "\n"                                                     \
     "ssat    r11, #8, r11, asr #" SHIFT_B "\n"                                                     \
     "ssat    r12, #8, r12, asr #" SHIFT_B "\n"
+#define LINE_packed(SHIFT) "ldmia.n r1!, {r2, r3, r4}          \n" LINE(SHIFT, SHIFT " + 7", "r3")
+#define LINE_plain(SHIFT) "ldmia.n r1!, {r2, r3, r4, r5}      \n" LINE(SHIFT, SHIFT, "r5")
 
 /*
- * r2: multiplier; r3: half a unit and the zero point, above r4 bits. The doubling high multiply
- * takes twice the sum. Halves go away from zero, so sums below 0 are lowered by one.
+ * r2, r3: multipliers of a and b; r4: their shifts, less one, a in the lowest byte; r6: the zero
+ * point and half a unit, doubled. The doubling high multiply takes twice the sum. Halves go away
+ * from zero, so sums below 0 are lowered by one.
  */
-#define ROUNDED(SUM, DOUBLE)                                                                       \
-    DOUBLE                                                                                         \
-    "smmlar  r5, " SUM ", r2, r3        \n"                                                        \
+#define ROUNDED(SUM, TWICE, MULTIPLIER)                                                            \
+    TWICE(SUM)                                                                                     \
+    "smmlar  r5, " SUM ", " MULTIPLIER ", lr\n"                                                    \
     "add     r5, r5, " SUM ", asr #31   \n"                                                        \
     "asr     r5, r5, r4                 \n"                                                        \
-    "ssat    " SUM ", #8, r5            \n"
+    "ssat    " SUM ", #8, r5, asr #1    \n"
 #define TWICE(SUM) "lsl " SUM ", " SUM ", #1\n"
 #define TWICE_OF_256(SUM) "asr " SUM ", " SUM ", #7\n"
+#define ROUND_FIRST(POINT)                                                                         \
+    "ldmia.n r1!, {r2, r3, r4}          \n"                                                        \
+    "ldr     r6, " POINT "              \n"                                                        \
+    "lsl     lr, r6, r4                 \n"
+#define ROUND_SECOND                                                                               \
+    "lsr     r4, r4, #8                 \n"                                                        \
+    "lsl     lr, r6, r4                 \n"
 #define ROUND(TWICE_B)                                                                             \
-    "ldmia.n r1!, {r2, r3, r4}          \n" ROUNDED("r7", TWICE("r7")) ROUNDED("r8", TWICE("r8"))  \
-        ROUNDED("r9", TWICE("r9")) "ldmia.n r1!, {r2, r3, r4}          \n" ROUNDED(                \
-            "r10", TWICE_B("r10")) ROUNDED("r11", TWICE_B("r11")) ROUNDED("r12", TWICE_B("r12"))
+    ROUND_FIRST("[sp, #28]")                                                                       \
+    ROUNDED("r7", TWICE, "r2")                                                                     \
+    ROUNDED("r8", TWICE, "r2")                                                                     \
+    ROUNDED("r9", TWICE, "r2")                                                                     \
+    ROUND_SECOND                                                                                   \
+    ROUNDED("r10", TWICE_B, "r3")                                                                  \
+    ROUNDED("r11", TWICE_B, "r3")                                                                  \
+    ROUNDED("r12", TWICE_B, "r3")
 
+#define KEEP_int8
 #define CLAMP_int8
 
 /* The addends are so much higher that SSAT is the upper clamp. */
+#define KEEP_clamp "str     r9, [sp, #36]              \n"
 #define CLAMP_clamp                                                                                \
-    "ldrd    r2, r3, [sp, #28]          \n"                                                        \
+    "ldrd    r2, r3, [sp, #32]          \n"                                                        \
     "qsub8   r7, r7, r2                 \n"                                                        \
     "qsub8   r8, r8, r2                 \n"                                                        \
     "qsub8   r9, r9, r2                 \n"                                                        \
@@ -169,7 +190,7 @@ typedef struct {
     "strh    r9, [r2, r5]               \n"                                                        \
     "strh    r7, [r2], #2               \n"
 
-#define FINISH(RESCALE, CLAMP) RESCALE PACK CLAMP_##CLAMP STORE
+#define FINISH(CLAMP, RESCALE) RESCALE PACK CLAMP_##CLAMP STORE
 
 /* The sums themselves, three of a and three of b, to y. */
 #define FINISH_packed                                                                              \
@@ -182,18 +203,19 @@ typedef struct {
 
 /*
  * On the stack: [0] y, [4] its end, [8] where lanes 1 and 2 lie, [16] x, [20] where the first round
- * begins, [24] rounds, [28] the clamp. The fifth argument comes above what is saved.
+ * begins, [24] rounds, [28] the point, [32] the clamp. The fifth argument comes above what is
+ * saved.
  */
-#define BLOCK(NAME, WEIGHTS, FINISH)                                                               \
+#define BLOCK(NAME, WEIGHTS, CLAMP, FINISH)                                                        \
     NAKED void NAME(UNUSED const dot_t *p, UNUSED const void *x, UNUSED int8_t *y,                 \
                     UNUSED int32_t one, UNUSED int32_t two)                                        \
     {                                                                                              \
         __asm volatile("push    {r4-r11, lr}               \n"                                     \
-                       "sub     sp, sp, #36                \n"                                     \
-                       "ldr     r12, [sp, #72]             \n"                                     \
+                       "sub     sp, sp, #40                \n"                                     \
+                       "ldr     r12, [sp, #76]             \n"                                     \
                        "strd    r3, r12, [sp, #8]          \n"                                     \
-                       "ldm     r0, {r3-r8}                \n"                                     \
-                       "strd    r7, r8, [sp, #28]          \n"                                     \
+                       "ldm     r0, {r3-r9}                \n"                                     \
+                       "strd    r7, r8, [sp, #28]          \n" KEEP_##CLAMP                        \
                        "add     r6, r2, r6                 \n"                                     \
                        "strd    r2, r6, [sp]               \n"                                     \
                        "adr.w   r7, 2f                     \n"                                     \
@@ -223,17 +245,17 @@ typedef struct {
                        "str     r2, [sp]                   \n"                                     \
                        "cmp     r2, r3                     \n"                                     \
                        "bne.w   1b                         \n"                                     \
-                       "add     sp, sp, #36                \n"                                     \
+                       "add     sp, sp, #40                \n"                                     \
                        "pop     {r4-r11, pc}               \n");                                   \
     }
 
-BLOCK(block_packed_sums, packed, FINISH_packed)
-BLOCK(block_plain_sums, plain, FINISH_plain)
+BLOCK(block_packed_sums, packed, int8, FINISH_packed)
+BLOCK(block_plain_sums, plain, int8, FINISH_plain)
 
-BLOCK(block_packed_round_int8, packed, FINISH(ROUND(TWICE_OF_256), int8))
-BLOCK(block_packed_round_clamp, packed, FINISH(ROUND(TWICE_OF_256), clamp))
-BLOCK(block_plain_round_int8, plain, FINISH(ROUND(TWICE), int8))
-BLOCK(block_plain_round_clamp, plain, FINISH(ROUND(TWICE), clamp))
+BLOCK(block_packed_round_int8, packed, int8, FINISH(int8, ROUND(TWICE_OF_256)))
+BLOCK(block_packed_round_clamp, packed, clamp, FINISH(clamp, ROUND(TWICE_OF_256)))
+BLOCK(block_plain_round_int8, plain, int8, FINISH(int8, ROUND(TWICE)))
+BLOCK(block_plain_round_clamp, plain, clamp, FINISH(clamp, ROUND(TWICE)))
 
 /*
  * The same of two pixels, for those that are left over at the end: the third lane is not looked at.
@@ -265,20 +287,23 @@ BLOCK(block_plain_round_clamp, plain, FINISH(ROUND(TWICE), clamp))
 #define SEPARATE_two                                                                               \
     "sub     r10, r10, r7               \n"                                                        \
     "sub     r11, r11, r8               \n"
-#define LINE_two(SHIFT_A, SHIFT_B)                                                                 \
-    "ldmia.n r1!, {r2, r3, r4, r5}      \n"                                                        \
+#define LINE_two(SHIFT)                                                                            \
+    "ldmia.n r1!, {r2, r3, r4}          \n"                                                        \
     "smmlar  r7, r7, r2, r3             \n"                                                        \
     "smmlar  r8, r8, r2, r3             \n"                                                        \
-    "smmlar  r10, r10, r4, r5           \n"                                                        \
-    "smmlar  r11, r11, r4, r5           \n"                                                        \
-    "ssat    r7, #8, r7, asr #" SHIFT_A "\n"                                                       \
-    "ssat    r8, #8, r8, asr #" SHIFT_A "\n"                                                       \
-    "ssat    r10, #8, r10, asr #" SHIFT_B "\n"                                                     \
-    "ssat    r11, #8, r11, asr #" SHIFT_B "\n"
+    "smmlar  r10, r10, r4, r3           \n"                                                        \
+    "smmlar  r11, r11, r4, r3           \n"                                                        \
+    "ssat    r7, #8, r7, asr #" SHIFT " \n"                                                        \
+    "ssat    r8, #8, r8, asr #" SHIFT " \n"                                                        \
+    "ssat    r10, #8, r10, asr #" SHIFT " + 7\n"                                                   \
+    "ssat    r11, #8, r11, asr #" SHIFT " + 7\n"
 #define ROUND_two                                                                                  \
-    "ldmia.n r1!, {r2, r3, r4}          \n" ROUNDED("r7", TWICE("r7"))                             \
-        ROUNDED("r8", TWICE("r8")) "ldmia.n r1!, {r2, r3, r4}          \n" ROUNDED(                \
-            "r10", TWICE_OF_256("r10")) ROUNDED("r11", TWICE_OF_256("r11"))
+    ROUND_FIRST("[sp, #28]")                                                                       \
+    ROUNDED("r7", TWICE, "r2")                                                                     \
+    ROUNDED("r8", TWICE, "r2")                                                                     \
+    ROUND_SECOND                                                                                   \
+    ROUNDED("r10", TWICE_OF_256, "r3")                                                             \
+    ROUNDED("r11", TWICE_OF_256, "r3")
 #define STORE_two                                                                                  \
     "bfi     r7, r10, #8, #8            \n"                                                        \
     "bfi     r8, r11, #8, #8            \n"                                                        \
@@ -286,7 +311,7 @@ BLOCK(block_plain_round_clamp, plain, FINISH(ROUND(TWICE), clamp))
     "strh    r8, [r2, r4]               \n"                                                        \
     "strh    r7, [r2], #2               \n"
 
-BLOCK(block_two_round_int8, two, ROUND_two STORE_two)
+BLOCK(block_two_round_int8, two, int8, ROUND_two STORE_two)
 
 /* Channels of which neither form is exact: those with negative factors, or left shifts. */
 SHARED void make_channels_exactly(const filters_t *p, const part_t *part, const void *x, int8_t *y,
@@ -323,13 +348,12 @@ KERNEL void make_channels(const filters_t *p, const void *x, int8_t *y, int32_t 
     }
 }
 
-/* Of packed weights, sums of b are 256 times as large, and their multipliers twice. */
 #define BLOCKS(SHIFT)                                                                              \
-    BLOCK(block_packed_line_int8_##SHIFT, packed, FINISH(LINE(#SHIFT, #SHIFT " + 7"), int8))       \
-    BLOCK(block_two_line_int8_##SHIFT, two, LINE_two(#SHIFT, #SHIFT " + 7") STORE_two)             \
-    BLOCK(block_packed_line_clamp_##SHIFT, packed, FINISH(LINE(#SHIFT, #SHIFT " + 7"), clamp))     \
-    BLOCK(block_plain_line_int8_##SHIFT, plain, FINISH(LINE(#SHIFT, #SHIFT), int8))                \
-    BLOCK(block_plain_line_clamp_##SHIFT, plain, FINISH(LINE(#SHIFT, #SHIFT), clamp))
+    BLOCK(block_packed_line_int8_##SHIFT, packed, int8, FINISH(int8, LINE_packed(#SHIFT)))         \
+    BLOCK(block_two_line_int8_##SHIFT, two, int8, LINE_two(#SHIFT) STORE_two)                      \
+    BLOCK(block_packed_line_clamp_##SHIFT, packed, clamp, FINISH(clamp, LINE_packed(#SHIFT)))      \
+    BLOCK(block_plain_line_int8_##SHIFT, plain, int8, FINISH(int8, LINE_plain(#SHIFT)))            \
+    BLOCK(block_plain_line_clamp_##SHIFT, plain, clamp, FINISH(clamp, LINE_plain(#SHIFT)))
 
 BLOCKS(1)
 BLOCKS(2)

@@ -64,27 +64,29 @@ typedef struct {
 #define QUAD_SEPARATE_plain
 
 /* As in block.h, of one pixel. */
-#define QUAD_LINE(SHIFT_A, SHIFT_B)                                                                \
-    "ldmia.n r1!, {r2, r3, r4, r5}      \n"                                                        \
+#define QUAD_LINE(SHIFT_A, SHIFT_B, NUMBERS, ADDEND_B)                                             \
+    "ldmia.n r1!, " NUMBERS "           \n"                                                        \
     "smmlar  r7, r7, r2, r3             \n"                                                        \
-    "smmlar  r8, r8, r4, r5             \n"                                                        \
-    "ldmia.n r1!, {r2, r3, r4, r5}      \n"                                                        \
+    "smmlar  r8, r8, r4, " ADDEND_B "   \n"                                                        \
+    "ldmia.n r1!, " NUMBERS "           \n"                                                        \
     "smmlar  r9, r9, r2, r3             \n"                                                        \
-    "smmlar  r10, r10, r4, r5           \n"                                                        \
+    "smmlar  r10, r10, r4, " ADDEND_B " \n"                                                        \
     "ssat    r7, #8, r7, asr #" SHIFT_A "\n"                                                       \
     "ssat    r8, #8, r8, asr #" SHIFT_B "\n"                                                       \
     "ssat    r9, #8, r9, asr #" SHIFT_A "\n"                                                       \
     "ssat    r10, #8, r10, asr #" SHIFT_B "\n"
-#define QUAD_ROUNDED(SUM, DOUBLE) "ldmia.n r1!, {r2, r3, r4}\n" ROUNDED(SUM, DOUBLE)
+#define QUAD_LINE_packed(SHIFT) QUAD_LINE(SHIFT, SHIFT " + 7", "{r2, r3, r4}", "r3")
+#define QUAD_LINE_plain(SHIFT) QUAD_LINE(SHIFT, SHIFT, "{r2, r3, r4, r5}", "r5")
+#define QUAD_ROUND_PAIR(A, B, TWICE_B)                                                             \
+    ROUND_FIRST("[sp, #20]") ROUNDED(A, TWICE, "r2") ROUND_SECOND ROUNDED(B, TWICE_B, "r3")
 #define QUAD_ROUND(TWICE_B)                                                                        \
-    QUAD_ROUNDED("r7", TWICE("r7"))                                                                \
-    QUAD_ROUNDED("r8", TWICE_B("r8"))                                                              \
-    QUAD_ROUNDED("r9", TWICE("r9"))                                                                \
-    QUAD_ROUNDED("r10", TWICE_B("r10"))
+    QUAD_ROUND_PAIR("r7", "r8", TWICE_B) QUAD_ROUND_PAIR("r9", "r10", TWICE_B)
 
+#define QUAD_KEEP_int8
+#define QUAD_KEEP_clamp "str     r9, [sp, #28]              \n"
 #define QUAD_CLAMP_int8
 #define QUAD_CLAMP_clamp                                                                           \
-    "ldrd    r2, r3, [sp, #20]          \n"                                                        \
+    "ldrd    r2, r3, [sp, #24]          \n"                                                        \
     "qsub8   r7, r7, r2                 \n"                                                        \
     "sadd8   r7, r7, r3                 \n"
 #define QUAD_STORE(CLAMP)                                                                          \
@@ -103,14 +105,14 @@ typedef struct {
     "stmia   r4!, {r7-r10}              \n"
 
 /* On the stack: [0] x, [4] where the first round begins, [8] rounds, [12] y, [16] its end,
- * [20] the clamp. */
-#define QUADS(NAME, WEIGHTS, FINISH)                                                               \
+ * [20] the point, [24] the clamp. */
+#define QUADS(NAME, WEIGHTS, CLAMP, FINISH)                                                        \
     NAKED void NAME(UNUSED const dot_t *p, UNUSED const void *x, UNUSED int8_t *y)                 \
     {                                                                                              \
         __asm volatile("push    {r4-r11, lr}               \n"                                     \
-                       "sub     sp, sp, #28                \n"                                     \
-                       "ldm     r0, {r3-r8}                \n"                                     \
-                       "strd    r7, r8, [sp, #20]          \n"                                     \
+                       "sub     sp, sp, #32                \n"                                     \
+                       "ldm     r0, {r3-r9}                \n"                                     \
+                       "strd    r7, r8, [sp, #20]          \n" QUAD_KEEP_##CLAMP                   \
                        "add     r6, r2, r6                 \n"                                     \
                        "strd    r2, r6, [sp, #12]          \n"                                     \
                        "adr.w   r7, 2f                     \n"                                     \
@@ -138,24 +140,23 @@ typedef struct {
                        "str     r4, [sp, #12]              \n"                                     \
                        "cmp     r4, r5                     \n"                                     \
                        "bne.w   1b                         \n"                                     \
-                       "add     sp, sp, #28                \n"                                     \
+                       "add     sp, sp, #32                \n"                                     \
                        "pop     {r4-r11, pc}               \n");                                   \
     }
 
-QUADS(quads_packed_sums, packed, QUAD_SUMS_packed)
-QUADS(quads_plain_sums, plain, QUAD_SUMS_plain)
-QUADS(quads_packed_round_int8, packed, QUAD_ROUND(TWICE_OF_256) QUAD_STORE(int8))
-QUADS(quads_packed_round_clamp, packed, QUAD_ROUND(TWICE_OF_256) QUAD_STORE(clamp))
-QUADS(quads_plain_round_int8, plain, QUAD_ROUND(TWICE) QUAD_STORE(int8))
-QUADS(quads_plain_round_clamp, plain, QUAD_ROUND(TWICE) QUAD_STORE(clamp))
+QUADS(quads_packed_sums, packed, int8, QUAD_SUMS_packed)
+QUADS(quads_plain_sums, plain, int8, QUAD_SUMS_plain)
+QUADS(quads_packed_round_int8, packed, int8, QUAD_ROUND(TWICE_OF_256) QUAD_STORE(int8))
+QUADS(quads_packed_round_clamp, packed, clamp, QUAD_ROUND(TWICE_OF_256) QUAD_STORE(clamp))
+QUADS(quads_plain_round_int8, plain, int8, QUAD_ROUND(TWICE) QUAD_STORE(int8))
+QUADS(quads_plain_round_clamp, plain, clamp, QUAD_ROUND(TWICE) QUAD_STORE(clamp))
 
 #define QUADS_OF(SHIFT)                                                                            \
-    QUADS(quads_packed_line_int8_##SHIFT, packed,                                                  \
-          QUAD_LINE(#SHIFT, #SHIFT " + 7") QUAD_STORE(int8))                                       \
-    QUADS(quads_packed_line_clamp_##SHIFT, packed,                                                 \
-          QUAD_LINE(#SHIFT, #SHIFT " + 7") QUAD_STORE(clamp))                                      \
-    QUADS(quads_plain_line_int8_##SHIFT, plain, QUAD_LINE(#SHIFT, #SHIFT) QUAD_STORE(int8))        \
-    QUADS(quads_plain_line_clamp_##SHIFT, plain, QUAD_LINE(#SHIFT, #SHIFT) QUAD_STORE(clamp))
+    QUADS(quads_packed_line_int8_##SHIFT, packed, int8, QUAD_LINE_packed(#SHIFT) QUAD_STORE(int8)) \
+    QUADS(quads_packed_line_clamp_##SHIFT, packed, clamp,                                          \
+          QUAD_LINE_packed(#SHIFT) QUAD_STORE(clamp))                                              \
+    QUADS(quads_plain_line_int8_##SHIFT, plain, int8, QUAD_LINE_plain(#SHIFT) QUAD_STORE(int8))    \
+    QUADS(quads_plain_line_clamp_##SHIFT, plain, clamp, QUAD_LINE_plain(#SHIFT) QUAD_STORE(clamp))
 
 QUADS_OF(1)
 QUADS_OF(2)

@@ -66,7 +66,7 @@ def filters(p: ConvParameters, weights: Array, bias: Array) -> Fields:
             {
                 **block,
                 "first": channels[2 * pairs[0]],
-                "dot": dot(stream, units - 1, 2 * len(pairs), rounding.clamp),
+                "dot": dot(stream, units - 1, 2 * len(pairs), rounding),
             }
         )
     return {
@@ -76,7 +76,7 @@ def filters(p: ConvParameters, weights: Array, bias: Array) -> Fields:
     }
 
 
-def dot(stream: Constant, units: int, channels: int, clamp: tuple[int, int]) -> Fields:
+def dot(stream: Constant, units: int, channels: int, rounding: Rounding) -> Fields:
     """Return a ``dot_t`` whose loop does ``units``; a round is left out whole if there are none."""
     loops = max(-(-units // UNROLLED), 1)
     return {
@@ -84,8 +84,9 @@ def dot(stream: Constant, units: int, channels: int, clamp: tuple[int, int]) -> 
         "skip": loops * UNROLLED - units,
         "loops": loops,
         "channels": channels,
-        "high": clamp[0] * 0x01010101,
-        "low": clamp[1] * 0x01010101,
+        "point": rounding.point,
+        "high": rounding.clamp[0] * 0x01010101,
+        "low": rounding.clamp[1] * 0x01010101,
     }
 
 
@@ -153,7 +154,7 @@ def _stream(
     """Return the stream of some pairs as int32 [pairs, words]."""
     start = wrapped(starts(bias, rounding.starts(way), packed=packed)).reshape(-1, 2)
     words = np.ascontiguousarray(halfwords(weights, packed=packed)).view(np.int32)
-    ends = wrapped(rounding.ends(way).T).reshape(len(words), -1)
+    ends = wrapped(rounding.ends(way))
     stream: Array = np.concatenate([start, words, ends], axis=1)[list(pairs)]
     return stream
 

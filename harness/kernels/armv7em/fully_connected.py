@@ -119,7 +119,7 @@ def _parts(p: ConvParameters, weights: Array, bias: Array) -> Fields:
                 **called,
                 "first": first,
                 "count": min(_GROUP * len(quads), out - first),
-                "dot": dot(stream, weights.shape[1] // UNIT, _GROUP * len(quads), rounding.clamp),
+                "dot": dot(stream, weights.shape[1] // UNIT, _GROUP * len(quads), rounding),
             }
         )
     return {
@@ -136,6 +136,6 @@ def _stream(weights: Array, bias: Array, rounding: Rounding, way: Way, *, packed
     words = np.ascontiguousarray(halfwords(weights, packed=packed)).view(np.int32)
     # Of two values the words of both pairs.
     mixed = words.reshape(count, 2, -1).transpose(0, 2, 1).reshape(count, -1)
-    ends = wrapped(rounding.ends(way).T).reshape(count, -1)
+    ends = wrapped(rounding.ends(way)).reshape(count, -1)
     stream: Array = np.concatenate([start, mixed, ends], axis=1)
     return stream

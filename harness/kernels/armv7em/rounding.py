@@ -16,9 +16,10 @@ from enum import Enum
 
 import numpy as np
 
-from harness.arithmetic import ConvParameters
+from harness.arithmetic import ConvParameters, Multiplier
 from harness.ir.tensor import Array
 from harness.kernels.requantization import Layer, solve_layer
+from harness.kernels.shared_addend import forms_with_addends
 from harness.kernels.step_function import Flags
 
 PACKED_BITS = 8
@@ -31,6 +32,9 @@ _MAX_SHIFT = 15
 """Of the lines that block.h has."""
 
 _SHIFTS_TRIED = 3
+
+_LINES_TRIED = 4
+"""Of the first channel of a pair, until the second finds one."""
 
 
 class Way(Enum):
@@ -51,19 +55,28 @@ class Lines:
     offsets: Array
     solved: Flags
 
+    def take(self, some: Flags, layer: Layer) -> None:
+        """Let some channels have the lines of a layer."""
+        self.numbers[:, some] = np.stack([layer.multipliers, layer.addends])
+        self.offsets[some] = layer.offsets
+        self.solved[some] = layer.solved
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rounding:
     """How channels are rounded: a way for each group of them, and the numbers of each channel.
 
-    ``rounds`` are multipliers, addends and shifts [3, channels]. ``clamp`` is what outputs lose,
-    saturating, and gain again.
+    ``rounds`` are multipliers and shifts [2, channels]; ``point`` is the zero point, doubled, and
+    one. ``clamp`` is what outputs lose, saturating, and gain again. If weights are ``packed``, the
+    channels of a pair share the addend of their lines.
     """
 
     ways: tuple[Way, ...]
     lines: Lines
     rounds: Array
+    point: int
     clamp: tuple[int, int]
+    packed: bool
 
     def starts(self, way: Way) -> Array:
         """Return what is added to the sums of channels."""
@@ -71,14 +84,18 @@ class Rounding:
         return offsets if way is Way.LINE else np.zeros_like(offsets)
 
     def ends(self, way: Way) -> Array:
-        """Return what a stream has behind the weights, [parts, channels]."""
+        """Return what a stream has behind the weights of each pair of channels, [pairs, words]."""
+        pairs = len(self.lines.solved) // 2
         match way:
             case Way.LINE:
-                return self.lines.numbers
+                numbers = self.lines.numbers.T.reshape(pairs, 4)
+                return numbers[:, :3] if self.packed else numbers
             case Way.ROUND:
-                return self.rounds
+                multipliers, shifts = self.rounds.reshape(2, pairs, 2)
+                both = shifts[:, 0] - 1 + ((shifts[:, 1] - 1) << 8)
+                return np.concatenate([multipliers, both[:, None]], axis=1)
             case Way.EXACT:
-                return self.rounds[:0]
+                return np.zeros((pairs, 0), np.int64)
 
     def name(self, way: Way) -> str:
         """Return how the C functions of a way are called."""
@@ -103,7 +120,7 @@ def choose_rounding(
     count = len(channels)
     if clamp[0] > 127:
         ways = (Way.EXACT,) * (count // group)
-        return Rounding(ways, _no_lines(count, 0), q.rounds(), (0, 0))
+        return Rounding(ways, _no_lines(count, 0), q.rounds(), q.point, (0, 0), packed)
     lines = _no_lines(count, 0)
     for shift in _shifts(q):
         tried = _lines(q, shift)
@@ -117,7 +134,7 @@ def choose_rounding(
             _all(lines.solved, group), _all(q.can_be_rounded(), group), strict=True
         )
     )
-    return Rounding(ways, lines, q.rounds(), clamp)
+    return Rounding(ways, lines, q.rounds(), q.point, clamp, packed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,35 +153,43 @@ class Quantities:
         odd: Flags = (np.arange(len(self.channels)) % 2 == 1) & self.packed
         return odd
 
-    def solve(self, some: Flags, scale: int, shift: int | None) -> Layer | None:
-        """Return the lines of some channels."""
-        factors = [self.p.multipliers[self.channels[i]] for i in np.flatnonzero(some).tolist()]
-        low, high = self.p.low + self.up, self.p.high + self.up
-        return solve_layer(
-            factors,
+    @property
+    def point(self) -> int:
+        """The zero point and half a unit, doubled."""
+        return 2 * (self.p.output_offset + self.up) + 1
+
+    def solve(self, some: Flags, shift: int | None, nth: int) -> Layer | None:
+        """Return the lines of some channels, or the ``nth`` of those that there are."""
+        return solve_layer(*self._asked(some), shift=shift, steps=False, nth=nth)
+
+    def follow(self, some: Flags, addends: Array, shift: int) -> Layer:
+        """Return the lines of some channels whose sums are larger, and whose addends are given."""
+        return forms_with_addends(*self._asked(some), addends, scale=PACKED_BITS, shift=shift)
+
+    def _asked(
+        self, some: Flags
+    ) -> tuple[Sequence[Multiplier], int, int, int, tuple[Array, Array]]:
+        """Return factors, zero point, low, high and reach of some channels."""
+        return (
+            [self.p.multipliers[self.channels[i]] for i in np.flatnonzero(some).tolist()],
             self.p.output_offset + self.up,
-            low,
-            high,
+            self.p.low + self.up,
+            self.p.high + self.up,
             (self.reach[0][some], self.reach[1][some]),
-            scale=scale,
-            shift=shift,
-            steps=False,
         )
 
     def rounds(self) -> Array:
-        """Return the numbers that round each channel: multiplier, addend and shift."""
+        """Return the numbers that round each channel: multiplier and shift."""
         factors = [self.p.multipliers[channel] for channel in self.channels]
         shifts = np.array([max(factor.right, 1) for factor in factors], np.int64)
         multipliers = np.array([factor.multiplier for factor in factors], np.int64)
-        zero_point = self.p.output_offset + self.up
-        addends = (np.int64(zero_point) << shifts) + (np.int64(1) << (shifts - 1))
-        return np.stack([multipliers, addends, shifts])
+        return np.stack([multipliers, shifts])
 
     def can_be_rounded(self) -> Flags:
         """Return which channels these numbers are exact for: nothing leaves 32 bits."""
         factors = [self.p.multipliers[channel] for channel in self.channels]
         regular = [f.multiplier == 0 or (f.multiplier > 0 and f.right > 0) for f in factors]
-        _, addends, _ = self.rounds()
+        addends = self.point << (self.rounds()[1] - 1)
         most = np.abs(np.stack(self.reach)).max(axis=0)
         flags: Flags = np.array(regular) & (most < 1 << 30) & (most + np.abs(addends) < 1 << 31)
         return flags
@@ -172,23 +197,31 @@ class Quantities:
 
 def _shifts(q: Quantities) -> list[int]:
     """Return shifts to try for the lines: what suits the first of each pair, and less."""
-    layer = q.solve(~q.second, 0, None)
+    layer = q.solve(~q.second, None, 0)
     if layer is None:
         return []
     return [s for s in range(layer.shift, layer.shift - _SHIFTS_TRIED, -1) if 0 < s <= _MAX_SHIFT]
 
 
 def _lines(q: Quantities, shift: int) -> Lines:
-    """Return the lines of all channels under a shift."""
+    """Return the lines of all channels under a shift.
+
+    Where the second channel of a pair finds no line with the addend of the first, another line of
+    the first is tried.
+    """
     lines = _no_lines(len(q.channels), shift)
-    for some, scale in ((~q.second, 0), (q.second, PACKED_BITS)):
-        if not some.any():
-            continue
-        layer = q.solve(some, scale, shift + (PACKED_SHIFT if scale else 0))
-        if layer is not None:
-            lines.numbers[:, some] = np.stack([layer.multipliers, layer.addends])
-            lines.offsets[some] = layer.offsets
-            lines.solved[some] = layer.solved
+    todo = np.ones(len(q.channels), np.bool_)
+    for nth in range(_LINES_TRIED if q.packed else 1):
+        first, second = todo & ~q.second, todo & q.second
+        layer = q.solve(first, shift, nth)
+        if layer is None:
+            break
+        lines.take(first, layer)
+        if q.packed:
+            lines.take(second, q.follow(second, layer.addends, shift + PACKED_SHIFT))
+        todo = ~_all(lines.solved, 2).repeat(2)
+        if not todo.any():
+            break
     return lines
 
 
