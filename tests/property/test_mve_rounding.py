@@ -21,8 +21,8 @@ factors = st.tuples(st.floats(-9, -3), st.sampled_from([1, 1, 1, -1])).map(
 
 def outputs(line: Rounding, sums: Raw) -> Raw:
     """Return what VMLA, VQRDMULH, VQRSHRN and VQMOVN make of sums [..., channels]."""
-    addends, multipliers, _ = line.constants.astype(np.int64)
-    t = sums * line.scale + addends
+    addends, multipliers, scales = line.constants.astype(np.int64)
+    t = sums * scales + addends
     assert (np.abs(t) < 1 << 31).all()
     high = (2 * t * multipliers + (1 << 31)) >> 32
     narrow = np.clip((high + (1 << 15)) >> 16, -(1 << 15), (1 << 15) - 1)

@@ -7,7 +7,9 @@
  *
  * The window of an output is then one run of bytes, which VMLADAVA.S8 multiplies 16 at a time with
  * weights in the same order, 0 where a column holds more rows than the kernel. A pitch above KH
- * lets several output rows be made of the same lines, each a byte (times the stride) further.
+ * lets several output rows be made of the same lines, each a byte (times the stride) further. If a
+ * few windows lie within the same 16 or 32 bytes, these are loaded once, and multiplied with
+ * weights that are shifted for each.
  *
  * Whole tensors slide: the next rows are written into the lines `advance` bytes further, over rows
  * that are not needed any more, so that each element is gathered once. The output may lie over the
@@ -35,20 +37,32 @@ typedef struct {
     int32_t columns;          /* output columns that lines serve at once */
     int32_t lines;            /* input channels that are gathered at once, at most eight */
     int32_t slack;            /* bytes by which lines may slide before they are moved back */
-    const int8_t *weights;    /* [OC, chunks, 16] */
-    const int32_t *rescale;   /* [OC, 3]: bias, multiplier, shift */
+    const int8_t *weights;    /* [OC, shared, chunks, 16]: those of each window that shares loads */
+    const int32_t *rescale;   /* [OC, 3]: bias, multiplier, shift; or addend, multiplier, scale */
     output_t output;
-    int32_t chunks;                              /* of 16 bytes under a window */
-    void (*pass)(const struct depthwise_pass *); /* one for this step from window to window */
+    int32_t chunks;                        /* of 16 bytes under a window */
+    int32_t weight_bytes;                  /* of a channel */
+    void (*pass)(struct depthwise_pass *); /* one for this step from window to window */
 } mve_depthwise_t;
 
-/* Output rows and columns of some channels, to be made of lines. */
+/* Output rows and columns of some channels, to be made of lines; the assembly knows the offsets. */
 typedef struct depthwise_pass {
+    rescale_t rescale;               /*  0: of the channel */
+    int32_t zero_point, one;         /* 12 */
+    int32_t low, high;               /* 20 */
+    const int8_t *weights;           /* 28: of the next channel */
+    const int32_t *rescale_next;     /* 32 */
+    const int8_t *x;                 /* 36: the first window */
+    int8_t *y;                       /* 40: the first output */
+    int32_t channels;                /* 44: left */
+    int32_t line_bytes;              /* 48 */
+    int32_t columns;                 /* 52: less those of a block */
+    int32_t y_step;                  /* 56: from column to column */
+    uint16_t offsets[BLOCK_WINDOWS]; /* 60: of the outputs of a block */
+    uint32_t mask;                   /* 76: which of them there are, two bits each */
     const mve_depthwise_t *p;
-    const int8_t *lines; /* under the first window of the first channel */
-    int32_t channel;     /* the first one of the output */
-    int32_t channels, rows, columns;
-    int8_t *y; /* the first output, of the first channel */
+    int32_t channel; /* the first one of the output */
+    int32_t rows;    /* of the output */
 } depthwise_pass_t;
 
 KERNEL rescale_t rescale_of(const mve_depthwise_t *p, int32_t channel)
@@ -57,130 +71,190 @@ KERNEL rescale_t rescale_of(const mve_depthwise_t *p, int32_t channel)
     return (rescale_t){r[0], r[1], r[2]};
 }
 
-/* What the assembly works on; it knows the offsets. */
-typedef struct {
-    rescale_t rescale;               /*  0: of the channel */
-    output_t output;                 /* 12 */
-    const int8_t *weights;           /* 24: of the next channel */
-    const int32_t *rescale_next;     /* 28 */
-    const int8_t *x;                 /* 32: the first window */
-    int8_t *y;                       /* 36: the first output */
-    int32_t channels;                /* 40: left */
-    int32_t line_bytes;              /* 44 */
-    int32_t columns;                 /* 48: less those of a block */
-    int32_t y_step;                  /* 52: from column to column */
-    uint16_t offsets[BLOCK_WINDOWS]; /* 56: of the outputs of a block */
-    uint32_t mask;                   /* 72: which of them there are, two bits each */
-} windows_t;
-
 /* clang-format off */
-
-/* The sum of a window, `at` bytes behind x, goes to a register. */
-#define WINDOW_SUM(sum, at)                                                                        \
-    "vldrb.8 q2, [r1, #(" at ")]\n"                                                                \
-    "vmladav.s8 " sum ", q2, q4\n"                                                                 \
-    ".if %c[chunks] > 1\n"                                                                         \
-    "vldrb.8 q2, [r1, #(" at " + 16)]\n"                                                           \
-    "vmladava.s8 " sum ", q2, q5\n"                                                                \
-    ".endif\n"                                                                                     \
-    ".if %c[chunks] > 2\n"                                                                         \
-    "vldrb.8 q2, [r1, #(" at " + 32)]\n"                                                           \
-    "vmladava.s8 " sum ", q2, q6\n"                                                                \
-    "vldrb.8 q2, [r1, #(" at " + 48)]\n"                                                           \
-    "vmladava.s8 " sum ", q2, q7\n"                                                                \
-    ".endif\n"
 
 /* Where window i of a block lies: row i % rows, column i / rows. */
 #define WINDOW_AT(i) "(" #i " %% %c[rows] * %c[down] + " #i " / %c[rows] * %c[step])"
 
-/*
- * `rounding` is 0 for halves away from zero, 1 where results are rectified, 2 where some factors
- * then shift to the left.
- *
- * One channel after the other, with all its blocks of eight windows. r1 and r3 are where x and y
- * stand; the last block begins so that it ends with the last column.
- */
-#define WINDOWS                                                                                    \
-    "ldr r0, [r11, #72]\n"                                                                         \
-    "vmsr p0, r0\n"                                                                                \
-    "add r0, r11, #56\n"                                                                           \
-    "vldrh.16 q3, [r0]\n"                                                                          \
-    ".if %c[chunks] <= 2\n"                                                                        \
-    "ldrd r0, r2, [r11, #16]\n"                                                                    \
-    "vdup.16 q6, r0\n"                                                                             \
-    "vdup.16 q7, r2\n"                                                                             \
-    ".endif\n"                                                                                     \
-    "ldr r9, [r11, #52]\n"                                                                         \
-    "1:\n"                                                                                         \
-    "ldrd r0, r2, [r11, #24]\n"                                                                    \
-    "vldrb.8 q4, [r0], #16\n"                                                                      \
+/* The sums of one to four windows, `at` bytes behind x, which are loaded together. */
+#define SUM_1(at, s0)                                                                              \
+    "vldrb.8 q2, [r1, #(" at ")]\n"                                                                \
+    "vmladav.s8 " s0 ", q2, q4\n"                                                                  \
     ".if %c[chunks] > 1\n"                                                                         \
-    "vldrb.8 q5, [r0], #16\n"                                                                      \
+    "vldrb.8 q2, [r1, #(" at " + 16)]\n"                                                           \
+    "vmladava.s8 " s0 ", q2, q5\n"                                                                 \
     ".endif\n"                                                                                     \
     ".if %c[chunks] > 2\n"                                                                         \
-    "vldrb.8 q6, [r0], #16\n"                                                                      \
-    "vldrb.8 q7, [r0], #16\n"                                                                      \
-    ".endif\n"                                                                                     \
-    "ldm r2!, {r4, r6, r8}\n"                                                                      \
-    "stm r11, {r4, r6, r8}\n"                                                                      \
-    "strd r0, r2, [r11, #24]\n"                                                                    \
-    "ldrd r1, r3, [r11, #32]\n"                                                                    \
-    "ldr r5, [r11, #48]\n"                                                                         \
-    "2:\n"                                                                                         \
-    WINDOW_SUM("r0", WINDOW_AT(0))                                                                 \
-    WINDOW_SUM("r2", WINDOW_AT(1))                                                                 \
-    WINDOW_SUM("r4", WINDOW_AT(2))                                                                 \
-    WINDOW_SUM("r6", WINDOW_AT(3))                                                                 \
+    "vldrb.8 q2, [r1, #(" at " + 32)]\n"                                                           \
+    "vmladava.s8 " s0 ", q2, q6\n"                                                                 \
+    "vldrb.8 q2, [r1, #(" at " + 48)]\n"                                                           \
+    "vmladava.s8 " s0 ", q2, q7\n"                                                                 \
+    ".endif\n"
+#define SUM_2(at, s0, s1)                                                                          \
+    "vldrb.8 q2, [r1, #(" at ")]\n"                                                                \
+    "vmladav.s8 " s0 ", q2, q4\n"                                                                  \
+    ".if %c[chunks] > 1\n"                                                                         \
+    "vmladav.s8 " s1 ", q2, q6\n"                                                                  \
+    "vldrb.8 q2, [r1, #(" at " + 16)]\n"                                                           \
+    "vmladava.s8 " s0 ", q2, q5\n"                                                                 \
+    "vmladava.s8 " s1 ", q2, q7\n"                                                                 \
+    ".else\n"                                                                                      \
+    "vmladav.s8 " s1 ", q2, q5\n"                                                                  \
+    ".endif\n"
+#define SUM_3(at, s0, s1, s2)                                                                      \
+    "vldrb.8 q2, [r1, #(" at ")]\n"                                                                \
+    "vmladav.s8 " s0 ", q2, q4\n"                                                                  \
+    "vmladav.s8 " s1 ", q2, q5\n"                                                                  \
+    "vmladav.s8 " s2 ", q2, q6\n"
+#define SUM_4(at, s0, s1, s2, s3)                                                                  \
+    "vldrb.8 q2, [r1, #(" at ")]\n"                                                                \
+    "vmladav.s8 " s0 ", q2, q4\n"                                                                  \
+    "vmladav.s8 " s1 ", q2, q5\n"                                                                  \
+    "vmladav.s8 " s2 ", q2, q6\n"                                                                  \
+    "vmladav.s8 " s3 ", q2, q7\n"
+
+/* The sums of eight windows, and x behind them. */
+#define BLOCK_1                                                                                    \
+    SUM_1(WINDOW_AT(0), "r0")                                                                      \
+    SUM_1(WINDOW_AT(1), "r2")                                                                      \
+    SUM_1(WINDOW_AT(2), "r4")                                                                      \
+    SUM_1(WINDOW_AT(3), "r6")                                                                      \
     ".if " WINDOW_AT(7) " + 16 * (%c[chunks] - 1) > 127\n"                                         \
     "add r1, r1, #" WINDOW_AT(4) "\n"                                                              \
-    WINDOW_SUM("r8", WINDOW_AT(0))                                                                 \
-    WINDOW_SUM("r10", WINDOW_AT(1))                                                                \
-    WINDOW_SUM("r12", WINDOW_AT(2))                                                                \
-    WINDOW_SUM("lr", WINDOW_AT(3))                                                                 \
+    SUM_1(WINDOW_AT(0), "r8")                                                                      \
+    SUM_1(WINDOW_AT(1), "r10")                                                                     \
+    SUM_1(WINDOW_AT(2), "r12")                                                                     \
+    SUM_1(WINDOW_AT(3), "lr")                                                                      \
     "add r1, r1, #(%c[step] * 8 / %c[rows] - " WINDOW_AT(4) ")\n"                                  \
     ".else\n"                                                                                      \
-    WINDOW_SUM("r8", WINDOW_AT(4))                                                                 \
-    WINDOW_SUM("r10", WINDOW_AT(5))                                                                \
-    WINDOW_SUM("r12", WINDOW_AT(6))                                                                \
-    WINDOW_SUM("lr", WINDOW_AT(7))                                                                 \
+    SUM_1(WINDOW_AT(4), "r8")                                                                      \
+    SUM_1(WINDOW_AT(5), "r10")                                                                     \
+    SUM_1(WINDOW_AT(6), "r12")                                                                     \
+    SUM_1(WINDOW_AT(7), "lr")                                                                      \
     "add r1, r1, #(%c[step] * 8 / %c[rows])\n"                                                     \
-    ".endif\n"                                                                                     \
-    "vmov q0[2], q0[0], r0, r8\n"                                                                  \
-    "vmov q0[3], q0[1], r4, r12\n"                                                                 \
-    "vmov q1[2], q1[0], r2, r10\n"                                                                 \
-    "vmov q1[3], q1[1], r6, lr\n"                                                                  \
-    "ldm r11, {r0, r2, r4, r6, r8, r10}\n"                                                         \
-    "vadd.i32 q0, q0, r0\n"                                                                        \
-    "vadd.i32 q1, q1, r0\n"                                                                        \
-    ".if %c[rounding] == 2\n"                                                                      \
-    "and r12, r4, r4, asr #31\n"                                                                   \
-    "bic r4, r4, r4, asr #31\n"                                                                    \
-    "vshl.s32 q0, r4\n"                                                                            \
-    "vshl.s32 q1, r4\n"                                                                            \
-    "mov r4, r12\n"                                                                                \
+    ".endif\n"
+#define BLOCK_2                                                                                    \
+    SUM_2(WINDOW_AT(0), "r0", "r2")                                                                \
+    SUM_2(WINDOW_AT(2), "r4", "r6")                                                                \
+    SUM_2(WINDOW_AT(4), "r8", "r10")                                                               \
+    SUM_2(WINDOW_AT(6), "r12", "lr")                                                               \
+    "add r1, r1, #(%c[step] * 8 / %c[rows])\n"
+#define BLOCK_3                                                                                    \
+    SUM_3(WINDOW_AT(0), "r0", "r2", "r4")                                                          \
+    SUM_3(WINDOW_AT(3), "r6", "r8", "r10")                                                         \
+    SUM_2(WINDOW_AT(6), "r12", "lr")                                                               \
+    "add r1, r1, #(%c[step] * 8 / %c[rows])\n"
+#define BLOCK_4                                                                                    \
+    SUM_4(WINDOW_AT(0), "r0", "r2", "r4", "r6")                                                    \
+    SUM_4(WINDOW_AT(4), "r8", "r10", "r12", "lr")                                                  \
+    "add r1, r1, #(%c[step] * 8 / %c[rows])\n"
+
+/* Sums in q0 and q1 become eight outputs, as columns.h says; `shift` is for factors above 1. */
+#define WINDOWS_LINE                                                                               \
+    "ldrd r0, r2, [r11]\n"                                                                         \
+    ".if %c[spare]\n"                                                                              \
+    "vmlas.s32 q0, q7, r0\n"                                                                       \
+    "vmlas.s32 q1, q7, r0\n"                                                                       \
+    ".else\n"                                                                                      \
+    "ldr r4, [r11, #8]\n"                                                                          \
+    "vdup.32 q2, r4\n"                                                                             \
+    "vmlas.s32 q0, q2, r0\n"                                                                       \
+    "vmlas.s32 q1, q2, r0\n"                                                                       \
     ".endif\n"                                                                                     \
     "vqrdmulh.s32 q0, q0, r2\n"                                                                    \
     "vqrdmulh.s32 q1, q1, r2\n"                                                                    \
-    ".if %c[rounding] == 0\n"                                                                     \
-    "vshr.s32 q2, q0, #31\n"                                                                       \
-    "vadd.i32 q0, q0, q2\n"                                                                        \
-    "vshr.s32 q2, q1, #31\n"                                                                       \
-    "vadd.i32 q1, q1, q2\n"                                                                        \
-    ".endif\n"                                                                                     \
+    "vqrshrnb.s32 q0, q0, #16\n"                                                                   \
+    "vqrshrnt.s32 q0, q1, #16\n"                                                                   \
+    "vqmovnb.s16 q0, q0\n"
+#define WINDOWS_ROUND                                                                              \
+    "ldm r11, {r0, r2, r4, r6, r8}\n"                                                              \
+    "vadd.i32 q0, q0, r0\n"                                                                        \
+    "vadd.i32 q1, q1, r0\n"                                                                        \
+    "vqrdmulh.s32 q0, q0, r2\n"                                                                    \
+    "vqrdmulh.s32 q1, q1, r2\n"                                                                    \
+    "vqdmlah.s32 q0, q0, r8\n"                                                                     \
+    "vqdmlah.s32 q1, q1, r8\n"                                                                     \
     "vrshl.s32 q0, r4\n"                                                                           \
     "vrshl.s32 q1, r4\n"                                                                           \
     "vqmovnb.s32 q0, q0\n"                                                                         \
     "vqmovnt.s32 q0, q1\n"                                                                         \
     "vqadd.s16 q0, q0, r6\n"                                                                       \
-    ".if %c[chunks] > 2\n"                                                                         \
-    "vdup.16 q2, r8\n"                                                                             \
-    "vmax.s16 q0, q0, q2\n"                                                                        \
+    "vqmovnb.s16 q0, q0\n"
+#define WINDOWS_CLAMP                                                                              \
+    "ldm r11, {r0, r2, r4, r6, r8, r10, r12}\n"                                                    \
+    "vadd.i32 q0, q0, r0\n"                                                                        \
+    "vadd.i32 q1, q1, r0\n"                                                                        \
+    "vqrdmulh.s32 q0, q0, r2\n"                                                                    \
+    "vqrdmulh.s32 q1, q1, r2\n"                                                                    \
+    "vqdmlah.s32 q0, q0, r8\n"                                                                     \
+    "vqdmlah.s32 q1, q1, r8\n"                                                                     \
+    "vrshl.s32 q0, r4\n"                                                                           \
+    "vrshl.s32 q1, r4\n"                                                                           \
+    "vqmovnb.s32 q0, q0\n"                                                                         \
+    "vqmovnt.s32 q0, q1\n"                                                                         \
+    "vqadd.s16 q0, q0, r6\n"                                                                       \
     "vdup.16 q2, r10\n"                                                                            \
-    "vmin.s16 q0, q0, q2\n"                                                                        \
-    ".else\n"                                                                                      \
-    "vmax.s16 q0, q0, q6\n"                                                                        \
-    "vmin.s16 q0, q0, q7\n"                                                                        \
+    "vmax.s16 q0, q0, q2\n"                                                                        \
+    "vdup.16 q2, r12\n"                                                                            \
+    "vmin.s16 q0, q0, q2\n"
+#define WINDOWS_SHIFT                                                                              \
+    "ldm r11, {r0, r2, r4, r6, r8, r10, r12}\n"                                                    \
+    "vadd.i32 q0, q0, r0\n"                                                                        \
+    "vadd.i32 q1, q1, r0\n"                                                                        \
+    "and r8, r4, r4, asr #31\n"                                                                    \
+    "bic r4, r4, r4, asr #31\n"                                                                    \
+    "vshl.s32 q0, r4\n"                                                                            \
+    "vshl.s32 q1, r4\n"                                                                            \
+    "vqrdmulh.s32 q0, q0, r2\n"                                                                    \
+    "vqrdmulh.s32 q1, q1, r2\n"                                                                    \
+    "vrshl.s32 q0, r8\n"                                                                           \
+    "vrshl.s32 q1, r8\n"                                                                           \
+    "vqmovnb.s32 q0, q0\n"                                                                         \
+    "vqmovnt.s32 q0, q1\n"                                                                         \
+    "vqadd.s16 q0, q0, r6\n"                                                                       \
+    "vdup.16 q2, r10\n"                                                                            \
+    "vmax.s16 q0, q0, q2\n"                                                                        \
+    "vdup.16 q2, r12\n"                                                                            \
+    "vmin.s16 q0, q0, q2\n"
+
+/*
+ * One channel after the other, with all its blocks of eight windows. r1 and r3 are where x and y
+ * stand; the last block begins so that it ends with the last column. `vectors` are those of a
+ * channel's weights; if one is to spare, it holds the scale.
+ */
+#define WINDOWS(sums, outputs)                                                                     \
+    "ldr r0, [r11, #76]\n"                                                                         \
+    "vmsr p0, r0\n"                                                                                \
+    "add r0, r11, #60\n"                                                                           \
+    "vldrh.16 q3, [r0]\n"                                                                          \
+    "ldr r9, [r11, #56]\n"                                                                         \
+    "1:\n"                                                                                         \
+    "ldrd r0, r2, [r11, #28]\n"                                                                    \
+    "vldrb.8 q4, [r0], #16\n"                                                                      \
+    ".if %c[vectors] > 1\n"                                                                        \
+    "vldrb.8 q5, [r0], #16\n"                                                                      \
     ".endif\n"                                                                                     \
+    ".if %c[vectors] > 2\n"                                                                        \
+    "vldrb.8 q6, [r0], #16\n"                                                                      \
+    ".endif\n"                                                                                     \
+    ".if %c[vectors] > 3\n"                                                                        \
+    "vldrb.8 q7, [r0], #16\n"                                                                      \
+    ".endif\n"                                                                                     \
+    "ldm r2!, {r4, r6, r8}\n"                                                                      \
+    "stm r11, {r4, r6, r8}\n"                                                                      \
+    ".if %c[spare]\n"                                                                              \
+    "vdup.32 q7, r8\n"                                                                             \
+    ".endif\n"                                                                                     \
+    "strd r0, r2, [r11, #28]\n"                                                                    \
+    "ldrd r1, r3, [r11, #36]\n"                                                                    \
+    "ldr r5, [r11, #52]\n"                                                                         \
+    "2:\n"                                                                                         \
+    sums                                                                                           \
+    "vmov q0[2], q0[0], r0, r8\n"                                                                  \
+    "vmov q0[3], q0[1], r4, r12\n"                                                                 \
+    "vmov q1[2], q1[0], r2, r10\n"                                                                 \
+    "vmov q1[3], q1[1], r6, lr\n"                                                                  \
+    outputs                                                                                        \
     "subs r5, r5, #(8 / %c[rows])\n"                                                               \
     "vpst\n"                                                                                       \
     "vstrbt.16 q0, [r3, q3]\n"                                                                     \
@@ -194,107 +268,130 @@ typedef struct {
     "mvn r5, #(8 / %c[rows] - 1)\n"                                                                \
     "b 2b\n"                                                                                       \
     "3:\n"                                                                                         \
-    "ldrd r1, r3, [r11, #32]\n"                                                                    \
-    "ldrd r0, r2, [r11, #40]\n"                                                                    \
+    "ldrd r1, r3, [r11, #36]\n"                                                                    \
+    "ldrd r0, r2, [r11, #44]\n"                                                                    \
     "add r1, r1, r2\n"                                                                             \
     "add r3, r3, #1\n"                                                                             \
-    "strd r1, r3, [r11, #32]\n"                                                                    \
+    "strd r1, r3, [r11, #36]\n"                                                                    \
     "subs r0, r0, #1\n"                                                                            \
-    "str r0, [r11, #40]\n"                                                                         \
+    "str r0, [r11, #44]\n"                                                                         \
     "bne 1b\n"
 
 /* clang-format on */
 
-KERNEL void windows(windows_t *state, const int32_t step, const int32_t chunks, const int32_t rows,
-                    const int32_t down, const int32_t rounding)
+#define DEPTHWISE_ASM(function, step_, chunks_, rows_, shared, down_, outputs, is_line)            \
+    SHARED void function(depthwise_pass_t *pass)                                                   \
+    {                                                                                              \
+        register depthwise_pass_t *r11 __asm__("r11") = pass;                                      \
+        __asm__ volatile(WINDOWS(BLOCK_##shared, outputs)                                          \
+                         :                                                                         \
+                         : "r"(r11), [step] "i"(step_), [chunks] "i"(chunks_), [rows] "i"(rows_),  \
+                           [down] "i"(down_), [vectors] "i"((chunks_) * (shared)),                 \
+                           [spare] "i"((is_line) && (chunks_) * (shared) < 4)                      \
+                         : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r12",     \
+                           "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "cc", "memory");  \
+    }
+
+/*
+ * Passes for windows `step` bytes apart whose taps take `chunks` times 16 bytes, in blocks of
+ * `rows`, the stride `down` apart; `shared` windows are loaded together.
+ */
+#define DEPTHWISE_PASS(step, chunks, rows, shared, down)                                           \
+    DEPTHWISE_ASM(depthwise_##step##_##chunks##_##rows##_##shared##_line, step, chunks, rows,      \
+                  shared, down, WINDOWS_LINE, 1)                                                   \
+    DEPTHWISE_ASM(depthwise_##step##_##chunks##_##rows##_##shared##_round, step, chunks, rows,     \
+                  shared, down, WINDOWS_ROUND, 0)                                                  \
+    DEPTHWISE_ASM(depthwise_##step##_##chunks##_##rows##_##shared##_clamp, step, chunks, rows,     \
+                  shared, down, WINDOWS_CLAMP, 0)                                                  \
+    DEPTHWISE_ASM(depthwise_##step##_##chunks##_##rows##_##shared##_shift, step, chunks, rows,     \
+                  shared, down, WINDOWS_SHIFT, 0)
+
+DEPTHWISE_PASS(3, 1, 1, 1, 1)
+DEPTHWISE_PASS(3, 1, 1, 3, 1)
+DEPTHWISE_PASS(4, 1, 2, 4, 1)
+DEPTHWISE_PASS(6, 1, 4, 2, 1)
+DEPTHWISE_PASS(6, 1, 1, 1, 1)
+DEPTHWISE_PASS(6, 1, 1, 2, 1)
+DEPTHWISE_PASS(10, 1, 2, 2, 2)
+DEPTHWISE_PASS(5, 2, 1, 1, 1)
+DEPTHWISE_PASS(5, 2, 1, 2, 1)
+DEPTHWISE_PASS(6, 2, 2, 2, 1)
+DEPTHWISE_PASS(10, 2, 1, 1, 1)
+DEPTHWISE_PASS(7, 4, 1, 1, 1)
+DEPTHWISE_PASS(8, 4, 2, 1, 1)
+DEPTHWISE_PASS(14, 4, 1, 1, 1)
+DEPTHWISE_PASS(18, 4, 2, 1, 2)
+
+/* Says that passes make `rows` rows: those below, or beyond the only block, are not stored. */
+SHARED void set_rows(depthwise_pass_t *pass, int32_t rows)
 {
-    register windows_t *r11 __asm__("r11") = state;
-    __asm__ volatile(WINDOWS
-                     :
-                     : "r"(r11), [step] "i"(step), [chunks] "i"(chunks), [rows] "i"(rows),
-                       [down] "i"(down), [rounding] "i"(rounding)
-                     : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r12", "lr",
-                       "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "cc", "memory");
+    const int32_t across = BLOCK_WINDOWS / pass->p->rows;
+    const uint16x8_t i = vidupq_n_u16(0, 1);
+    const uint16x8_t row = vandq_u16(i, vdupq_n_u16((uint16_t)(pass->p->rows - 1)));
+    const uint16x8_t column = vshlq_r_u16(i, -(pass->p->rows / 2));
+    pass->rows = rows;
+    pass->mask = vcmphiq_u16(vdupq_n_u16((uint16_t)rows), row) &
+                 vcmphiq_u16(vdupq_n_u16((uint16_t)(pass->columns + across)), column);
 }
 
-KERNEL void depthwise_pass(const depthwise_pass_t *pass, const int32_t step, const int32_t chunks,
-                           const int32_t rows, const int32_t down, const int32_t rounding)
+/* What passes over up to `rows` rows and `columns` columns have in common. */
+SHARED void prepare_passes(depthwise_pass_t *pass, const mve_depthwise_t *p, int32_t rows,
+                           int32_t columns)
+{
+    const int32_t across = BLOCK_WINDOWS / p->rows;
+    pass->zero_point = p->output.zero_point;
+    pass->one = 1;
+    pass->low = p->output.low;
+    pass->high = p->output.high;
+    /* A line makes `depth_multiplier` channels; if it is one, lines follow without a pause. */
+    pass->line_bytes = p->depth_multiplier == 1 ? p->line_bytes : 0;
+    pass->columns = columns - across;
+    pass->y_step = p->y.c;
+    pass->p = p;
+    const uint16x8_t i = vidupq_n_u16(0, 1);
+    const uint16x8_t row = vandq_u16(i, vdupq_n_u16((uint16_t)(p->rows - 1)));
+    const uint16x8_t column = vshlq_r_u16(i, -(p->rows / 2));
+    const uint16x8_t below = vmulq_n_u16(row, (uint16_t)(p->y.w * p->y.c));
+    vst1q_u16(pass->offsets, vaddq_u16(below, vmulq_n_u16(column, (uint16_t)p->y.c)));
+    set_rows(pass, rows);
+}
+
+/* Makes `channels` channels from `channel` on, y being the first output of the first. */
+SHARED void run_passes(depthwise_pass_t *pass, const int8_t *lines, int32_t channel,
+                       int32_t channels, int8_t *y)
 {
     const mve_depthwise_t *p = pass->p;
-    const int32_t row_bytes = p->y.w * p->y.c;
-    const int32_t across = BLOCK_WINDOWS / rows;
-    windows_t w;
-
-    w.output = p->output;
-    w.weights = p->weights + pass->channel * chunks * 16;
-    w.rescale_next = p->rescale + 3 * pass->channel;
-    w.x = pass->lines;
-    w.y = pass->y;
-    w.columns = pass->columns - across;
-    w.y_step = p->y.c;
-    const uint16x8_t i = vidupq_n_u16(0, 1);
-    const uint16x8_t row = vandq_u16(i, vdupq_n_u16((uint16_t)(rows - 1)));
-    const uint16x8_t column = vshlq_r_u16(i, -(rows / 2));
-    const uint16x8_t below = vmulq_n_u16(row, (uint16_t)row_bytes);
-    vst1q_u16(w.offsets, vaddq_u16(below, vmulq_n_u16(column, (uint16_t)p->y.c)));
-    /* Rows below the last and columns beyond the only block are not stored. */
-    w.mask = vcmphiq_u16(vdupq_n_u16((uint16_t)pass->rows), row) &
-             vcmphiq_u16(vdupq_n_u16((uint16_t)pass->columns), column);
-
-    /* A line makes `made` channels; if it is one, lines follow each other without a pause. */
-    const int32_t made = p->depth_multiplier;
-    w.line_bytes = made == 1 ? p->line_bytes : 0;
-    for (int32_t left = pass->channels; left > 0; left -= made == 1 ? left : made) {
-        w.channels = made == 1 ? left : made;
-        windows(&w, step, chunks, rows, down, rounding);
-        w.x += p->line_bytes;
+    const int32_t at_once = p->depth_multiplier == 1 ? channels : p->depth_multiplier;
+    pass->weights = p->weights + channel * p->weight_bytes;
+    pass->rescale_next = p->rescale + 3 * channel;
+    pass->y = y;
+    pass->channel = channel;
+    for (int32_t left = channels; left > 0; left -= at_once) {
+        pass->x = lines;
+        pass->channels = at_once;
+        p->pass(pass);
+        lines += p->line_bytes;
+        pass->channel += at_once;
     }
 }
 
-/* Passes for windows `step` bytes apart whose taps take `chunks` times 16 bytes. */
-#define DEPTHWISE_PASS(step, chunks, rows, down)                                                   \
-    SHARED void depthwise_##step##_##chunks##_##rows(const depthwise_pass_t *pass)                 \
-    {                                                                                              \
-        depthwise_pass(pass, step, chunks, rows, down, 0);                                         \
-    }                                                                                              \
-    SHARED void depthwise_##step##_##chunks##_##rows##_rectified(const depthwise_pass_t *pass)     \
-    {                                                                                              \
-        depthwise_pass(pass, step, chunks, rows, down, 1);                                         \
-    }                                                                                              \
-    SHARED void depthwise_##step##_##chunks##_##rows##_shifted(const depthwise_pass_t *pass)       \
-    {                                                                                              \
-        depthwise_pass(pass, step, chunks, rows, down, 2);                                         \
-    }
-
-DEPTHWISE_PASS(3, 1, 1, 1)
-DEPTHWISE_PASS(6, 1, 1, 1)
-DEPTHWISE_PASS(6, 1, 4, 1)
-DEPTHWISE_PASS(10, 1, 2, 2)
-DEPTHWISE_PASS(5, 2, 1, 1)
-DEPTHWISE_PASS(6, 2, 2, 1)
-DEPTHWISE_PASS(10, 2, 1, 1)
-DEPTHWISE_PASS(7, 4, 1, 1)
-DEPTHWISE_PASS(8, 4, 2, 1)
-DEPTHWISE_PASS(14, 4, 1, 1)
-DEPTHWISE_PASS(18, 4, 2, 2)
-
 /* A pass for any kernel: sums first, then eight of them are rescaled together. */
-SHARED void depthwise_any(const depthwise_pass_t *pass)
+SHARED void depthwise_any(depthwise_pass_t *pass)
 {
     const mve_depthwise_t *p = pass->p;
     const int32_t step = p->pitch * p->window.stride.w;
+    const int32_t columns = pass->columns + BLOCK_WINDOWS / p->rows;
     const uint16x8_t offsets = multiples((uint16_t)p->y.c);
 
     for (int32_t i = 0; i < pass->channels * pass->rows; i++) {
         const int32_t channel = i / pass->rows, row = i % pass->rows, c = pass->channel + channel;
-        const int8_t *weights = p->weights + c * p->chunks * 16;
-        const int8_t *x =
-            pass->lines + channel / p->depth_multiplier * p->line_bytes + row * p->window.stride.h;
+        const int8_t *weights = p->weights + c * p->weight_bytes;
+        const int8_t *x = pass->x + channel * pass->line_bytes + row * p->window.stride.h;
         const rescale_t rescale = rescale_of(p, c);
         int8_t *y = pass->y + row * p->y.w * p->y.c + channel;
-        for (int32_t j = 0; j < pass->columns; j += 8, y += 8 * p->y.c) {
+        for (int32_t j = 0; j < columns; j += 8, y += 8 * p->y.c) {
             int32_t sums[8] = {0};
-            for (int32_t k = 0; k < lesser(8, pass->columns - j); k++, x += step) {
+            for (int32_t k = 0; k < lesser(8, columns - j); k++, x += step) {
                 for (int32_t chunk = 0; chunk < 16 * p->chunks; chunk += 16) {
                     const int8x16_t w = vldrbq_s8(weights + chunk);
                     sums[k] = vmladavaq_s8(sums[k], vldrbq_s8(x + chunk), w);
@@ -303,9 +400,10 @@ SHARED void depthwise_any(const depthwise_pass_t *pass)
             const int32x4x2_t both = vld2q_s32(sums);
             vstrbq_scatter_offset_p_s16(
                 y, offsets, rescaled(both.val[0], both.val[1], &rescale, false, &p->output),
-                vctp16q((uint32_t)(pass->columns - j)));
+                vctp16q((uint32_t)(columns - j)));
         }
     }
+    pass->y += pass->channels;
 }
 
 /* Columns of a tensor under the windows of some output columns. */
@@ -323,9 +421,17 @@ KERNEL cells_t cells_under(const mve_depthwise_t *p, int32_t column, int32_t col
     return (cells_t){begin, count, cells_inside(begin, count, w->dilation.w, p->x.w)};
 }
 
-/* Padding into `count` columns of `channels` lines; returns where the next column is. */
-KERNEL int8_t *gather_padding(int8_t *to, int32_t pitch, int32_t channels, int32_t count,
-                              uint16x8_t offsets, int16x8_t padding)
+/* A row of pixels, between padding, for lines. */
+typedef struct {
+    int32_t before, inside, behind; /* columns */
+    int32_t x_step, pitch;          /* from column to column */
+    int32_t channels;               /* up to eight */
+    int16x8_t padding;
+    uint16x8_t offsets; /* of the lines */
+} cells_row_t;
+
+/* Padding into `count` columns; returns where the next column is. */
+KERNEL int8_t *gather_padding(const cells_row_t *r, int8_t *to, int32_t count)
 {
     __asm__ volatile("vctp.16 %[channels]\n"
                      "wls lr, %[count], 2f\n"
@@ -336,54 +442,81 @@ KERNEL int8_t *gather_padding(int8_t *to, int32_t pitch, int32_t channels, int32
                      "le lr, 1b\n"
                      "2:\n"
                      : [to] "+r"(to)
-                     : [pitch] "r"(pitch), [channels] "r"(channels), [count] "r"(count),
-                       [offsets] "w"(offsets), [padding] "w"(padding)
+                     : [pitch] "r"(r->pitch), [channels] "r"(r->channels), [count] "r"(count),
+                       [offsets] "w"(r->offsets), [padding] "w"(r->padding)
                      : "lr", "cc", "memory");
     return to;
 }
 
-/* `count` pixels, x_step bytes apart, into as many columns; returns where the next column is. */
-KERNEL int8_t *gather_pixels(const int8_t *x, int32_t x_step, int8_t *to, int32_t pitch,
-                             int32_t channels, int32_t count, uint16x8_t offsets)
+/* Up to eight channels of pixels at x. */
+KERNEL void gather_some(const cells_row_t *r, const int8_t *x, int8_t *to)
 {
-    if (channels < 8) {
-        __asm__ volatile("vctp.16 %[channels]\n"
-                         "wls lr, %[count], 2f\n"
-                         "1:\n"
-                         "vpstt\n"
-                         "vldrbt.u16 q0, [%[x]]\n"
-                         "vstrbt.16 q0, [%[to], %q[offsets]]\n"
-                         "add %[x], %[x_step]\n"
-                         "add %[to], %[pitch]\n"
-                         "le lr, 1b\n"
-                         "2:\n"
-                         : [x] "+l"(x), [to] "+r"(to)
-                         : [x_step] "r"(x_step), [pitch] "r"(pitch), [channels] "r"(channels),
-                           [count] "r"(count), [offsets] "w"(offsets)
-                         : "lr", "q0", "cc", "memory");
-        return to;
-    }
-    __asm__ volatile(
-        "wls lr, %[pairs], 2f\n"
-        "1:\n"
-        "vldrb.u16 q0, [%[x]]\n"
-        "add %[x], %[x_step]\n"
-        "vstrb.16 q0, [%[to], %q[offsets]]\n"
-        "add %[to], %[pitch]\n"
-        "vldrb.u16 q1, [%[x]]\n"
-        "add %[x], %[x_step]\n"
-        "vstrb.16 q1, [%[to], %q[offsets]]\n"
-        "add %[to], %[pitch]\n"
-        "le lr, 1b\n"
-        "2:\n"
-        : [x] "+l"(x), [to] "+r"(to)
-        : [x_step] "r"(x_step), [pitch] "r"(pitch), [pairs] "r"(count / 2), [offsets] "w"(offsets)
-        : "lr", "q0", "q1", "cc", "memory");
-    if (count % 2 != 0) {
-        vstrbq_scatter_offset_u16((uint8_t *)to, offsets, vldrbq_u16((const uint8_t *)x));
-        to += pitch;
-    }
-    return to;
+    to = gather_padding(r, to, r->before);
+    __asm__ volatile("wls lr, %[count], 2f\n"
+                     "1:\n"
+                     "vpstt\n"
+                     "vldrbt.u16 q0, [%[x]]\n"
+                     "vstrbt.16 q0, [%[to], %q[offsets]]\n"
+                     "add %[x], %[x_step]\n"
+                     "add %[to], %[pitch]\n"
+                     "le lr, 1b\n"
+                     "2:\n"
+                     : [x] "+l"(x), [to] "+r"(to)
+                     : [x_step] "r"(r->x_step), [pitch] "r"(r->pitch), [count] "r"(r->inside),
+                       [offsets] "w"(r->offsets)
+                     : "lr", "q0", "cc", "memory");
+    gather_padding(r, to, r->behind);
+}
+
+/* Eight channels of pixels at x, four pixels at a time. */
+KERNEL void gather_eight(const cells_row_t *r, const int8_t *x, int8_t *to)
+{
+    const uint16x8_t second = vaddq_n_u16(r->offsets, (uint16_t)r->pitch);
+    const uint16x8_t third = vaddq_n_u16(second, (uint16_t)r->pitch);
+    const uint16x8_t fourth = vaddq_n_u16(third, (uint16_t)r->pitch);
+    __asm__ volatile("wls lr, %[before], 2f\n"
+                     "1:\n"
+                     "vstrb.16 %q[padding], [%[to], %q[first]]\n"
+                     "add %[to], %[pitch]\n"
+                     "le lr, 1b\n"
+                     "2:\n"
+                     "wls lr, %[fours], 4f\n"
+                     "3:\n"
+                     "vldrb.u16 q0, [%[x]]\n"
+                     "add %[x], %[x_step]\n"
+                     "vldrb.u16 q1, [%[x]]\n"
+                     "add %[x], %[x_step]\n"
+                     "vstrb.16 q0, [%[to], %q[first]]\n"
+                     "vldrb.u16 q0, [%[x]]\n"
+                     "add %[x], %[x_step]\n"
+                     "vstrb.16 q1, [%[to], %q[second]]\n"
+                     "vldrb.u16 q1, [%[x]]\n"
+                     "add %[x], %[x_step]\n"
+                     "vstrb.16 q0, [%[to], %q[third]]\n"
+                     "vstrb.16 q1, [%[to], %q[fourth]]\n"
+                     "add %[to], %[to], %[pitch], lsl #2\n"
+                     "le lr, 3b\n"
+                     "4:\n"
+                     "wls lr, %[rest], 6f\n"
+                     "5:\n"
+                     "vldrb.u16 q0, [%[x]]\n"
+                     "add %[x], %[x_step]\n"
+                     "vstrb.16 q0, [%[to], %q[first]]\n"
+                     "add %[to], %[pitch]\n"
+                     "le lr, 5b\n"
+                     "6:\n"
+                     "wls lr, %[behind], 8f\n"
+                     "7:\n"
+                     "vstrb.16 %q[padding], [%[to], %q[first]]\n"
+                     "add %[to], %[pitch]\n"
+                     "le lr, 7b\n"
+                     "8:\n"
+                     : [x] "+l"(x), [to] "+r"(to)
+                     : [x_step] "r"(r->x_step), [pitch] "r"(r->pitch), [before] "r"(r->before),
+                       [fours] "r"(r->inside / 4), [rest] "r"(r->inside % 4),
+                       [behind] "r"(r->behind), [first] "w"(r->offsets), [second] "w"(second),
+                       [third] "w"(third), [fourth] "w"(fourth), [padding] "w"(r->padding)
+                     : "lr", "q0", "q1", "cc", "memory");
 }
 
 /*
@@ -393,23 +526,29 @@ KERNEL int8_t *gather_pixels(const int8_t *x, int32_t x_step, int8_t *to, int32_
 SHARED void gather_rows(const mve_depthwise_t *p, const rows_t *x, int32_t row, int32_t count,
                         const cells_t *cells, int32_t c, int8_t *to)
 {
-    const int32_t channels = lesser(p->lines, p->x.c - c), pitch = p->pitch;
-    const int32_t dilation = p->window.dilation.w, x_step = dilation * p->x.c;
-    const int32_t first = cells->inside.first, inside = cells->inside.last - first;
+    const int32_t dilation = p->window.dilation.w;
+    const int32_t first = cells->inside.first;
     const int32_t at = (cells->begin + first * dilation - x->first) * p->x.c + c;
-    const int32_t behind = cells->count - cells->inside.last;
-    const uint16x8_t offsets = multiples((uint16_t)p->line_bytes);
-    const int16x8_t padding = vdupq_n_s16((int16_t)p->padding);
+    const cells_row_t r = {
+        .before = first,
+        .inside = cells->inside.last - first,
+        .behind = cells->count - cells->inside.last,
+        .x_step = dilation * p->x.c,
+        .pitch = p->pitch,
+        .channels = lesser(p->lines, p->x.c - c),
+        .padding = vdupq_n_s16((int16_t)p->padding),
+        .offsets = multiples((uint16_t)p->line_bytes),
+    };
 
 #pragma GCC unroll 1
     for (; count > 0; count--, row += p->window.dilation.h, to++) {
-        if (row < 0 || row >= p->x.h || inside <= 0) {
-            gather_padding(to, pitch, channels, cells->count, offsets, padding);
-            continue;
+        if (row < 0 || row >= p->x.h || r.inside <= 0) {
+            gather_padding(&r, to, cells->count);
+        } else if (r.channels == 8) {
+            gather_eight(&r, row_at(x, row) + at, to);
+        } else {
+            gather_some(&r, row_at(x, row) + at, to);
         }
-        int8_t *next = gather_padding(to, pitch, channels, first, offsets, padding);
-        next = gather_pixels(row_at(x, row) + at, x_step, next, pitch, channels, inside, offsets);
-        gather_padding(next, pitch, channels, behind, offsets, padding);
     }
 }
 
@@ -422,12 +561,13 @@ SHARED void mve_depthwise_row(const mve_depthwise_t *p, rows_t x, int32_t row, s
     for (int32_t i = columns.first; i < columns.last; i += p->columns, y += p->columns * p->y.c) {
         const int32_t count = lesser(p->columns, columns.last - i);
         const cells_t cells = cells_under(p, i, count);
+        depthwise_pass_t pass;
+        prepare_passes(&pass, p, 1, count);
         for (int32_t c = 0; c < p->x.c; c += p->lines) {
             gather_rows(p, &x, top, w->kernel.h, &cells, c, scratch);
             const int32_t first = c * p->depth_multiplier;
             const int32_t channels = lesser(p->lines * p->depth_multiplier, p->y.c - first);
-            const depthwise_pass_t pass = {p, scratch, first, channels, 1, count, y + first};
-            p->pass(&pass);
+            run_passes(&pass, scratch, first, channels, y + first);
         }
     }
 }
@@ -451,9 +591,10 @@ KERNEL void slide_back(int8_t *lines, int32_t by, int32_t size)
 }
 
 /* Up to eight channels from `c` on of a whole tensor. */
-KERNEL void depthwise_slide(const mve_depthwise_t *p, const rows_t *x, int32_t c, int8_t *y,
+KERNEL void depthwise_slide(depthwise_pass_t *pass, const rows_t *x, int32_t c, int8_t *y,
                             int8_t *lines)
 {
+    const mve_depthwise_t *p = pass->p;
     const window_t *w = &p->window;
     const cells_t cells = cells_under(p, 0, p->y.w);
     const int32_t channels = lesser(p->lines, p->x.c - c) * p->depth_multiplier;
@@ -470,10 +611,11 @@ KERNEL void depthwise_slide(const mve_depthwise_t *p, const rows_t *x, int32_t c
         gather_rows(p, x, gathered - w->pad.h, end - gathered, &cells, c,
                     lines + gathered - origin);
         gathered = end;
+        if (rows != pass->rows) {
+            set_rows(pass, rows);
+        }
         const int32_t out = c * p->depth_multiplier;
-        const depthwise_pass_t pass = {p,      lines + first - origin,         out, channels, rows,
-                                       p->y.w, y + row * p->y.w * p->y.c + out};
-        p->pass(&pass);
+        run_passes(pass, lines + first - origin, out, channels, y + row * p->y.w * p->y.c + out);
     }
 }
 
@@ -481,8 +623,10 @@ KERNEL void depthwise_slide(const mve_depthwise_t *p, const rows_t *x, int32_t c
 SHARED void mve_depthwise(const mve_depthwise_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
 {
     const rows_t rows = whole_rows(x, &p->x);
+    depthwise_pass_t pass;
+    prepare_passes(&pass, p, lesser(p->rows, p->y.h), p->y.w);
     for (int32_t c = 0; c < p->x.c; c += p->lines) {
-        depthwise_slide(p, &rows, c, y, scratch);
+        depthwise_slide(&pass, &rows, c, y, scratch);
     }
 }
 

@@ -14,7 +14,14 @@ from harness.ir.tensor import Array
 from harness.kernels.call import SCRATCH, Call, Constant, Fields, Name, Operand, RowCall, X, Y
 from harness.kernels.convolution import folded_bias, live_weights, shape, window
 from harness.kernels.mve.columns import output
-from harness.kernels.mve.rounding import is_rectified, is_supported
+from harness.kernels.mve.rounding import (
+    Rounding,
+    Way,
+    is_rectified,
+    is_supported,
+    rescaling,
+    rounding,
+)
 from harness.kernels.variant import RowVariant, Variant
 
 _NAME = "mve"
@@ -34,15 +41,25 @@ _WHOLE_SCRATCH, _ROW_SCRATCH = 2048, 640
 """Bytes of scratch that an op should do with; a very long row takes more. Whole ops may take more:
 where one works over its input, the op before needs its input too, and thus more than this one."""
 
-_PASSES = (
-    *((3, 1, 1), (6, 1, 1), (6, 1, 4), (10, 1, 2)),
-    *((5, 2, 1), (6, 2, 2), (10, 2, 1)),
-    *((7, 4, 1), (8, 4, 2), (14, 4, 1), (18, 4, 2)),
-)
-"""What passes there are: the step between windows, the vectors under each, the rows of a block."""
+_PASSES = {
+    (3, 1, 1): (3, 1),
+    (4, 1, 2): (4,),
+    (6, 1, 4): (2,),
+    (6, 1, 1): (2, 1),
+    (10, 1, 2): (2,),
+    (5, 2, 1): (2, 1),
+    (6, 2, 2): (2,),
+    (10, 2, 1): (1,),
+    (7, 4, 1): (1,),
+    (8, 4, 2): (1,),
+    (14, 4, 1): (1,),
+    (18, 4, 2): (1,),
+}
+"""How many windows are loaded together, by the step between windows, the vectors under each and the
+rows of a block: the passes that there are."""
 
 
-_DOWN = {6: 1, 8: 1, 10: 2, 18: 2}
+_DOWN = {4: 1, 6: 1, 8: 1, 10: 2, 18: 2}
 """The vertical stride of passes with several rows, by their step."""
 
 
@@ -60,8 +77,12 @@ class Lines:
     @property
     def chunks(self) -> int:
         """Vectors under a window."""
+        return -(-self._window_bytes // _VECTOR)
+
+    @property
+    def _window_bytes(self) -> int:
         height, width = self.window.kernel
-        return -(-((width - 1) * self.pitch + height) // _VECTOR)
+        return (width - 1) * self.pitch + height
 
     @property
     def step(self) -> int:
@@ -84,20 +105,27 @@ class Lines:
         behind = max(read - self.line_bytes, _VECTOR)
         return self.lines * self.line_bytes + behind
 
+    @property
+    def shifts(self) -> list[int]:
+        """Where the windows that are loaded together lie behind the first; none without a pass."""
+        down = self.window.stride[0]
+        if self.rows > 1 and down != _DOWN.get(self.step):
+            return []
+        for shared in _PASSES.get((self.step, self.chunks, self.rows), ()):
+            shifts = [i % self.rows * down + i // self.rows * self.step for i in range(shared)]
+            if shifts[-1] + self._window_bytes <= self.chunks * _VECTOR:
+                return shifts
+        return []
+
     def instructions(self, out_h: int) -> float:
         """Return about how many instructions a channel of a whole tensor takes."""
         columns = self.line_bytes // self.pitch
-        gathered = (out_h * self.window.stride[0]) * (6 * columns + 70)
+        gathered = (out_h * self.window.stride[0]) * (5 * columns + 50)
         blocks = -(-self.columns * self.rows // _BLOCK)
         passes = -(-out_h // self.rows)
-        made = passes * (17 + blocks * (22 + 16 * self.chunks))
-        return (gathered + passes * 80) / self.lines + made
-
-    @property
-    def has_pass(self) -> bool:
-        """Whether the kernel need not be computed by the pass for any kernel."""
-        is_down = self.rows == 1 or self.window.stride[0] == _DOWN.get(self.step)
-        return (self.step, self.chunks, self.rows) in _PASSES and is_down
+        loads = -(-_BLOCK // max(len(self.shifts), 1))
+        made = passes * (15 + blocks * (20 + (_BLOCK + loads) * self.chunks))
+        return (gathered + passes * 40) / self.lines + made
 
 
 def depthwise(graph: Graph, op: DepthwiseConv2D, operand: int | None) -> Iterator[Variant]:
@@ -134,7 +162,7 @@ def depthwise_row(graph: Graph, op: DepthwiseConv2D) -> Iterator[RowVariant]:
 
 def _is_supported(p: ConvParameters, lines: Lines) -> bool:
     """Return whether there is a pass: rectified results may also be shifted to the left."""
-    return is_supported(p) or (is_rectified(p) and lines.has_pass)
+    return is_supported(p) or (is_rectified(p) and bool(lines.shifts))
 
 
 def _whole_lines(graph: Graph, op: DepthwiseConv2D) -> Lines:
@@ -155,7 +183,7 @@ def _whole_lines(graph: Graph, op: DepthwiseConv2D) -> Lines:
         for channels in (most, 4, 2, 1)
         if channels <= most
         and (found := lines(channels, rows)).chunks == chunks
-        and (rows == 1 or found.has_pass)
+        and (rows == 1 or found.shifts)
     ]
     return _fitting(sorted(tried, key=lambda found: found.instructions(out_h)), _WHOLE_SCRATCH)
 
@@ -186,6 +214,8 @@ def _parameters(graph: Graph, op: DepthwiseConv2D, lines: Lines) -> Fields:
     p = prepare_conv(graph, op)
     weights = live_weights(graph, op, p, axis=3)
     bias = folded_bias(graph, op, p, weights, axis=3)
+    taps = weights[0].transpose(2, 1, 0)
+    rounded = _rounding(p, taps, bias, lines)
     return {
         "x": shape(graph.tensor(op.inputs[0]).shape[1:]),
         "y": shape(graph.tensor(op.outputs[0]).shape[1:]),
@@ -199,32 +229,36 @@ def _parameters(graph: Graph, op: DepthwiseConv2D, lines: Lines) -> Fields:
         "lines": lines.lines,
         "slack": lines.slack,
         "chunks": lines.chunks,
-        "weights": Constant("weights", _in_lines(weights[0], lines)),
-        "rescale": Constant("rescale", _rescale(p, bias)),
+        "weight_bytes": max(len(lines.shifts), 1) * lines.chunks * _VECTOR,
+        "weights": Constant("weights", _in_lines(taps, lines)),
+        "rescale": Constant("rescale", np.ascontiguousarray(rounded.constants.T)),
         "output": output(p),
-        "pass": Name(_pass(p, lines)),
+        "pass": Name(_pass(rounded.way, lines)),
     }
 
 
-def _pass(p: ConvParameters, lines: Lines) -> str:
-    if not lines.has_pass:
+def _rounding(p: ConvParameters, taps: Array, bias: Array, lines: Lines) -> Rounding:
+    """Return how sums are rounded: the pass for any kernel does it as the reference."""
+    found = rounding(p, taps.reshape(len(taps), -1), bias, one_scale=False)
+    if found.way is Way.LINE and lines.shifts:
+        return found
+    way = found.way if is_supported(p) else Way.SHIFT
+    return Rounding(way, rescaling(p, bias))
+
+
+def _pass(way: Way, lines: Lines) -> str:
+    if not lines.shifts:
         return "depthwise_any"
-    suffix = ""
-    if is_rectified(p):
-        suffix = "_rectified" if is_supported(p) else "_shifted"
-    return f"depthwise_{lines.step}_{lines.chunks}_{lines.rows}{suffix}"
+    shared = len(lines.shifts)
+    return f"depthwise_{lines.step}_{lines.chunks}_{lines.rows}_{shared}_{way.value}"
 
 
-def _in_lines(weights: Array, lines: Lines) -> Array:
-    """Return weights ``[KH, KW, OC]`` in the order of lines: ``[OC, chunks * 16]``."""
-    height, width, channels = weights.shape
-    result = np.zeros((channels, width, lines.pitch), np.int8)
-    result[:, :, :height] = weights.transpose(2, 1, 0)
-    flat = result.reshape(channels, -1)[:, : lines.chunks * _VECTOR]
-    return np.pad(flat, ((0, 0), (0, lines.chunks * _VECTOR - flat.shape[1])))
-
-
-def _rescale(p: ConvParameters, bias: Array) -> Array:
-    """Return a ``rescale_t`` for each channel."""
-    factors = [(f.multiplier, f.shift) for f in p.multipliers]
-    return np.hstack([bias[:, None], np.array(factors, np.int32)])
+def _in_lines(taps: Array, lines: Lines) -> Array:
+    """Return weights ``[OC, KW, KH]`` in the order of lines: ``[OC, shared, chunks * 16]``."""
+    channels, width, height = taps.shape
+    columns = np.zeros((channels, width, lines.pitch), np.int8)
+    columns[:, :, :height] = taps
+    flat = columns.reshape(channels, -1)[:, : (width - 1) * lines.pitch + height]
+    room = lines.chunks * _VECTOR - flat.shape[1]
+    shifted = [np.pad(flat, ((0, 0), (shift, room - shift))) for shift in lines.shifts or [0]]
+    return np.stack(shifted, axis=1)

@@ -2,7 +2,7 @@
 
 A *line* needs one multiplication and no shift of its own for each channel:
 
-    t = addend + sum * scale               VMLA: the scale is a power of two, one for all channels
+    t = addend + sum * scale               VMLA or VMLAS: the scale is a power of two
     t = (t * multiplier + 2^30) / 2^31     VQRDMULH
     y = saturate8((t + 2^15) / 2^16)       VQRSHRN, VQMOVN: what is left saturates like int8
 
@@ -52,18 +52,20 @@ class Way(Enum):
     LINE = "line"
     ROUND = "round"
     CLAMP = "clamp"
+    SHIFT = "shift"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rounding:
-    """How a layer is rounded: constants [3, channels], and what a line multiplies sums with.
-
-    The constants are addends, multipliers and shifts; a line has no shifts.
-    """
+    """How a layer is rounded: addends, multipliers, and shifts or a line's scales [3, channels]."""
 
     way: Way
-    scale: int
     constants: Array
+
+    @property
+    def scale(self) -> int:
+        """What all sums are multiplied with; it is 1 unless they make lines."""
+        return int(self.constants[2, 0]) if self.way is Way.LINE else 1
 
 
 def is_rectified(p: ConvParameters) -> bool:
@@ -84,40 +86,44 @@ def is_supported(p: ConvParameters) -> bool:
     return all(factor.shift <= most for factor in p.multipliers)
 
 
-def rounding(p: ConvParameters, weights: Array, bias: Array) -> Rounding:
-    """Return how sums of ``weights`` [channels, taps] and int8 are rounded, if they can be."""
-    line = _line(p, weights, bias)
+def rounding(p: ConvParameters, weights: Array, bias: Array, *, one_scale: bool = True) -> Rounding:
+    """Return how sums of ``weights`` [channels, taps] and int8 are rounded, if they can be.
+
+    ``one_scale`` says that the lines of all channels must have the same.
+    """
+    line = _line(p, weights, bias, one_scale) if is_rectified(p) else None
     if line is not None:
         return line
+    way = Way.ROUND if (p.low, p.high) == (-128, 127) else Way.CLAMP
+    return Rounding(way, rescaling(p, bias))
+
+
+def rescaling(p: ConvParameters, bias: Array) -> Array:
+    """Return the bias, multiplier and shift of each channel [3, channels], as the reference has."""
     multipliers = [factor.multiplier for factor in p.multipliers]
     shifts = [factor.shift for factor in p.multipliers]
-    way = Way.ROUND if (p.low, p.high) == (-128, 127) else Way.CLAMP
-    return Rounding(way, 1, np.array([bias, multipliers, shifts], np.int32))
+    return np.array([bias, multipliers, shifts], np.int32)
 
 
-def _line(p: ConvParameters, weights: Array, bias: Array) -> Rounding | None:
+def _line(p: ConvParameters, weights: Array, bias: Array, one_scale: bool) -> Rounding | None:
     """Return lines for all channels, or None if one of them has none."""
-    if not is_rectified(p):
-        return None
     reach = accumulator_reach(weights, bias, -128, 127)
     channels = step_functions(p.multipliers, p.output_offset, p.low, p.high, reach)
-    exponent = int(np.frexp(channels.slopes.max())[1])
-    for bits in range(max(exponent + FRACTION, 0), exponent + FRACTION + _FINER):
-        numbers = _numbers(channels, bits)
-        if numbers is None:
-            continue
-        multipliers, addends = numbers
+    exponents = np.frexp(channels.slopes)[1].astype(np.int64)
+    exponents = np.full_like(exponents, exponents.max()) if one_scale else exponents
+    for finer in range(_FINER):
+        bits = (exponents + FRACTION + finer).clip(0, 30)
+        multipliers, addends, solved = _numbers(channels, bits)
         # The bias is part of the accumulators that were proved, but not of the kernel's sums.
         addends += bias.astype(np.int64) << bits
-        if are_int32(addends).all():
-            constants = np.array([addends, multipliers, 0 * addends], np.int32)
-            return Rounding(Way.LINE, 1 << bits, constants)
+        if (solved & are_int32(addends)).all():
+            return Rounding(Way.LINE, np.array([addends, multipliers, 1 << bits], np.int32))
     return None
 
 
-def _numbers(channels: StepFunctions, bits: int) -> tuple[Raw, Raw] | None:
-    """Return multipliers and addends of all channels, or None if one of them has none."""
-    exact = np.rint(np.ldexp(channels.slopes, 31 + FRACTION - bits)).astype(np.int64)
+def _numbers(channels: StepFunctions, bits: Raw) -> tuple[Raw, Raw, Flags]:
+    """Return the multiplier and the addend of each channel, and for which there are any."""
+    exact = np.rint(np.ldexp(channels.slopes, (31 + FRACTION - bits).astype(int))).astype(np.int64)
     multipliers, addends = np.zeros((2, len(exact)), np.int64)
     solved = np.zeros(len(exact), np.bool_)
     for change in _CHANGES:
@@ -128,11 +134,11 @@ def _numbers(channels: StepFunctions, bits: int) -> tuple[Raw, Raw] | None:
         multipliers[proved], addends[proved] = tried[proved], tried_addends[proved]
         solved |= proved
         if solved.all():
-            return multipliers, addends
-    return None
+            break
+    return multipliers, addends, solved
 
 
-def _addends(channels: StepFunctions, multipliers: Raw, bits: int) -> Raw:
+def _addends(channels: StepFunctions, multipliers: Raw, bits: Raw) -> Raw:
     """Return the middle of the addends with which every threshold lies on the right side.
 
     Accumulators are negated where factors are negative, and addends with them.
@@ -149,7 +155,7 @@ def _addends(channels: StepFunctions, multipliers: Raw, bits: int) -> Raw:
     return addends
 
 
-def _proved(channels: StepFunctions, multipliers: Raw, addends: Raw, bits: int) -> Flags:
+def _proved(channels: StepFunctions, multipliers: Raw, addends: Raw, bits: Raw) -> Flags:
     """Return for which channels the line equals the reference for all accumulators in reach."""
     points, expected, complete = channels.samples()
     sums = (points << bits) + addends
