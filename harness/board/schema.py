@@ -81,6 +81,19 @@ class Console(Facts):
     source: Source
 
 
+class McuId(Facts):
+    """The register by which a debugger tells that the chip is the board's mcu.
+
+    ``value`` is what the bits of ``mask`` read; the others are the revision or reserved.
+    """
+
+    register_name: str
+    address: Address
+    mask: Annotated[int, Field(gt=0, lt=1 << 32)] = 0xFFFF_FFFF
+    value: Annotated[int, Field(ge=0, lt=1 << 32)]
+    source: Source
+
+
 class Emulation(Facts):
     """A QEMU machine that runs this board's core.
 
@@ -109,6 +122,7 @@ class Board(Facts):
     clock_source: Source
     memories: tuple[Memory, ...]
     console: Console | None = None
+    mcu_id: McuId | None = None
     port: Folder | None = Field(
         default=None, description="folder under firmware/ports for real boards"
     )

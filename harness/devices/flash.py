@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from harness.board.schema import Board
+from harness.devices.pyocd_flash import PyOcdFlasher
 from harness.errors import UsageError, near_names
 from harness.lab.schema import Place
 from harness.toolchain.firmware import Firmware
@@ -32,4 +33,7 @@ def find_flasher(name: str) -> Flasher:
     Raises:
         UsageError: there is none of this name.
     """
+    match name:
+        case "pyocd":
+            return PyOcdFlasher()
     raise UsageError(f"there is no flasher {name!r}", hint=near_names(name, FLASHERS))

@@ -50,7 +50,7 @@ class QemuDevice:
     @property
     def detail(self) -> str:
         """QEMU's version and how it counts."""
-        return f"QEMU {_version(_program())}, icount shift {ICOUNT_SHIFT}"
+        return f"QEMU {_version(find_qemu())}, icount shift {ICOUNT_SHIFT}"
 
     @contextlib.contextmanager
     def open(self, firmware: Firmware) -> Iterator[Console]:
@@ -62,7 +62,7 @@ class QemuDevice:
             # The loader enters at the ELF's entry point wherever the image lies; -kernel would
             # start from a vector table at address 0.
             command = [
-                _program(),
+                find_qemu(),
                 *("-machine", machine, "-nodefaults", "-display", "none", "-monitor", "none"),
                 *("-icount", f"shift={ICOUNT_SHIFT},sleep=off"),
                 *("-chardev", f"socket,id=console,fd={its_console.fileno()}"),
@@ -99,7 +99,12 @@ class QemuDevice:
         return icount_clock(hello, ICOUNT_SHIFT)
 
 
-def _program() -> str:
+def find_qemu() -> str:
+    """Return the path of the program.
+
+    Raises:
+        DeviceNotFoundError: there is none.
+    """
     path = shutil.which(PROGRAM)
     if path is None:
         raise DeviceNotFoundError(

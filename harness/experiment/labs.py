@@ -9,13 +9,14 @@ from pathlib import Path
 from harness.devices.serial_line import find_port
 from harness.errors import DeviceNotFoundError
 from harness.lab.open import FILE_NAME, LAB_VARIABLE, OpenLab, default_file, find_place, open_file
+from harness.sim_lab.desk import open_desk
 
 SIMULATED = "sim"
 
 
 def is_simulated(lab: str | None) -> bool:
     """Whether the boards of a lab are simulated: then their firmware is that of the emulation."""
-    return lab == SIMULATED
+    return lab is not None and lab.partition(":")[0] == SIMULATED
 
 
 def is_attached(board: str) -> bool:
@@ -41,7 +42,13 @@ def open_lab(lab: str | None) -> Iterator[OpenLab]:
     Raises:
         DeviceNotFoundError: there is no lab file, or it cannot be reached.
         FactsError: the lab file is wrong.
+        UsageError: the simulated desk has no such fault.
+        DeviceError: the simulated desk does not start.
     """
+    if lab is not None and is_simulated(lab):
+        with open_desk(lab.partition(":")[2]) as desk:
+            yield desk
+        return
     path = default_file() if lab is None else Path(lab)
     if path is None:
         raise DeviceNotFoundError(

@@ -40,6 +40,9 @@ class Probe(Facts):
     )
     frequency_hz: Annotated[int, Field(ge=1_000, le=50_000_000)] = 4_000_000
     pack: Path | None = Field(default=None, description="beside the lab file unless absolute")
+    target: _Text | None = Field(
+        default=None, description="pyOCD's name of the chip, where the board's file has another"
+    )
     connect: Literal["under-reset", "attach"] = "under-reset"
 
 

@@ -1,0 +1,99 @@
+"""Opens a simulated desk: a lab with a place for every board that can be emulated.
+
+The desk is a process of its own, which ends with the context: it is told by the end of its stdin,
+killed if it does not listen, and dies with us where the system offers that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import select
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.board.load import board_names, load_board
+from harness.board.schema import Board
+from harness.devices.pipe import Child, running
+from harness.devices.qemu import find_qemu
+from harness.errors import DeviceError, NoAnswerError
+from harness.lab.open import OpenLab
+from harness.lab.schema import Place, Probe, Serial
+from harness.sim_lab.faults import parse_fault
+from harness.sim_lab.pack import sim_pack, target_name
+from harness.sim_lab.wire import PROBE_TYPE
+
+_ROM_MACHINES = ("microbit",)
+"""Their flash is behind a controller, which the desk's flash algorithm does not drive."""
+
+_START_S = 30.0
+_END_S = 5.0
+
+
+@contextlib.contextmanager
+def open_desk(fault: str = "") -> Iterator[OpenLab]:
+    """Yield a desk with a fault, or with none; what was started for it is gone afterwards.
+
+    Raises:
+        UsageError: there is no such fault.
+        DeviceNotFoundError: the emulator is missing.
+        DeviceError: the desk does not start.
+        ToolchainError: there is no compiler for its flash algorithm.
+    """
+    parse_fault(fault)
+    find_qemu()
+    boards = simulated_boards()
+    pack = sim_pack(boards)
+    with tempfile.TemporaryDirectory(prefix="bench-desk-") as folder:
+        address = Path(folder) / "s"
+        names = [board.name for board in boards]
+        command = [sys.executable, "-m", "harness.sim_lab.server", str(address), fault, *names]
+        with running(
+            "the simulated desk", command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as child:
+            ports = _started(child)
+            try:
+                yield OpenLab(
+                    name="the simulated desk",
+                    places={name: _place(name, address, port, pack) for name, port in ports},
+                    stand_in=True,
+                    detail="simulated desk" + (f" with fault {fault}" if fault else ""),
+                )
+            finally:
+                _end(child)
+
+
+def simulated_boards() -> list[Board]:
+    """Return the boards that the desk has."""
+    boards = map(load_board, board_names())
+    return [b for b in boards if b.emulation and b.emulation.machine not in _ROM_MACHINES]
+
+
+def _place(name: str, address: Path, port: str, pack: Path) -> Place:
+    probe = Probe(uid=f"{PROBE_TYPE}:{address}/{name}", pack=pack, target=target_name(name))
+    return Place(board=name, probe=probe, serial=Serial(port=port))
+
+
+def _started(child: Child) -> list[tuple[str, str]]:
+    """Return the boards' names and serial ports, as the desk says once it listens."""
+    output = child.process.stdout
+    assert output is not None
+    if not select.select([output], [], [], _START_S)[0]:
+        raise NoAnswerError(f"the simulated desk does not start within {_START_S:g} s")
+    line = output.readline()
+    if not line:
+        raise DeviceError(child.obituary())
+    ports: dict[str, str] = json.loads(line)
+    return sorted(ports.items())
+
+
+def _end(child: Child) -> None:
+    """Ask the desk to end, so that it takes its emulators with it."""
+    assert child.process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):
+        child.process.stdin.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.process.wait(_END_S)

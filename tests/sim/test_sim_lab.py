@@ -1,0 +1,226 @@
+"""The simulated desk, through unmodified pyOCD and pyserial: runs, and every fault by its name."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from harness.board.load import load_board
+from harness.devices.pyocd_flash import PyOcdFlasher
+from harness.errors import DeviceBusyError, DeviceError, DeviceNotFoundError, NoAnswerError
+from harness.lab.open import OpenLab
+from harness.lab.schema import Place, Probe
+from harness.sim_lab import wire
+from harness.sim_lab.desk import open_desk
+from harness.toolchain.firmware import Firmware
+from tests.command import Bench
+
+pytest.importorskip("pyocd")
+pytestmark = pytest.mark.qemu
+
+BOARD = "nucleo-f746zg"
+FLASH_BYTES = 512 * 1024
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bench:
+    return Bench(monkeypatch, capsys)
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[OpenLab]:
+    with open_desk() as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Firmware:
+    """An image of 64 KB whose code sleeps."""
+    return _image(tmp_path_factory.mktemp("image") / "firmware.elf", 64 * 1024)
+
+
+def _image(path: Path, size: int) -> Firmware:
+    """Return an ELF with one segment at address 0: vectors, code that sleeps, and a pattern."""
+    entry = 0x40 | 1
+    vectors = b"".join(word.to_bytes(4, "little") for word in [0x2000_1000, *[entry] * 15])
+    body = vectors + bytes.fromhex("30bffde7")
+    body += bytes((index * 7 + index // 256) % 256 for index in range(size - len(body)))
+    header = bytes.fromhex("7f454c4601010100") + bytes(8)
+    header += b"".join(
+        value.to_bytes(width, "little")
+        for value, width in (
+            *((2, 2), (40, 2), (1, 4), (entry, 4), (52, 4), (0, 4), (0x0500_0000, 4)),
+            *((52, 2), (32, 2), (1, 2), (40, 2), (0, 2), (0, 2)),
+        )
+    )
+    segment = (1, 84, 0, 0, len(body), len(body), 5, 4)
+    path.write_bytes(header + b"".join(v.to_bytes(4, "little") for v in segment) + body)
+    return cast("Firmware", SimpleNamespace(elf=path))
+
+
+def _program(lab: OpenLab, image: Firmware, flasher: PyOcdFlasher | None = None) -> None:
+    (flasher or PyOcdFlasher()).program(image, load_board(BOARD), lab.places[BOARD])
+
+
+def _with_probe(place: Place, **changes: Any) -> Place:
+    assert place.probe is not None
+    return place.model_copy(update={"probe": place.probe.model_copy(update=changes)})
+
+
+@pytest.mark.parametrize("board", [BOARD, "mps2-an386", "nrf52840-dk", "mps3-an547"])
+def test_a_model_runs_bit_exact_and_counts_as_on_qemu(
+    bench: Bench, tmp_path: Path, board: str
+) -> None:
+    def run(*device: str) -> dict[str, Any]:
+        result = bench(
+            *("run", "--board", board, "--model", "kws", "--json", "--store", tmp_path), *device
+        )
+        assert result.code == 0, result.err
+        return cast("dict[str, Any]", result.json)
+
+    found = run("--device", "hardware", "--lab", "sim")
+    assert found["correctness"]["bit_exact"] is True
+    device, latency = found["device"], found["latency"]
+    assert device["kind"] == "hardware"
+    assert "simulated desk" in device["detail"]
+    assert (latency["cycles"], latency["latency_s"]) == (None, None)
+    assert latency["instructions"] == run("--device", "qemu")["latency"]["instructions"]
+
+
+@pytest.mark.models
+def test_visual_wake_words_end_to_end(bench: Bench, tmp_path: Path, models_dir: Path) -> None:
+    result = bench(
+        *("run", "--board", BOARD, "--model", "vww", "--device", "hardware", "--lab", "sim"),
+        *("--json", "--store", tmp_path),
+    )
+    assert result.code == 0, result.err
+    assert result.json["correctness"]["bit_exact"] is True
+
+
+def test_flash_of_512_kb_takes_less_than_5_s(desk: OpenLab, tmp_path: Path) -> None:
+    image = _image(tmp_path / "firmware.elf", FLASH_BYTES)
+    begin = time.monotonic()
+    _program(desk, image)
+    assert time.monotonic() - begin < 5
+
+
+def test_a_board_is_programmed_again_and_reset(desk: OpenLab, image: Firmware) -> None:
+    """What was there is replaced, and a reset needs no image."""
+    _program(desk, image)
+    _program(desk, image)
+    PyOcdFlasher().reset(load_board(BOARD), desk.places[BOARD])
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "message"),
+    [
+        ("no-probe", "DeviceNotFoundError", "is not connected; no other is either"),
+        ("disconnect", "DeviceError", "was unplugged while programming"),
+        ("stuck-word", "DeviceError", "0x00000140 holds 0xf00fa55a, 0x"),
+        ("wrong-id", "DeviceError", "this chip is no STM32F746ZGT6: DBGMCU_IDCODE"),
+        ("locked", "DeviceError", "the STM32F746ZGT6 is locked: its access port is disabled"),
+        ("read-protected", "DeviceError", "is locked: its flash cannot be read"),
+        ("reset-loop", "FirmwareFaultError", "the board reset itself"),
+    ],
+)
+def test_each_fault_has_a_name_a_hint_and_a_record(
+    bench: Bench, tmp_path: Path, fault: str, kind: str, message: str
+) -> None:
+    result = bench(
+        *("run", "--board", BOARD, "--model", "kws", "--device", "hardware"),
+        *("--lab", f"sim:{fault}", "--store", tmp_path, "--json"),
+    )
+    assert result.code == 3
+    record = result.json
+    assert record["status"] == "failed"
+    assert record["error"]["type"] == kind
+    assert message in record["error"]["message"]
+    assert record["error"]["hint"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "flasher", "message"),
+    [
+        ("stuck-probe", PyOcdFlasher(silence_s=3), "did not answer for 3 s while connecting"),
+        ("slow", PyOcdFlasher(longest_s=4), "was still connecting after 4 s"),
+    ],
+)
+def test_a_probe_that_hangs_is_given_up(
+    image: Firmware, fault: str, flasher: PyOcdFlasher, message: str
+) -> None:
+    with open_desk(fault) as lab, pytest.raises(NoAnswerError, match=message):
+        _program(lab, image, flasher)
+
+
+def test_a_probe_that_is_not_named_is_not_touched(
+    desk: OpenLab, image: Firmware, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = desk.places[BOARD]
+    assert place.probe is not None
+    assert place.probe.uid is not None
+    address, _, _ = place.probe.uid.removeprefix(f"{wire.PROBE_TYPE}:").rpartition("/")
+    monkeypatch.setenv("BENCH_SIM_DESK", address)
+    board = load_board(BOARD)
+    with pytest.raises(DeviceNotFoundError, match="debug probes are connected and none is named"):
+        PyOcdFlasher().program(image, board, _with_probe(place, uid=None))
+    with pytest.raises(DeviceNotFoundError, match="066BFF34 is not connected; connected, and left"):
+        PyOcdFlasher().program(image, board, _with_probe(place, uid="066BFF34"))
+    part = place.probe.uid[:-4]
+    with pytest.raises(DeviceNotFoundError, match="is not connected"):
+        PyOcdFlasher().program(image, board, _with_probe(place, uid=part))
+
+
+def test_without_any_probe_that_is_said(image: Firmware) -> None:
+    place = Place.model_construct(board=BOARD, probe=Probe())
+    with pytest.raises(DeviceNotFoundError, match="no debug probe is connected"):
+        PyOcdFlasher().program(image, load_board(BOARD), place)
+
+
+def test_a_probe_in_use_is_said_to_be(desk: OpenLab, image: Firmware) -> None:
+    from harness.sim_lab.probe import SimulatedProbe
+
+    place = desk.places[BOARD]
+    assert place.probe is not None
+    assert place.probe.uid is not None
+    probe = SimulatedProbe.get_probe_with_id(place.probe.uid)
+    assert probe is not None
+    probe.open()
+    with pytest.raises(DeviceBusyError, match="is in use"):
+        PyOcdFlasher().program(image, load_board(BOARD), place)
+    probe.close()
+
+
+def test_an_unknown_target_needs_a_pack(desk: OpenLab, image: Firmware, tmp_path: Path) -> None:
+    board = load_board(BOARD)
+    place = _with_probe(desk.places[BOARD], target=None, pack=None)
+    with pytest.raises(DeviceNotFoundError, match="does not know the target stm32f746zg") as caught:
+        PyOcdFlasher().program(image, board, place)
+    assert "`pyocd pack install stm32f746zg" in caught.value.hint
+    place = _with_probe(desk.places[BOARD], pack=tmp_path / "no.pack")
+    with pytest.raises(DeviceNotFoundError, match=r"no\.pack: there is no such CMSIS-Pack"):
+        PyOcdFlasher().program(image, board, place)
+
+
+def test_an_image_beside_the_flash_is_refused(desk: OpenLab, tmp_path: Path) -> None:
+    board = load_board("nucleo-f446re")
+    image = _image(tmp_path / "firmware.elf", 600 * 1024)
+    with pytest.raises(DeviceError, match="has no flash for"):
+        PyOcdFlasher().program(image, board, desk.places[board.name])
+
+
+def test_nothing_is_left_of_a_desk() -> None:
+    with open_desk() as lab:
+        ports = [place.serial.port for place in lab.places.values()]
+        assert all(port and Path(port).exists() for port in ports)
+        probe = lab.places[BOARD].probe
+        assert probe is not None
+        assert probe.uid is not None
+        folder = Path(probe.uid.removeprefix(f"{wire.PROBE_TYPE}:")).parents[1]
+        assert folder.is_dir()
+    assert not folder.exists()
+    assert not any(Path(port or "").exists() for port in ports)
