@@ -25,6 +25,7 @@ from harness.cli import (
     doctor,
     gate,
     kernels,
+    lab,
     models,
     plan,
     report,
@@ -50,6 +51,7 @@ app.command("sweep")(sweep.sweep)
 app.command("compare")(compare.compare)
 app.command("gate")(gate.gate)
 app.command("kernels")(kernels.kernels)
+app.add_typer(lab.lab, name="lab")
 app.command("report")(report.report)
 app.command("boards")(boards.boards)
 app.command("models")(models.models)

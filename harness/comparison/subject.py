@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 
-from harness.results.record import CasePart, OpPart, Record
+from harness.results.record import CasePart, DevicePart, OpPart, Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ def subject_of(record: Record) -> Subject:
         ),
         conditions=Conditions(
             model=record.model.sha256 if record.model else None,
-            kind=record.device.kind if record.device else None,
+            kind=_kind(record.device) if record.device else None,
             clock=latency.clock if latency else None,
             caches=latency.caches if latency and latency.caches != "unknown" else None,
             compiler=toolchain.version if toolchain else None,
@@ -134,14 +134,22 @@ def subject_of(record: Record) -> Subject:
     )
 
 
+def _kind(device: DevicePart) -> str:
+    """Return what executed; a simulated desk is no hardware, however it was reached."""
+    is_simulated = device.kind == "hardware" and device.stand_in
+    return "simulated desk" if is_simulated else device.kind
+
+
 def _figures(record: Record) -> dict[str, Figure]:
     found: dict[str, Figure] = {}
     latency = record.latency
     if latency is not None:
-        for name, unit in (("cycles", "cycles"), ("latency_s", "s")):
-            value = getattr(latency, name)
-            if value is not None:
-                found[name] = Figure(value=value, unit=unit, samples=latency.samples)
+        if latency.cycles is not None:
+            found["cycles"] = Figure(value=latency.cycles, unit="cycles", samples=latency.samples)
+        if latency.latency_s is not None:
+            seconds = latency.latency_s / latency.cycles if latency.cycles else 1.0
+            samples = tuple(sample * seconds for sample in latency.samples)
+            found["latency_s"] = Figure(value=latency.latency_s, unit="s", samples=samples)
         if latency.instructions is not None:
             found["instructions"] = Figure(value=latency.instructions, unit="instructions")
     if record.sram is not None:

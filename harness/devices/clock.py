@@ -32,11 +32,15 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """What ticks mean. ``name`` goes into the record; ``per_tick`` is in ``unit``."""
+    """What ticks mean. ``name`` goes into the record; ``per_tick`` is in ``unit``.
+
+    ``hz`` is how many cycles make a second, where cycles are counted.
+    """
 
     name: str
     unit: Unit
     per_tick: Fraction
+    hz: int | None = None
 
     @property
     def grain(self) -> Fraction:
@@ -61,9 +65,14 @@ def icount_clock(hello: Hello, shift: int) -> Clock:
     return Clock("qemu-icount", Unit.INSTRUCTIONS, per_tick)
 
 
-def cycle_clock() -> Clock:
+def cycle_clock(hello: Hello) -> Clock:
     """Return the clock of a core that counts its own cycles."""
-    return Clock("core-cycles", Unit.CYCLES, Fraction(1))
+    return Clock("core-cycles", Unit.CYCLES, Fraction(1), hz=hello.tick_hz)
+
+
+def timer_clock(hello: Hello) -> Clock:
+    """Return the clock of a core that has a timer beside it and counts no cycles."""
+    return Clock("board-timer", Unit.SECONDS, Fraction(1, hello.tick_hz))
 
 
 def host_clock(hello: Hello) -> Clock:

@@ -6,6 +6,7 @@ device, whose object makes a :class:`~harness.devices.protocol.Device` when call
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -27,12 +28,17 @@ GROUP = "bench.devices"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attached:
-    """What it takes to reach a board: its lab, the place if it is named, and how to flash it."""
+    """What it takes to reach a board: its lab, the place if it is named, and how to flash it.
+
+    ``wait_s`` and ``waiting`` are for when somebody else has it.
+    """
 
     lab: OpenLab
     board: Board
     flash: str
     place: str | None = None
+    wait_s: float = 0.5
+    waiting: Callable[[str], None] = lambda _: None
 
 
 def open_device(
@@ -60,7 +66,14 @@ def open_device(
             return ReplayDevice(capture)
         case DeviceKind.HARDWARE if attached is not None:
             flasher = find_flasher(attached.flash)
-            return HardwareDevice(attached.lab, attached.board, flasher, place=attached.place)
+            return HardwareDevice(
+                attached.lab,
+                attached.board,
+                flasher,
+                place=attached.place,
+                wait_s=attached.wait_s,
+                waiting=attached.waiting,
+            )
         case _:
             for entry in entry_points(group=GROUP, name=kind.value):
                 device: Device = entry.load()()

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.board.schema import DeviceKind
-from harness.devices.clock import Clock, cycle_clock, host_clock, icount_clock
+from harness.devices.clock import Clock, cycle_clock, host_clock, icount_clock, timer_clock
 from harness.devices.protocol import Capability
 from harness.devices.qemu import ICOUNT_SHIFT
+from harness.devices.renode import RenodeDevice
 from harness.errors import CorruptStreamError, DeviceError, DeviceNotFoundError, NoAnswerError
 from harness.telemetry.capture import Capture, Direction
 from harness.telemetry.console import Console
@@ -92,33 +93,44 @@ class ReplayDevice:
     @contextlib.contextmanager
     def open(self, _firmware: Firmware) -> Iterator[Console]:
         """Read the capture; the session itself refuses one of another firmware."""
-        yield ReplayConsole(self.read())
-
-    def read(self) -> Capture:
-        """Return the capture.
-
-        Raises:
-            DeviceNotFoundError: there is no such file.
-            CorruptStreamError: it is no capture.
-        """
-        try:
-            content = self._path.read_bytes()
-        except OSError as error:
-            raise DeviceNotFoundError(f"{self._path}: {error.strerror}") from None
-        try:
-            return Capture.decode(content)
-        except CorruptStreamError as error:
-            raise CorruptStreamError(f"{self._path}: {error.message}") from None
+        yield ReplayConsole(read_capture(self._path))
 
     def clock(self, hello: Hello) -> Clock:
         """Return the clock of the recorded board."""
-        match hello.clock_kind:
-            case ClockKind.HOST:
+        match built_for(read_capture(self._path)), hello.clock_kind:
+            case DeviceKind.RENODE, _:
+                return RenodeDevice().clock(hello)
+            case _, ClockKind.HOST:
                 return host_clock(hello)
-            case ClockKind.TIMER:
+            case _, ClockKind.CORE_CYCLES:
+                return cycle_clock(hello)
+            case DeviceKind.HARDWARE, ClockKind.TIMER:
+                return timer_clock(hello)
+            case _, ClockKind.TIMER:
                 return icount_clock(hello, ICOUNT_SHIFT)
-            case ClockKind.CORE_CYCLES:
-                return cycle_clock()
+
+
+def read_capture(path: Path) -> Capture:
+    """Return the capture in a file.
+
+    Raises:
+        DeviceNotFoundError: there is no such file.
+        CorruptStreamError: it is no capture.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DeviceNotFoundError(f"{path}: {error.strerror}") from None
+    try:
+        return Capture.decode(content)
+    except CorruptStreamError as error:
+        raise CorruptStreamError(f"{path}: {error.message}") from None
+
+
+def built_for(capture: Capture) -> DeviceKind:
+    """Return the kind of device whose firmware was captured; QEMU where a capture does not say."""
+    known = {kind.value: kind for kind in DeviceKind if kind is not DeviceKind.REPLAY}
+    return known.get(capture.source, DeviceKind.QEMU)
 
 
 def _is_of_written_bytes(request: Frame) -> bool:

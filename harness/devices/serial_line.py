@@ -8,11 +8,12 @@ damages is left to the session: it asks again.
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from harness.errors import DeviceError, DeviceNotFoundError, NoAnswerError
+from harness.errors import DeviceBusyError, DeviceError, DeviceNotFoundError, NoAnswerError
 from harness.lab.schema import Place
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ class SerialConsole:
     """The line to one board; ``find`` says which port it is now.
 
     Raises:
-        DeviceNotFoundError: the port is not there, or somebody else has it.
+        DeviceNotFoundError: the port is not there.
+        DeviceBusyError: somebody else has it.
     """
 
     memory = None
@@ -132,7 +134,7 @@ class SerialConsole:
                 exclusive=True,
             )
         except (OSError, ValueError) as error:
-            raise DeviceNotFoundError(f"{name} cannot be opened: {error}") from None
+            raise _cannot_open(name, error) from None
 
     def _reconnect(self) -> None:
         """Open the port again once it is back.
@@ -147,13 +149,32 @@ class SerialConsole:
             try:
                 self._port = self._open()
                 return
-            except DeviceNotFoundError:
+            except (DeviceBusyError, DeviceNotFoundError):
                 if time.monotonic() >= end_s:
                     raise DeviceError(
                         f"{name} went away and was not back within {self._back_s:g} s",
                         hint="look at the USB cable; a board without power has no port either",
                     ) from None
             time.sleep(_LOOK_AGAIN_S)
+
+
+def _cannot_open(name: str, error: OSError | ValueError) -> DeviceError:
+    match getattr(error, "errno", None):
+        case errno.ENOENT:
+            return DeviceNotFoundError(
+                f"there is no serial port {name}", hint="is the board plugged in?"
+            )
+        case errno.EACCES | errno.EPERM:
+            return DeviceNotFoundError(
+                f"{name} may not be opened by you",
+                hint="on Linux: sudo usermod -aG dialout $USER, then log in again",
+            )
+        case errno.EBUSY | errno.EAGAIN:
+            return DeviceBusyError(
+                f"{name} is in use by another program", hint=f"`fuser {name}` says by which"
+            )
+        case _:
+            return DeviceNotFoundError(f"{name} cannot be opened: {error}")
 
 
 def _is_same(one: str, other: str) -> bool:

@@ -16,6 +16,7 @@ from harness.board.schema import Board, DeviceKind
 from harness.board.target import Target, target_for
 from harness.devices.renode import board_script
 from harness.devices.renode_process import find_renode
+from harness.devices.replay import built_for, read_capture
 from harness.errors import DeviceNotFoundError, DoesNotFitError, UsageError, near_names
 from harness.experiment.labs import is_attached, is_simulated
 from harness.importer.tflite import read_tflite
@@ -70,7 +71,7 @@ class Case:
 class Found:
     """What the names of a case stand for. ``kind`` executes the firmware, ``passes`` are to run.
 
-    A replay has the target of the emulated board that was captured.
+    A replay has the target of what was captured.
     """
 
     case: Case
@@ -80,6 +81,11 @@ class Found:
     model: ModelFile
     capture: Path | None
     passes: tuple[str, ...]
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the board hangs on a simulated desk."""
+        return self.kind is DeviceKind.HARDWARE and is_simulated(self.case.lab)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +115,15 @@ def find(case: Case) -> Found:
         raise UsageError(f"--lab is of --device hardware, not of {case.device}")
     if case.device == "auto":
         kind = _best_kind(case, board)
-    is_emulated = kind is DeviceKind.REPLAY or is_simulated(case.lab)
-    emulated = DeviceKind.QEMU if is_emulated else kind
+    builds_for = kind
+    if kind is DeviceKind.HARDWARE and is_simulated(case.lab):
+        builds_for = DeviceKind.QEMU
+    if capture is not None:
+        builds_for = built_for(read_capture(capture))
     return Found(
         case=case,
         board=board,
-        target=target_for(board, emulated),
+        target=target_for(board, builds_for),
         kind=kind,
         model=find_model(case.model),
         capture=capture,

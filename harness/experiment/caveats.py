@@ -27,6 +27,8 @@ def caveats(
             "instructions are counted on a model of the chip, which has no caches, wait states or "
             "pipeline, and where an access to nothing reads 0 instead of faulting"
         )
+    if found.is_simulated:
+        notes.append("the desk is simulated: nothing here was measured on hardware")
     if target.stand_in:
         notes.append(
             f"{target.machine} stands in for {target.board}: code for its core "

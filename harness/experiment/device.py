@@ -11,11 +11,14 @@ from harness.devices.registry import Attached, open_device
 from harness.devices.renode_process import KeptRenode
 from harness.experiment.case import Found
 from harness.experiment.labs import open_lab
+from harness.experiment.measure import Report
 
 
 @contextmanager
-def device_of(found: Found, kept: KeptRenode | None = None) -> Iterator[Device]:
+def device_of(found: Found, report: Report, kept: KeptRenode | None = None) -> Iterator[Device]:
     """Yield the device of a case; a lab is left again when the block ends.
+
+    ``report`` hears whom a board is waited for, as long as the run itself may take.
 
     Raises:
         DeviceError: there is none, or it cannot be reached.
@@ -25,6 +28,11 @@ def device_of(found: Found, kept: KeptRenode | None = None) -> Iterator[Device]:
         return
     with open_lab(found.case.lab) as lab:
         attached = Attached(
-            lab=lab, board=found.board, flash=found.case.flash, place=found.case.place
+            lab=lab,
+            board=found.board,
+            flash=found.case.flash,
+            place=found.case.place,
+            wait_s=found.case.timeout_s,
+            waiting=lambda who: report(f"waiting for {who}", 0, 0),
         )
         yield open_device(found.kind, attached=attached)

@@ -46,6 +46,7 @@ from harness.results.record import (
     ToolchainPart,
 )
 from harness.schedule.plan import Plan
+from harness.telemetry.capture import with_source
 from harness.toolchain.firmware import Firmware
 from harness.toolchain.footprint import symbols
 
@@ -102,7 +103,9 @@ class Draft:
     def note_device(self, found: Found, device: Device) -> None:
         """Set what executes the image."""
         self.device = DevicePart(
-            kind=device.kind.value, stand_in=found.target.stand_in, detail=device.detail
+            kind=device.kind.value,
+            stand_in=found.target.stand_in or found.is_simulated,
+            detail=device.detail,
         )
 
     def note_measured(
@@ -140,7 +143,9 @@ class Draft:
             warnings=self.warnings,
             error=None if error is None else _error_part(error),
         )
-        return record, error.capture if isinstance(error, DeviceError) else self.capture
+        capture = error.capture if isinstance(error, DeviceError) else self.capture
+        source = self.found.target.kind.value if self.found else ""
+        return record, with_source(capture, source)
 
     def _id(self, now: datetime) -> str:
         """Return a name that sorts by time and that no other writer has."""

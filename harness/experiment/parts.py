@@ -37,7 +37,7 @@ _STEP = re.compile(r"(segment|op)_\d+_")
 
 
 class _Figure(TypedDict, total=False):
-    """The one field of a latency or of an op that the clock's unit sets."""
+    """The field of a latency or of an op that the clock's unit sets; seconds beside cycles."""
 
     instructions: int
     cycles: int
@@ -134,13 +134,17 @@ def flash_part(firmware: Firmware) -> FlashPart:
 def latency_part(measured: Measured, warmup: int) -> LatencyPart:
     """Return the median inference with all samples."""
     figures = _figures(measured.clock, measured.latency)
+    median = statistics.median_low(figures)
+    figure = _figure(measured.clock, median)
+    if measured.clock.hz:
+        figure["latency_s"] = median / measured.clock.hz
     return LatencyPart(
         clock=measured.clock.name,
         caches=_caches(measured),
         overhead_ticks=measured.latency.overhead_ticks,
         warmup=warmup,
         samples=figures,
-        **_figure(measured.clock, statistics.median_low(figures)),
+        **figure,
     )
 
 

@@ -79,7 +79,7 @@ def run_case(
         sources = generate(planned.plan, target=found.target)
         firmware = build_case(found, sources)
         draft.note_firmware(firmware)
-        with device_of(found, kept) as device:
+        with device_of(found, report, kept) as device:
             draft.note_device(found, device)
             measured = measure(case, planned.imported, inputs, device, firmware, report)
         outputs = measured.outputs

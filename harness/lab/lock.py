@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from harness.errors import DeviceBusyError
 from harness.lab.schema import Place
 
 _LOOK_AGAIN_S = 0.1
+_COMMAND_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,12 @@ def locked(
     name: str,
     place: Place,
     *,
-    command: str = "bench run",
-    wait_s: float = 0.0,
+    wait_s: float = 0.5,
     waiting: Callable[[str], None] = lambda _: None,
 ) -> Iterator[None]:
     """Hold a place of this name while the block runs; ``waiting`` hears who has it meanwhile.
+
+    Who only looks (:func:`holder`) has it for a moment too, so some waiting there must be.
 
     Raises:
         DeviceBusyError: somebody else had it for all of ``wait_s``.
@@ -65,7 +68,7 @@ def locked(
             time.sleep(_LOOK_AGAIN_S)
         since = datetime.now().astimezone().isoformat(timespec="seconds")
         file.truncate(0)
-        file.write(f"{os.getpid()}\n{command}\n{since}\n")
+        file.write(f"{os.getpid()}\n{_command()}\n{since}\n")
         file.flush()
         yield
 
@@ -77,6 +80,11 @@ def holder(place: Place) -> Holder | None:
             return None if _take(file) else _read(file)
     except FileNotFoundError:
         return None
+
+
+def _command() -> str:
+    """Return what this process does, short enough to be told."""
+    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]).replace("\n", " ")[:_COMMAND_MAX]
 
 
 def _path(place: Place) -> Path:

@@ -104,15 +104,19 @@ def _to_what(record: Record) -> str:
 
 def _latency(latency: LatencyPart) -> str:
     n = len(latency.samples)
-    if latency.latency_s is not None:
-        figure, samples = format_seconds(latency.latency_s), latency.samples
-        spread = format_seconds(max(samples) - min(samples))
+    width = max(latency.samples) - min(latency.samples)
+    if latency.instructions is not None:
+        figure, spread = f"{format_count(latency.instructions)} instructions", _rounded(width)
+    elif latency.cycles is not None:
+        lasts = f", {format_seconds(latency.latency_s)}" if latency.latency_s is not None else ""
+        figure, spread = f"{format_count(latency.cycles)} cycles{lasts}", _rounded(width)
     else:
-        count = latency.instructions if latency.instructions is not None else latency.cycles
-        unit = "instructions" if latency.instructions is not None else "cycles"
-        figure = f"{format_count(count or 0)} {unit}"
-        spread = format_count(round(max(latency.samples) - min(latency.samples)))
+        figure, spread = format_seconds(latency.latency_s or 0.0), format_seconds(width)
     return f"{figure} (median, n = {n}, spread {spread}; clock: {latency.clock})"
+
+
+def _rounded(count: float) -> str:
+    return format_count(round(count))
 
 
 def _work(record: Record, model: ModelPart) -> str:

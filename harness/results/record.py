@@ -2,8 +2,8 @@
 
 A record is complete: whoever has it can tell what was measured, on what, with what, and how to
 do it again. Figures of different kinds have fields of their own: ``instructions`` is set where an
-emulator counted, ``cycles`` and ``latency_s`` where a clock ran on hardware (``latency_s`` alone
-on the host); none is ever derived from another.
+emulator counted, ``cycles`` where a core counted its own, with ``latency_s`` as how long they last
+at its clock; ``latency_s`` alone where only a timer ran. Instructions are never turned into either.
 
 Sizes are bytes, durations seconds. A failed case is a record too: ``status`` is
 ``failed``, ``error`` says why, ``capture`` names the bytes that went over the wire.
@@ -168,9 +168,10 @@ class FirmwarePart(_Part):
 class LatencyPart(_Part):
     """One inference. ``samples`` are in the unit of the figure that is set, in order of running.
 
-    The figure is their median. ``clock`` says what counted; ``overhead_ticks`` is the calibrated
-    cost of reading it, already taken off. ``caches`` are the core's during the measured inferences;
-    a count of instructions does not know them.
+    The figure is their median. Where cycles are counted they are the samples, and ``latency_s`` is
+    how long the cycles of the figure last at the board's clock. ``clock`` says what counted;
+    ``overhead_ticks`` is the calibrated cost of reading it, already taken off. ``caches`` are the
+    core's during the measured inferences; a count of instructions does not know them.
     """
 
     instructions: int | None = None

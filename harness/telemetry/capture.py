@@ -2,16 +2,18 @@
 
 The file is text, so that it can be read, searched and cut by hand::
 
-    bench-capture 1
+    bench-capture 1 hardware
     0.000213 < 0004410101...        from the board
     0.000590 > 0003010102...        to the board
 
+The first line ends with the kind of device that the firmware was built for, if that is known.
 Times are seconds since the line was opened. A capture is kept of failures too, and can stand in
 for the board (``--device replay:FILE``).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +22,7 @@ from harness.errors import CorruptStreamError
 from harness.telemetry.console import Console, Memory
 
 _TITLE = "bench-capture 1"
+_TITLE_LINE = re.compile(rf"{_TITLE}(?: ([a-z]+))?")
 
 
 class Direction(StrEnum):
@@ -40,14 +43,16 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """All traffic of a session, in order."""
+    """All traffic of a session, in order; ``source`` is the kind of device, if it is known."""
 
     traffic: tuple[Traffic, ...]
+    source: str = ""
 
     def encode(self) -> bytes:
         """Return the capture as its file has it."""
         lines = (f"{t.time_s:.6f} {t.direction.value} {t.data.hex()}\n" for t in self.traffic)
-        return "".join([_TITLE + "\n", *lines]).encode()
+        title = f"{_TITLE} {self.source}".rstrip()
+        return "".join([title + "\n", *lines]).encode()
 
     @classmethod
     def decode(cls, content: bytes) -> Capture:
@@ -57,7 +62,8 @@ class Capture:
             CorruptStreamError: it is not a capture; says the line.
         """
         lines = content.decode("ascii", errors="replace").splitlines()
-        if not lines or lines[0] != _TITLE:
+        title = _TITLE_LINE.fullmatch(lines[0]) if lines else None
+        if title is None:
             raise CorruptStreamError(f"not a capture: the first line is not {_TITLE!r}")
         traffic: list[Traffic] = []
         for number, line in enumerate(lines[1:], start=2):
@@ -68,7 +74,13 @@ class Capture:
                 raise CorruptStreamError(
                     f"capture, line {number}: expected 'SECONDS <|> HEX', found {line[:40]!r}"
                 ) from None
-        return cls(tuple(traffic))
+        return cls(tuple(traffic), title[1] or "")
+
+
+def with_source(content: bytes, source: str) -> bytes:
+    """Return an encoded capture that says what kind of device it is of; nothing stays nothing."""
+    _, end, traffic = content.partition(b"\n")
+    return f"{_TITLE} {source}".encode() + end + traffic if content else b""
 
 
 class Recorder:

@@ -10,7 +10,7 @@ import pytest
 
 from harness.comparison.compare import Comparison, compare
 from harness.comparison.subject import subject_of
-from harness.results.record import Record
+from harness.results.record import DevicePart, Record
 from harness.results.store import append
 from tests.command import Bench
 from tests.records import make_failed, make_record, make_timed
@@ -88,6 +88,25 @@ def test_unlike_conditions_are_refused_or_labelled(after: Record, condition: str
     labelled = of([make_record()], [after], *refused.refused[0].because)
     assert labelled.refused == ()
     assert condition in labelled.pairs[0].across
+
+
+def test_a_simulated_desk_is_never_compared_with_a_real_one() -> None:
+    """Also where both say that their device is hardware."""
+    real = make_timed(1, [1000.0])
+    desk = real.model_copy(update={"device": DevicePart(kind="hardware", stand_in=True)})
+    found = of([desk], [real])
+    assert found.pairs == ()
+    assert found.refused[0].because["kind"] == ("simulated desk", "hardware")
+
+
+def test_seconds_have_the_samples_of_the_cycles() -> None:
+    timed = make_timed(1, [1000.0, 1000.0, 1100.0])
+    assert timed.latency is not None
+    lasting = timed.latency.model_copy(update={"latency_s": 1000 / 200e6})
+    record = timed.model_copy(update={"latency": lasting})
+    figures = subject_of(record).figures
+    assert figures["cycles"].samples == (1000.0, 1000.0, 1100.0)
+    assert figures["latency_s"].samples == pytest.approx((5e-6, 5e-6, 5.5e-6))
 
 
 def test_what_is_not_known_does_not_refuse() -> None:

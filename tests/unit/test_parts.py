@@ -24,8 +24,11 @@ REAL = replace(
     reset=Reset.PIN,
     chip_id="0a" * 12,
 )
+HELLO = Hello.parse(
+    Hello.LAYOUT.pack(1, 2, 1, 25_000_000, bytes(8), bytes(32), 1, 1, 1, 1, 1, 1, 1, 0)
+)
 MEASURED = Measured(
-    clock=cycle_clock(),
+    clock=cycle_clock(HELLO),
     state=REAL,
     latency=Samples((1010, 1030, 1020), 10),
     steps=Samples((), 10),
@@ -56,12 +59,16 @@ def test_cycles_say_whether_caches_were_on(flags: Flag, caches: str) -> None:
     assert (part.cycles, part.caches) == (1010, caches)
 
 
+def test_cycles_last_as_long_as_the_clock_says() -> None:
+    part = latency_part(MEASURED, warmup=1)
+    assert (part.cycles, part.instructions) == (1010, None)
+    assert part.latency_s == 1010 / 25_000_000
+    assert part.samples == (1000, 1020, 1010)
+
+
 def test_caches_are_unknown_or_no_question() -> None:
     silent = replace(MEASURED, state=NOTHING_KNOWN)
     assert latency_part(silent, warmup=1).caches == "unknown"
-    hello = Hello.parse(
-        Hello.LAYOUT.pack(1, 2, 1, 25_000_000, bytes(8), bytes(32), 1, 1, 1, 1, 1, 1, 1, 0)
-    )
-    emulated = replace(silent, clock=icount_clock(hello, 8))
+    emulated = replace(silent, clock=icount_clock(HELLO, 8))
     assert latency_part(emulated, warmup=1).caches == "not modelled"
-    assert latency_part(replace(silent, clock=host_clock(hello)), warmup=1).caches == "unknown"
+    assert latency_part(replace(silent, clock=host_clock(HELLO)), warmup=1).caches == "unknown"

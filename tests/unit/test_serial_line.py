@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -13,7 +14,7 @@ import pytest
 
 from harness.devices.bad_line import BadLine, Faults
 from harness.devices.serial_line import SerialConsole, find_port
-from harness.errors import DeviceError, DeviceNotFoundError, NoAnswerError
+from harness.errors import DeviceBusyError, DeviceError, DeviceNotFoundError, NoAnswerError
 from harness.lab.schema import Place, Probe, Serial
 
 BAUD = 921_600
@@ -86,9 +87,27 @@ def test_an_empty_line_is_waited_for_so_long_and_no_longer(link: Path, board: Bo
 def test_nobody_else_opens_a_port_in_use(link: Path, board: Board) -> None:
     with line(link, board).running():
         port = console(link)
-        with pytest.raises(DeviceNotFoundError, match=r"cannot be opened.*exclusively lock"):
+        with pytest.raises(DeviceBusyError, match="usb-board-if00 is in use by another program"):
             console(link)
         port.close()
+
+
+def test_a_port_that_is_not_there_or_not_ours_is_told_so(
+    link: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DeviceNotFoundError, match=r"there is no serial port .*usb-board-if00"):
+        console(link)
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("serial.serial_for_url", refuse)
+    with pytest.raises(DeviceNotFoundError, match="may not be opened by you") as caught:
+        console(link)
+    assert "dialout" in caught.value.hint
+    monkeypatch.undo()
+    with pytest.raises(DeviceNotFoundError, match="cannot be opened: invalid URL"):
+        SerialConsole(lambda: "gopher://board", BAUD)
 
 
 def test_a_port_that_comes_back_is_read_on(link: Path, board: Board) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import CorruptStreamError
-from harness.telemetry.capture import Capture, Direction, Traffic
+from harness.telemetry.capture import Capture, Direction, Traffic, with_source
 
 traffic = st.builds(
     Traffic,
@@ -39,3 +39,12 @@ def test_what_is_no_capture_is_refused(content: bytes, message: str) -> None:
     with pytest.raises(CorruptStreamError) as caught:
         Capture.decode(content)
     assert message in caught.value.message
+
+
+def test_a_capture_says_what_it_is_of() -> None:
+    content = Capture((Traffic(0.5, Direction.FROM_BOARD, b"x"),)).encode()
+    said = with_source(content, "hardware")
+    assert said.startswith(b"bench-capture 1 hardware\n0.500000 < 78\n")
+    assert Capture.decode(said).source == "hardware"
+    assert Capture.decode(content).source == ""
+    assert with_source(b"", "hardware") == b"", "nothing went over the wire"
