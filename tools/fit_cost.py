@@ -114,9 +114,9 @@ def by_rows(plan: Plan, segment: StreamSegment | PatchSegment) -> Iterator[Sampl
     """Yield the ops of a segment with their features; their instructions are not known apart."""
     for position, share in Work(Fusion(plan.graph, plan.kernels)).shares(segment).items():
         op = plan.graph.ops[position]
-        made, call = row_features(plan.graph, op)
+        made, call = row_features(plan.graph, op, share.batch)
         name = op_class(plan.graph, op, None) + ROWS
-        yield Sample(name, made * share.made + call * share.rows, 0.0)
+        yield Sample(name, made * share.made + call * share.calls, 0.0)
 
 
 def fit(rows: Floats, counts: Floats) -> Fit:

@@ -92,6 +92,17 @@ class Fused:
         """Whether an op makes its rows in chunks."""
         return self.is_link(position) or len(self.chain(position)) > 1
 
+    @property
+    def batch(self) -> int:
+        """How many rows an op makes at once at most."""
+        return self.segment.batch if isinstance(self.segment, StreamSegment) else 1
+
+    def makes_rows(self, position: int) -> bool:
+        """Whether the function of an op makes several rows."""
+        if self.batch == 1 or self.sums(position):
+            return False
+        return all(call.makes_rows for call in self._row_calls(self.graph.ops[position]))
+
     def text(self, position: int) -> OpText:
         """Return what writes about an op."""
         return OpText(self.graph, self.names, self.weights, position)
@@ -116,7 +127,7 @@ class Fused:
         return tuple(sorted(found))
 
     def row_function(self, position: int, pull: Sequence[str] = ()) -> list[str]:
-        """Return the function that makes one row of an op.
+        """Return the function that makes one row of an op, or rows one behind the other.
 
         ``pull`` are statements that make row ``row`` of the input of an op that sums over all.
         """
@@ -124,8 +135,12 @@ class Fused:
         comment = self.text(position).comment()
         if self.sums(position):
             return [*comment, f"{head}(void)", "{", *self._sum_rows(position, pull), "}", ""]
-        chunk = ", span_t columns" if self.goes_in_chunks(position) else ""
-        return [*comment, f"{head}(int32_t row{chunk})", "{", *self._one_row(position), "}", ""]
+        arguments = "int32_t row"
+        if self.goes_in_chunks(position):
+            arguments += ", span_t columns"
+        if self.makes_rows(position):
+            head, arguments = f"{head}s_at_once", "span_t rows"
+        return [*comment, f"{head}({arguments})", "{", *self._one_row(position), "}", ""]
 
     def row_statement(self, position: int, row: str) -> str:
         """Return the statement that makes one row of an op, or ``columns`` of it."""
@@ -170,7 +185,7 @@ class Fused:
         """Return the calls for a row of an op, with the scratch that the plan gives."""
         scratch = self.plan.scratch(self.number)
         room = scratch.size_bytes if scratch else 0
-        return row_calls(self.plan.kernels, self.graph, op, room)
+        return row_calls(self.plan.kernels, self.graph, op, room, in_batches=self.batch > 1)
 
     def _one_row(self, position: int) -> Iterator[str]:
         text, y = self.text(position), self.graph.ops[position].outputs[0]
@@ -186,8 +201,9 @@ class Fused:
             operands = _operand_names(call, suffix)
             for operand, name in zip(call.operands, operands, strict=True):
                 yield from self._rows(text, operand, name)
-            place = self._place(y, "row", in_chunks=in_chunks)
-            arguments = [f"&op{suffix}", *operands, "row", columns, place]
+            row, rows = ("rows.first", "rows") if call.makes_rows else ("row", "row")
+            place = self._place(y, row, in_chunks=in_chunks)
+            arguments = [f"&op{suffix}", *operands, rows, columns, place]
             if call.takes_scratch:
                 arguments.append(f"int8_at({scratch_macro(self.segment.first_op)})")
             yield from wrapped_call(call.function, arguments)

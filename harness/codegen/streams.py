@@ -5,6 +5,9 @@ For each op M that others in the segment read, ``segment_N_op_M_rows(end)`` make
 pulled through the ops when the one behind asks for it, and is made once. The step is the loop over
 the rows of the output. Only this thin function of an op waits on the stack for its operands.
 
+In a stream with batches, ``segment_N_op_M_rows(end)`` makes several rows at once: what the last of
+them reads is made before, and a kernel that makes rows gets those that lie one behind the other.
+
 Ops that hand a row on in chunks of columns stand together in one loop over the columns, in the
 function of the last of them.
 """
@@ -83,6 +86,8 @@ class _Stream:
             what += "A row of an op is made after the rows that it reads. "
         if self.fused.links:
             what += "Rows that one op alone reads, pixel by pixel, are made in chunks of columns. "
+        if self.segment.batch > 1:
+            what += f"Up to {self.segment.batch} rows of an op are made at once. "
         if stripes == 1:
             return comment(what + "Nothing is computed twice.")
         height = self.fused.height
@@ -145,8 +150,12 @@ class _Stream:
         made = f"{self.prefix}.op_{position}"
         yield f"static STEP void {self.prefix}_op_{position}_rows(int32_t end)"
         yield "{"
-        yield f"    for (; {made} < end; {made}++) {{"
-        yield from (f"        {line}" for line in self._make_row(position, made))
+        if self.segment.batch > 1:
+            yield f"    while ({made} < end) {{"
+            yield from (f"        {line}" for line in self._make_batch(position, made, "end"))
+        else:
+            yield f"    for (; {made} < end; {made}++) {{"
+            yield from (f"        {line}" for line in self._make_row(position, made))
         yield "    }"
         yield "}"
         yield ""
@@ -166,8 +175,13 @@ class _Stream:
             yield f"{indent}{self.fused.row_statement(last, '')}"
         else:
             height = self.fused.height(self.fused.output)
-            yield f"{indent}for (int32_t row = 0; row < {height}; row++) {{"
-            yield from (f"{indent}    {line}" for line in self._make_row(last, "row"))
+            if self.segment.batch > 1:
+                yield f"{indent}for (int32_t row = 0; row < {height};) {{"
+                lines = self._make_batch(last, "row", f"{height}")
+            else:
+                yield f"{indent}for (int32_t row = 0; row < {height}; row++) {{"
+                lines = self._make_row(last, "row")
+            yield from (f"{indent}    {line}" for line in lines)
             yield f"{indent}}}"
         if self.fused.is_cut:
             yield "    }"
@@ -186,6 +200,34 @@ class _Stream:
             return
         yield from self._in_chunks(position, chain, row)
 
+    def _make_batch(self, position: int, made: str, end: str) -> Iterator[str]:
+        """Yield the statements that make the next rows of an op before ``end``, and count them."""
+        yield f"const int32_t last = lesser({made} + {self.segment.batch}, {end});"
+        yield ""
+        yield from self._pull(position, "last", ahead=1)
+        if not self.fused.makes_rows(position):
+            yield f"for (; {made} < last; {made}++) {{"
+            yield f"    {self.fused.row_statement(position, made)}"
+            yield "}"
+            return
+        yield from self._run_of_rows(position, made)
+
+    def _run_of_rows(self, position: int, made: str) -> Iterator[str]:
+        """Yield the call that makes rows up to ``last``, or those up to the end of their ring."""
+        output = self.graph.ops[position].outputs[0]
+        kept, function = self.fused.kept.get(output), f"{self.prefix}_op_{position}_rows_at_once"
+        if kept is None or kept.rows >= self.fused.height(output):
+            yield f"{function}((span_t){{{made}, last}});"
+            yield f"{made} = last;"
+            return
+        slots = rows_macro(self.fused.names[output])
+        yield f"while ({made} < last) {{"
+        yield f"    const int32_t whole = {made} / {slots} * {slots} + {slots};"
+        yield f"    const span_t rows = {{{made}, lesser(last, whole)}};"
+        yield f"    {function}(rows);"
+        yield f"    {made} = rows.last;"
+        yield "}"
+
     def _in_chunks(self, position: int, chain: Sequence[int], row: str) -> Iterator[str]:
         """Yield the loop over the columns of a row in which ops that end with one go together."""
         link = self.graph.ops[chain[0]].outputs[0]
@@ -202,8 +244,11 @@ class _Stream:
         yield from (f"    {self.fused.row_statement(member, row)}" for member in chain)
         yield "}"
 
-    def _pull(self, position: int, row: str) -> list[str]:
-        """Return the statements that make what row ``row`` of an op reads of its operands."""
+    def _pull(self, position: int, row: str, ahead: int = 0) -> list[str]:
+        """Return the statements that make what an op reads of its operands for a row.
+
+        That is row ``row``, or the one so many before.
+        """
         op = self.graph.ops[position]
         makers = self.fused.makers
         pulled = {
@@ -214,28 +259,37 @@ class _Stream:
         statements = []
         for tensor_id in sorted(pulled, key=lambda t: makers.get(t, -1)):
             maker = f"op_{makers[tensor_id]}" if tensor_id in makers else "input"
-            end = (
-                f"{row} + 1"
-                if self.fused.sums(position)
-                else self._need(op, pulled[tensor_id], row)
-            )
+            if self.fused.sums(position):
+                end = self._summed(op, row)
+            else:
+                end = self._need(op, pulled[tensor_id], row, ahead)
             statements.append(f"{self.prefix}_{maker}_rows({end});")
         return statements
 
-    def _need(self, op: Op, operand: int, row: str) -> str:
-        """Return how many rows of an operand must be made for a row of an op."""
+    def _summed(self, op: Op, row: str) -> str:
+        """Return up to which row an input must be made, whose rows are summed one by one."""
+        batch, height = self.segment.batch, self.fused.height(op.inputs[0])
+        if batch == 1:
+            return f"{row} + 1"
+        next_ = f"{row} / {batch} * {batch} + {batch}"
+        return f"lesser({next_}, {height})" if height % batch else next_
+
+    def _need(self, op: Op, operand: int, row: str, ahead: int) -> str:
+        """Return how many rows of an operand must be made for the row ``row - ahead`` of an op."""
         rows = range(self.fused.height(op.outputs[0]))
         ends = [reads(self.graph, op, operand, Axis.ROWS, Span(r, r + 1)).end for r in rows]
         if isinstance(op, ResizeNearestNeighbor):
             assert [r + 1 for r in prepare_resize(self.graph, op).rows] == ends
-            return f"rows_of_op_{self.graph.ops.index(op)}[{row}] + 1"
+            at = f"{row} - {ahead}" if ahead else row
+            return f"rows_of_op_{self.graph.ops.index(op)}[{at}] + 1"
         stride, reach = _reach(op)
         height = self.fused.height(op.inputs[operand])
         assert [min(max(r * stride + reach, 0), height) for r in rows] == ends
+        is_clipped = rows[-1] * stride + reach > height
+        reach -= ahead * stride
         need = row if stride == 1 else f"{row} * {stride}"
         if reach:
             need += f" + {reach}" if reach > 0 else f" - {-reach}"
-        is_clipped = rows[-1] * stride + reach > height
         return f"lesser({need}, {height})" if is_clipped else need
 
 

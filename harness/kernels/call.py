@@ -91,7 +91,8 @@ class RowCall:
 
     The kernel is ``function(parameters, rows_t of each operand..., row, columns, y)``, where y is
     the pixel of the first column. ``operands`` are positions in ``op.inputs``. If it takes scratch,
-    that is the last argument.
+    that is the last argument. If it ``makes_rows``, then instead of ``row`` it takes a span of
+    rows, which lie one behind the other.
     """
 
     header: str
@@ -100,6 +101,7 @@ class RowCall:
     parameters: Fields
     operands: tuple[int, ...] = (0,)
     takes_scratch: bool = False
+    makes_rows: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -67,16 +67,18 @@ def features(graph: Graph, op: Op) -> Features:
     return np.array([work, elements, inputs, y.elements // channels, lines, channels, 1.0])
 
 
-def row_features(graph: Graph, op: Op) -> tuple[Features, Features]:
+def row_features(graph: Graph, op: Op, batch: int = 1) -> tuple[Features, Features]:
     """Return the features of all rows of an op, made once, and of a call that makes one of them.
 
-    Both are in the order of ROW_FEATURES.
+    Both are in the order of ROW_FEATURES. A call may make a batch of rows, whose windows share what
+    they see.
     """
     y = graph.tensor(op.outputs[0])
     work, outputs, inputs, pixels, _, channels, _ = features(graph, op)
     if isinstance(op, ir.WindowOp):
         _, _, columns, depth = graph.tensor(op.inputs[0]).shape
-        inputs = y.shape[1] * op.window.kernel[0] * columns * depth
+        seen = op.window.kernel[0] + (batch - 1) * op.window.stride[0]
+        inputs = y.shape[1] / batch * seen * columns * depth
     made = np.array([work, outputs, inputs, pixels, 0.0, 0.0])
     return made, np.array([0.0, 0.0, 0.0, 0.0, 1.0, channels])
 
@@ -92,11 +94,16 @@ def instructions(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) 
     return float(features(graph, op) @ np.array(weights))
 
 
-def row_instructions(kernels: KernelSet, graph: Graph, op: Op) -> tuple[float, float]:
-    """Return what all rows of an op cost, made once, and what each call of a row costs besides."""
+def row_instructions(
+    kernels: KernelSet, graph: Graph, op: Op, batch: int = 1
+) -> tuple[float, float]:
+    """Return what all rows of an op cost, made once, and what each call costs besides.
+
+    A call makes one row, or a ``batch``.
+    """
     name = op_class(graph, op, None)
     fit = costs(kernels).rows.get(name)
     if fit is None:
         return instructions(kernels, graph, op, None), 0.0
-    made, call = row_features(graph, op)
+    made, call = row_features(graph, op, batch)
     return float(made @ np.array(fit.weights)), float(call @ np.array(fit.weights))

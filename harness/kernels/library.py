@@ -127,9 +127,20 @@ def calls(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> tupl
     return variant(kernels, graph, op, operand).calls()
 
 
-def row_calls(kernels: KernelSet, graph: Graph, op: Op, room: int = 0) -> tuple[RowCall, ...]:
-    """Return the calls that together make columns of one row, with ``room`` bytes of scratch."""
-    return row_variant(kernels, graph, op, room).calls()
+def row_calls(
+    kernels: KernelSet, graph: Graph, op: Op, room: int = 0, *, in_batches: bool = False
+) -> tuple[RowCall, ...]:
+    """Return the calls that together make columns of one row, with ``room`` bytes of scratch.
+
+    With ``in_batches`` they make several whole rows, if the op's kernels do.
+    """
+    found = row_variant(kernels, graph, op, room)
+    return (found.batch_calls or found.calls)() if in_batches else found.calls()
+
+
+def goes_in_batches(kernels: KernelSet, graph: Graph, op: Op) -> bool:
+    """Return whether kernels of an op make several rows at once in less than one by one."""
+    return row_variant(kernels, graph, op).batch_calls is not None
 
 
 def scratch_bytes(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> int:

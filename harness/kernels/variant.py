@@ -25,9 +25,11 @@ class Variant:
 class RowVariant:
     """A way to make columns of one row of an op, by calls that together make all channels.
 
-    Variants of one name are the same way: with more scratch it is faster.
+    Variants of one name are the same way: with more scratch it is faster. ``batch_calls`` make
+    several whole rows at once, where that takes less than to make them one by one.
     """
 
     name: str
     calls: Callable[[], tuple[RowCall, ...]]
     scratch_bytes: int = 0
+    batch_calls: Callable[[], tuple[RowCall, ...]] | None = None

@@ -81,7 +81,7 @@ class Choices:
                 own = workspace + self.fusion.scratch_bytes(range(first, end))
                 peak = self._cut(first) + own + self._least_output(first, end, cut)
                 chunks = self.streams.chunk_counts(first, end, cut)
-                shares = self.work.stream_shares(range(first, end), cut.stripes, chunks)
+                shares = self.work.stream_shares(range(first, end), cut.stripes, chunks, cut.batch)
                 work = self.work.of_shares(shares)
                 yield Choice(first, end, peak, work, None, cut, by_rows)
 
@@ -124,7 +124,8 @@ class Choices:
         graph, output = self.graph, self._output(end)
         if cut.stripes > 1:
             return output
-        sweep, dying = self.streams.sweep(end, in_chunks=cut.in_chunks), self._dying(first, end)
+        sweep = self.streams.sweep(end, in_chunks=cut.in_chunks, batch=cut.batch)
+        dying = self._dying(first, end)
         sizes = [output, *(align(graph.tensor(t).size_bytes) for t in dying)]
         overlaps = [
             Overlap(0, above, max(0, output_below_operand(sweep, first, t)))

@@ -8,6 +8,9 @@ An op that hands its rows on, each to the one op that reads it, at once and pixe
 make whole rows: both may go through the columns together, a *chunk* at a time, and so may longer
 chains (depthwise, projection, sum). No row of another op is made in between, so for all else such a
 chain makes its rows in one moment.
+
+With batches, an op makes as many of the rows that are asked for at once, up to some number: they
+are all made in one moment.
 """
 
 from __future__ import annotations
@@ -25,7 +28,9 @@ INPUT = -1
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Ops ``start..end-1`` executed row by row; a moment is one row made (or added to sums).
+    """Ops ``start..end-1`` executed row by row.
+
+    A moment is a batch of rows made, mostly of one row, or a row added to sums.
 
     ``written`` has the moment of each row that an op makes, ``added`` those in which the op that
     sums over all rows took one. ``links`` are the inner tensors that are handed on pixel by pixel,
@@ -49,21 +54,23 @@ class Order:
         return replace(self, written=written)
 
 
-def row_order(fusion: Fusion, end: int) -> Order:
-    """Return the order of the longest run that ends before op ``end``."""
+def row_order(fusion: Fusion, end: int, batch: int = 1) -> Order:
+    """Return the order of the longest run that ends before op ``end``, by up to ``batch`` rows."""
     graph, start = fusion.graph, fusion.starts[end]
     makers = {graph.ops[i].outputs[0]: i for i in range(start, end)}
     fetched = fusion.input_by_rows if start == 0 else None
     if fetched is not None and fusion.readers[fetched][-1] < end:
         makers[fetched] = INPUT
-    execution = _Execution(fusion, makers)
-    for row in range(fusion.output_rows(end - 1)):
-        execution.produce(end - 1, row + 1)
+    execution = _Execution(fusion, makers, batch)
+    height = fusion.output_rows(end - 1)
+    for row in range(0, height, batch):
+        execution.produce(end - 1, min(row + batch, height))
     written = execution.written
     links = {
         tensor: (maker, reader)
         for tensor, (maker, reader) in fusion.links.items()
-        if maker in written
+        if batch == 1
+        and maker in written
         and reader in written
         and written[reader] == [moment + 1 for moment in written[maker]]
     }
@@ -78,6 +85,7 @@ class _Execution:
 
     fusion: Fusion
     makers: Mapping[TensorId, int]
+    batch: int
     written: dict[int, list[int]] = field(init=False)
     pulls: dict[int, tuple[tuple[int, tuple[int, ...]], ...]] = field(init=False)
     sums: frozenset[int] = field(init=False)
@@ -98,10 +106,11 @@ class _Execution:
             pulls = ()
         while len(written) < until:
             row = len(written)
+            last = min(row + self.batch, until) - 1
             for maker, ends in pulls:
-                if len(self.written[maker]) < ends[row]:
-                    self.produce(maker, ends[row])
-            written.append(self.moments)
+                if len(self.written[maker]) < ends[last]:
+                    self.produce(maker, ends[last])
+            written.extend([self.moments] * (last + 1 - row))
             self.moments += 1
 
     def _pulled_by(self, position: int) -> tuple[tuple[int, tuple[int, ...]], ...]:
@@ -117,8 +126,9 @@ class _Execution:
 
     def _add_rows(self, position: int) -> None:
         (operand,) = self.fusion.operands[position]
-        for row in range(operand.rows[0].end):
-            if operand.tensor in self.makers:
-                self.produce(self.makers[operand.tensor], row + 1)
+        height = operand.rows[0].end
+        for row in range(height):
+            if operand.tensor in self.makers and row % self.batch == 0:
+                self.produce(self.makers[operand.tensor], min(row + self.batch, height))
             self.added.append(self.moments)
             self.moments += 1

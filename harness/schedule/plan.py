@@ -155,6 +155,10 @@ class StreamSegment:
     it. Then its maker and its reader make a row in chunks of that many columns, from left to right,
     first the one and then the other, after all else that they read was made; so do longer chains.
 
+    An op makes up to ``batch`` rows at once, as many as are asked for, after what the last of them
+    reads was made; of the last op's output that many are asked for. Rows are not made in chunks
+    then.
+
     One op alone is a stream too: it goes row by row, so that its output may reach into its input.
 
     An element-wise op (``geometry.is_elementwise``) may write its row over an operand's row that
@@ -168,6 +172,7 @@ class StreamSegment:
     rows: tuple[Rows, ...] = ()
     stripes: int = 1
     input_by_rows: bool = False
+    batch: int = 1
 
     @property
     def ops(self) -> range:

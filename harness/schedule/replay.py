@@ -1,15 +1,15 @@
 """Replays fused segments on the shadow of the arena, row by row, in the order that code runs.
 
-A row of an op is one step: all that it reads must hold what is meant before the op writes, and
-must not be touched by what it writes, since a kernel's reads and writes interleave. Only an
-element-wise op may write over its operand, from the same byte or a lower one on.
+A row of an op is one step, or a batch of rows: all that it reads must hold what is meant before the
+op writes, and must not be touched by what it writes, since a kernel's reads and writes interleave.
+Only an element-wise op may write over its operand, from the same byte or a lower one on.
 """
 
 from __future__ import annotations
 
 from itertools import product
 
-from harness.ir import TensorId
+from harness.ir import Op, TensorId
 from harness.ir.tensor import short_name
 from harness.schedule.plan import (
     ALIGNMENT,
@@ -52,6 +52,7 @@ class FusedReplay:
         # The columns that are made of each row, in this stripe or patch, or in this chunk of it.
         self._columns: dict[TensorId, Pair] = {}
         self._chunks = chunked(graph, segment)
+        self._batch = segment.batch if isinstance(segment, StreamSegment) else 1
         self._made: dict[TensorId, int] = {}
 
     def run(self) -> None:
@@ -68,8 +69,8 @@ class FusedReplay:
             self._columns = columns
             self._check_columns()
             self._made = dict.fromkeys(columns, 0)
-            for row in range(height):
-                self._produce(self._output, row + 1)
+            for row in range(0, height, segment.batch):
+                self._produce(self._output, min(row + segment.batch, height))
 
     def _run_patches(self, segment: PatchSegment) -> None:
         height, width, _ = extents(self._graph, self._output)
@@ -84,7 +85,7 @@ class FusedReplay:
             for position in segment.ops:
                 output = self._graph.ops[position].outputs[0]
                 for row in range(*rows[output]):
-                    self._compute(position, row, columns[output])
+                    self._compute(position, range(row, row + 1), columns[output])
 
     def _check_columns(self) -> None:
         for tensor_id, rows in self._rows.items():
@@ -99,22 +100,25 @@ class FusedReplay:
         """Make the rows before ``until`` that are not made yet."""
         while self._made[tensor_id] < until:
             row = self._made[tensor_id]
+            rows = range(row, min(row + self._batch, until))
             if tensor_id not in self._makers:
                 self._fetch(tensor_id, row)
             elif is_summing(self._graph, self._graph.ops[self._makers[tensor_id]]):
                 self._sum(self._makers[tensor_id])
             else:
-                self._make_row(self._makers[tensor_id], row)
+                self._make_rows(self._makers[tensor_id], rows)
+                row = rows[-1]
             self._made[tensor_id] = row + 1
 
-    def _make_row(self, position: int, row: int) -> None:
-        """Make what an op reads, then its row; ops before it in chunks make theirs with it."""
+    def _make_rows(self, position: int, rows: range) -> None:
+        """Make what an op reads, then its rows; ops before it in chunks make theirs with it."""
         chain = self._chain(position)
         for member in reversed(chain):
             op = self._graph.ops[member]
             for operand in self._pulled(member):
                 if operand not in self._chunks:
-                    self._produce(operand, rows_met(self._graph, op, operand, row)[1])
+                    needs = [rows_met(self._graph, op, operand, row)[1] for row in rows]
+                    self._produce(operand, max(needs))
         links = [self._graph.ops[member].outputs[0] for member in chain[:-1]]
         first, end = self._columns[self._graph.ops[position].outputs[0]]
         step = min((self._rows[t].columns for t in links), default=end - first)
@@ -122,8 +126,8 @@ class FusedReplay:
             chunk = at, min(at + step, end)
             self._columns.update(dict.fromkeys(links, chunk))
             for member in chain:
-                self._compute(member, row, chunk)
-        self._made.update(dict.fromkeys(links, row + 1))
+                self._compute(member, rows, chunk)
+        self._made.update(dict.fromkeys(links, rows[-1] + 1))
 
     def _chain(self, position: int) -> list[int]:
         """Return the ops that make their rows in chunks with the last of them, which is given."""
@@ -141,29 +145,36 @@ class FusedReplay:
     def _fetch(self, tensor_id: TensorId, row: int) -> None:
         self._write(tensor_id, row, self._columns[tensor_id])
 
-    def _compute(self, position: int, row: int, columns: Pair) -> None:
-        """Read what columns of an output row need, then write them."""
+    def _compute(self, position: int, rows: range, columns: Pair) -> None:
+        """Read what columns of output rows need, then write them."""
         op, when = self._graph.ops[position], self._when(position)
-        output = op.outputs[0]
         spent: list[tuple[TensorId, int, int]] = []
         for operand in flows(self._graph, op):
             span = span_met(self._graph, op, operand, COLUMNS, columns)
-            for met in rows_met(self._graph, op, operand, row)[0]:
-                at, _, size = self._expect(operand, met, span, when)
+            met = {r for row in rows for r in rows_met(self._graph, op, operand, row)[0]}
+            for row in sorted(met):
+                at, _, size = self._expect(operand, row, span, when)
                 spent.append((operand, at, size))
         if self._scratch is not None:
             self._shadow.spoil(self._scratch.offset, self._scratch.size_bytes)
-        written_at, written_end = self._write(output, row, columns)
-        for operand, at, size in spent:
-            below = is_elementwise(op) and written_at <= at
-            if at < written_end and written_at < at + size and not below:
-                made, read = (short_name(self._graph.tensor(t).name) for t in (output, operand))
-                self._shadow.blame(
-                    f"row {row} of '{made}' is written over what it reads of '{read}' {when}",
-                    operand,
-                    "under",
-                    when,
-                )
+        written = [(row, self._write(op.outputs[0], row, columns)) for row in rows]
+        for (row, place), read in product(written, spent):
+            self._check_apart(op, row, place, read)
+
+    def _check_apart(self, op: Op, row: int, place: Pair, read: tuple[TensorId, int, int]) -> None:
+        """Blame a row that is written over what is read for it or for others of its batch."""
+        (written_at, written_end), (operand, at, size) = place, read
+        below = is_elementwise(op) and written_at <= at
+        if at < written_end and written_at < at + size and not below:
+            names = (short_name(self._graph.tensor(t).name) for t in (op.outputs[0], operand))
+            made, taken = names
+            self._shadow.blame(
+                f"row {row} of '{made}' is written over what it reads of '{taken}' "
+                f"{self._when(self._makers[op.outputs[0]])}",
+                operand,
+                "under",
+                self._when(self._makers[op.outputs[0]]),
+            )
 
     def _sum(self, position: int) -> None:
         """Take each input row as it is made, then write the one output row."""
@@ -174,8 +185,8 @@ class FusedReplay:
         at = (self._workspace_end - size) // ALIGNMENT * ALIGNMENT
         self._shadow.write_sums(at, size, 0)
         for row in range(height):
-            if operand in self._made:
-                self._produce(operand, row + 1)
+            if operand in self._made and row % self._batch == 0:
+                self._produce(operand, min(row + self._batch, height))
             self._shadow.expect_sums(at, size, row, when)
             self._expect(operand, row, (0, width), when)
             self._shadow.write_sums(at, size, row + 1)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from harness.errors import InputError, UsageError, near_names
 from harness.ir import Graph
 from harness.kernels.kernel_set import PORTABLE, KernelSet
+from harness.schedule.batches import in_batches
 from harness.schedule.choices import Choice, Choices
 from harness.schedule.fusion import Fusion
 from harness.schedule.geometry import Axis, length
@@ -94,7 +95,8 @@ def pareto(
 ) -> tuple[Plan, ...]:
     """Return the plans of which none has both less peak and less work, by falling peak."""
     choices = _choices(graph, kernels, input_by_rows)
-    plans = tuple(map(give_room, Offer("auto", choices, _offered(choices)).front()))
+    front = Offer("auto", choices, _offered(choices)).front()
+    plans = tuple(give_room(in_batches(made, choices, 0)) for made in front)
     for made in plans:
         verify_plan(made)
     return plans
@@ -118,22 +120,23 @@ def _plan(
             return patch_plan(Choices(graph, kernels), limit, patch)
         case "stream":
             choices = _choices(graph, kernels, input_by_rows)
-            made = _near_least(Offer(schedule, choices, _kept(choices)), limit)
+            made = _near_least(Offer(schedule, choices, _kept(choices)), choices, limit)
         case _:
             choices = _choices(graph, kernels, input_by_rows)
-            return _auto(Offer(schedule, choices, _offered(choices)), limit)
+            made = _auto(Offer(schedule, choices, _offered(choices)), limit)
+            return in_batches(made, choices, limit or 0)
     if limit is not None and made.planned_peak_bytes > limit:
         raise does_not_fit(made, limit)
     return made
 
 
-def _near_least(offer: Offer, limit: int | None) -> Plan:
+def _near_least(offer: Offer, choices: Choices, limit: int | None) -> Plan:
     """Return the plan of least work whose peak is the least, or little above it."""
     least = offer.least()
     most = least.planned_peak_bytes * (1 + _WORTH_LESS)
     if limit is not None:
         most = max(min(most, limit), least.planned_peak_bytes)
-    return offer.within(most) or least
+    return in_batches(offer.within(most) or least, choices, most)
 
 
 def _in_place(choices: Choices) -> Plan:

@@ -12,7 +12,7 @@ through the columns together, a chunk at a time.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 import numpy as np
@@ -38,10 +38,12 @@ class Cut:
 
     Stripes are made one after the other, from top to bottom. A chunk is that many columns of a row,
     which ops that hand rows on pixel by pixel (``order.Order.links``) make at a time; None is all.
+    A batch is that many rows, which are made at once.
     """
 
     stripes: int = 1
     chunk: int | None = None
+    batch: int = 1
 
     @property
     def in_chunks(self) -> bool:
@@ -58,23 +60,25 @@ class Streams:
 
     def __init__(self, fusion: Fusion) -> None:
         self.fusion = fusion
-        self._orders: dict[int, Order] = {}
-        self._sweeps: dict[tuple[int, bool], Sweep] = {}
+        self._orders: dict[tuple[int, int], Order] = {}
+        self._sweeps: dict[tuple[int, bool, int], Sweep] = {}
         graph = fusion.graph
         self._all_columns = {t: length(graph, t, Axis.COLUMNS) for t in graph.activations()}
         self._columns: dict[tuple[int, Cut], dict[TensorId, int]] = {}
 
-    def order(self, end: int) -> Order:
+    def order(self, end: int, batch: int = 1) -> Order:
         """Return the order of rows of the runs that end before op ``end``."""
-        if end not in self._orders:
-            self._orders[end] = row_order(self.fusion, end)
-        return self._orders[end]
+        key = end, batch
+        if key not in self._orders:
+            self._orders[key] = row_order(self.fusion, end, batch)
+        return self._orders[key]
 
-    def sweep(self, end: int, *, in_chunks: bool = False) -> Sweep:
+    def sweep(self, end: int, *, in_chunks: bool = False, batch: int = 1) -> Sweep:
         """Return what the order tells, with or without ops that go through the columns together."""
-        key = end, in_chunks
+        key = end, in_chunks, batch
         if key not in self._sweeps:
-            self._sweeps[key] = Sweep(self.fusion, self.order(end), in_chunks=in_chunks)
+            order = self.order(end, batch)
+            self._sweeps[key] = Sweep(self.fusion, order, in_chunks=in_chunks)
         return self._sweeps[key]
 
     def segment(
@@ -104,7 +108,8 @@ class Streams:
                 for tensor in group
             }
             rows = (Rows(tensor, *ring.size, places[tensor]) for tensor, ring in rings.items())
-            made.append(StreamSegment(first, end - 1, tuple(rows), cut.stripes, input_by_rows))
+            segment = StreamSegment(first, end - 1, tuple(rows), cut.stripes, input_by_rows)
+            made.append(replace(segment, batch=cut.batch))
         return min(made, key=lambda segment: self.joint_bytes(segment, dying))
 
     def joint_bytes(self, segment: StreamSegment, dying: Sequence[TensorId]) -> int:
@@ -126,7 +131,8 @@ class Streams:
         if segment.stripes > 1:
             return ()
         end, size = segment.last_op + 1, workspace_bytes(self.fusion.graph, segment)
-        sweep = self.sweep(end, in_chunks=bool(chunks(self.fusion.graph, segment)))
+        in_chunks = bool(chunks(self.fusion.graph, segment))
+        sweep = self.sweep(end, in_chunks=in_chunks, batch=segment.batch)
         found = []
         for tensor, operand in dying.items():
             distance = output_below_operand(sweep, segment.first_op, tensor)
@@ -146,7 +152,7 @@ class Streams:
         run from the first op with the input by rows.
         """
         graph, columns = self.fusion.graph, self._columns_of(end, cut)
-        sweep = self.sweep(end, in_chunks=cut.in_chunks)
+        sweep = self.sweep(end, in_chunks=cut.in_chunks, batch=cut.batch)
         changes = np.zeros(sweep.moments + 1, np.int64)
         taken_by = {under: over for over, under in sweep.over.items()} if cut.stripes == 1 else {}
         least = {end - 1: _sums(graph, range(end - 1, end))}
@@ -177,7 +183,7 @@ class Streams:
         return counts
 
     def _rings(self, first: int, end: int, cut: Cut, input_by_rows: bool) -> dict[TensorId, Ring]:
-        graph, sweep = self.fusion.graph, self.sweep(end)
+        graph, sweep = self.fusion.graph, self.sweep(end, batch=cut.batch)
         inner = [graph.ops[i].outputs[0] for i in range(first, end - 1)]
         if input_by_rows:
             assert sweep.input is not None, "only the model's input is delivered by rows"
@@ -191,7 +197,7 @@ class Streams:
 
     def _columns_of(self, end: int, cut: Cut) -> Mapping[TensorId, int]:
         """Return the columns kept of each tensor, the most of any stripe, or those of a chunk."""
-        if cut == WHOLE:
+        if cut.stripes == 1 and cut.chunk is None:
             return self._all_columns
         if (end, cut) not in self._columns:
             ops = range(self.fusion.starts[end], end)
@@ -206,7 +212,7 @@ class Streams:
         self, end: int, cut: Cut, rings: Mapping[TensorId, Ring]
     ) -> tuple[list[list[TensorId]], Packing]:
         """Return tensors that share bytes, grouped, and these groups as blocks to be packed."""
-        sweep = self.sweep(end, in_chunks=cut.in_chunks)
+        sweep = self.sweep(end, in_chunks=cut.in_chunks, batch=cut.batch)
         groups: dict[TensorId, list[TensorId]] = {}
         for tensor in rings:
             under = sweep.over.get(tensor) if cut.stripes == 1 else None

@@ -49,6 +49,8 @@ def structure_faults(plan: Plan, position: int, segment: FusedSegment) -> Iterat
         case StreamSegment():
             if not 1 <= segment.stripes <= width:
                 yield f"{where} cuts {width} columns into {segment.stripes} stripes"
+            if segment.batch < 1 or (segment.batch > 1 and chunked(graph, segment)):
+                yield f"{where} makes {segment.batch} rows at once, in chunks of columns"
             if len(summing) > 1:
                 yield f"{where} has {len(summing)} ops that sum over all rows"
             if 1 <= segment.stripes <= width:

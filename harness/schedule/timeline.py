@@ -266,7 +266,9 @@ def _number(graph: Graph, position: int) -> int:
 def _kind(graph: Graph, segment: Segment) -> str:
     match segment:
         case StreamSegment() if len(segment.ops) > 1:
-            return "stream" if segment.stripes == 1 else f"stream, {segment.stripes} stripes"
+            if segment.stripes > 1:
+                return f"stream, {segment.stripes} stripes"
+            return "stream" if segment.batch == 1 else f"stream, {segment.batch} rows at once"
         case PatchSegment(grid=(down, across)):
             return f"patch {down} x {across}"
         case _:

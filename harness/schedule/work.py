@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from harness.ir.macs import op_macs
 from harness.kernels.cost import instructions, row_instructions
+from harness.kernels.library import goes_in_batches
 from harness.schedule.fusion import Fusion
-from harness.schedule.geometry import Axis, evenly, length, tile
+from harness.schedule.geometry import Axis, evenly, length, sums_all_rows, tile
 from harness.schedule.plan import (
     AliasSegment,
     FusedSegment,
@@ -24,10 +25,14 @@ from harness.schedule.stream import chunks
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How much of an op's output a segment makes (1 is all, once), in how many calls of a row."""
+    """How much of an op's output a segment makes (1 is all, once), in how many calls.
+
+    A call makes a row, or a ``batch`` of rows.
+    """
 
     made: float
-    rows: int
+    calls: int
+    batch: int = 1
 
 
 class Work:
@@ -36,7 +41,8 @@ class Work:
     def __init__(self, fusion: Fusion) -> None:
         self._fusion, self._graph = fusion, fusion.graph
         self._whole: dict[tuple[int, int | None], float] = {}
-        self._rows: dict[int, tuple[float, float]] = {}
+        self._rows: dict[tuple[int, int], tuple[float, float]] = {}
+        self._batched: dict[int, bool] = {}
         self._sums: dict[tuple[int, Axis, int], dict[int, int]] = {}
 
     def whole(self, position: int, operand: int | None) -> float:
@@ -64,16 +70,27 @@ class Work:
         """Return the instructions of ops that are done by rows."""
         total = 0.0
         for i, share in shares.items():
-            made, call = self._by_rows(i)
-            total += made * share.made + call * share.rows
+            made, call = self._by_rows(i, share.batch)
+            total += made * share.made + call * share.calls
         return total
 
-    def _by_rows(self, position: int) -> tuple[float, float]:
+    def _by_rows(self, position: int, batch: int) -> tuple[float, float]:
         """Return the instructions of all rows of an op, and those of a call besides."""
-        if position not in self._rows:
-            op = self._graph.ops[position]
-            self._rows[position] = row_instructions(self._fusion.kernels, self._graph, op)
-        return self._rows[position]
+        key = position, batch
+        if key not in self._rows:
+            op, kernels = self._graph.ops[position], self._fusion.kernels
+            self._rows[key] = row_instructions(kernels, self._graph, op, batch)
+        return self._rows[key]
+
+    def goes_in_batches(self, position: int) -> bool:
+        """Return whether an op makes several rows at once in less than one by one."""
+        if position not in self._batched:
+            op, kernels = self._graph.ops[position], self._fusion.kernels
+            is_row = length(self._graph, op.outputs[0], Axis.ROWS) == 1 or sums_all_rows(
+                self._graph, op
+            )
+            self._batched[position] = not is_row and goes_in_batches(kernels, self._graph, op)
+        return self._batched[position]
 
     def executed_macs(self, segment: Segment) -> float:
         """Return the multiply-accumulates that a segment executes, recomputed ones included."""
@@ -91,17 +108,19 @@ class Work:
         for tensor, count in chunks(self._graph, segment).items():
             for i in (self._fusion.makers[tensor], *self._fusion.readers[tensor]):
                 counts[i] = count
-        return self.stream_shares(segment.ops, segment.stripes, counts)
+        return self.stream_shares(segment.ops, segment.stripes, counts, segment.batch)
 
     def stream_shares(
-        self, ops: range, stripes: int, counts: Mapping[int, int]
+        self, ops: range, stripes: int, counts: Mapping[int, int], batch: int = 1
     ) -> dict[int, Share]:
         """Return what a stream makes: all rows of each op, in each stripe, some in chunks."""
         columns, shares = self._made(ops, Axis.COLUMNS, stripes), {}
         for i in ops:
             made = columns[i] / self._length(i, Axis.COLUMNS)
-            rows = self._length(i, Axis.ROWS) * stripes * counts.get(i, 1)
-            shares[i] = Share(made, rows)
+            height = self._length(i, Axis.ROWS)
+            at_once = min(batch, height) if batch > 1 and self.goes_in_batches(i) else 1
+            calls = -(-height // at_once) * stripes * counts.get(i, 1)
+            shares[i] = Share(made, calls, at_once)
         return shares
 
     def patch_shares(self, ops: range, grid: tuple[int, int]) -> dict[int, Share]:

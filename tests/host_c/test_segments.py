@@ -14,7 +14,9 @@ from harness.ir import Graph
 from harness.ir.ops import Add, Padding
 from harness.reference.interpreter import run
 from harness.schedule.fusion import Fusion
+from harness.schedule.inplace import layer_segments
 from harness.schedule.plan import Plan, StreamSegment
+from harness.schedule.search import assemble
 from harness.schedule.search import plan as make_plan
 from harness.schedule.stream import Cut, Streams, chunks
 from harness.schedule.verify import verify_plan
@@ -103,6 +105,22 @@ def test_rows_in_chunks(cut: Cut) -> None:
     made = plans.spread_plan(graph, [segment], {segment: plans.workspace_bytes(graph, segment)})
     verify_plan(made)
     assert_equals_reference(made)
+
+
+@pytest.mark.parametrize("batch", [2, 3, 8])
+def test_rows_in_batches(batch: int) -> None:
+    """With windows of both strides, a sum, a sum over all rows, and a height that they divide."""
+    build = GraphBuilder()
+    x = build.conv(build.input((1, 25, 6, 3)), 4, (3, 3), stride=(2, 2))
+    y = build.binary(Add, x, build.conv(build.depthwise(build.depthwise(x)), 4, (1, 1)))
+    build.mean(build.depthwise(y, (3, 3), stride=(2, 1)))
+    graph = build.graph()
+    for end in (len(graph.ops) - 1, len(graph.ops)):
+        segment = Streams(Fusion(graph)).segment(0, end, cut=Cut(batch=batch))
+        assert segment.batch == batch
+        alone = layer_segments(graph)[end:]
+        made = assemble(graph, "stream", [segment, *alone])
+        assert_equals_reference(made)
 
 
 def test_rows_at_the_end_that_no_op_reads_are_not_fetched() -> None:

@@ -85,9 +85,9 @@ def streamed(fusion: Fusion, first: int, end: int, cut: Cut = WHOLE) -> Plan:
     return sparse_plan(fusion.graph, segment, workspace_bytes(fusion.graph, segment))
 
 
-@given(runs(dilate=False))
-def test_rings_are_as_long_as_they_must_be(run: tuple[Fusion, int, int]) -> None:
-    made = streamed(*run)
+@given(runs(dilate=False), st.integers(1, 4))
+def test_rings_are_as_long_as_they_must_be(run: tuple[Fusion, int, int], batch: int) -> None:
+    made = streamed(*run, Cut(batch=batch))
     verify_plan(made)
     (segment,) = (s for s in made.segments if isinstance(s, StreamSegment))
     for rows in segment.rows:

@@ -60,8 +60,9 @@ def test_any_run_that_may_be_fused_is_sound(graph: Graph, data: st.DataObject) -
     assume(ends)
     end = data.draw(st.sampled_from(ends))
     stripes, chunk = data.draw(st.integers(1, 3)), data.draw(st.sampled_from([None, 1, 2, 3]))
+    batch = data.draw(st.integers(1, 4)) if chunk is None else 1
     first = data.draw(st.integers(choices.fusion.starts[end], end - 1))
-    offered = [c for c in choices.streams_to(end, Cut(stripes, chunk)) if c.first == first]
+    offered = [c for c in choices.streams_to(end, Cut(stripes, chunk, batch)) if c.first == first]
     width = choices.fusion.graph.tensor(graph.ops[end - 1].outputs[0]).shape
     assume(len(width) == 4 and stripes <= width[2])
     fused = choices.packed(offered[0])
@@ -136,6 +137,6 @@ def test_no_choice_needs_fewer_bytes_than_its_lower_bound(graph: Graph, by_rows:
     assume(not by_rows or choices.fusion.input_by_rows is not None)
     for end in range(1, len(graph.ops) + 1):
         if choices.fusion.starts[end] < end:
-            for cut in (Cut(), Cut(stripes=2), Cut(chunk=2)):
+            for cut in (Cut(), Cut(stripes=2), Cut(chunk=2), Cut(batch=2)):
                 for choice in choices.streams_to(end, cut):
                     assert choices.packed(choice).peak_bytes >= choice.peak_bytes

@@ -13,8 +13,10 @@ from harness.ir import Graph, TensorId
 from harness.ir.ops import Activation, DepthwiseConv2D, Padding, Window
 from harness.kernels import library
 from harness.kernels.kernel_set import Isa, KernelSet
-from harness.schedule.plan import LayerSegment
-from harness.schedule.search import plan
+from harness.schedule.fusion import Fusion
+from harness.schedule.plan import LayerSegment, StreamSegment
+from harness.schedule.search import assemble, plan
+from harness.schedule.stream import Cut, Streams
 from tests import strategies
 from tests.graphs import GraphBuilder, Quantized, pad_same
 from tests.kernel_batch import SLOW, Batch, assert_on_core, batches
@@ -218,3 +220,29 @@ def test_3x3_kernels_on_all_blocks_of_columns(
     for schedule in ("layer", "stream"):
         made = plan(graph, schedule, kernels=ARMV7EM)
         assert_on_core(made, BOARD)
+
+
+@pytest.mark.parametrize("batch", [2, 3, 4])
+@pytest.mark.parametrize("stride", [(1, 1), (2, 2)])
+def test_rows_in_batches(stride: tuple[int, int], batch: int) -> None:
+    """Rings of any length, so that rows of a batch may not lie one behind the other."""
+    build = GraphBuilder()
+    x = build.depthwise(build.input((1, 13, 10, 11), quantized=(0.02, 5)), (3, 3))
+    x = build.depthwise(x, (3, 3), stride=stride, weight_scales=(0.004, -0.004, *(0.9,) * 9))
+    build.depthwise(x, (5, 5))
+    graph = Batch([build.graph()]).graph
+    cut = Cut(batch=batch)
+    segment = Streams(Fusion(graph, ARMV7EM)).segment(0, len(graph.ops), cut=cut)
+    assert_on_core(assemble(graph, "stream", [segment], ARMV7EM), BOARD)
+
+
+def test_a_stream_with_room_goes_in_batches() -> None:
+    """A later op needs more bytes than the stream does with one row at a time."""
+    build = GraphBuilder()
+    x = build.conv(build.input((1, 24, 24, 4)), 24, (1, 1))
+    x = build.conv(build.depthwise(x, (3, 3)), 4, (1, 1))
+    build.fully_connected(build.conv(x, 8, (24, 24), padding=Padding()), 3000)
+    made = plan(build.graph(), "stream", kernels=ARMV7EM)
+    assert any(isinstance(s, StreamSegment) and s.batch > 1 for s in made.segments)
+    portable = plan(build.graph(), "stream")
+    assert all(s.batch == 1 for s in portable.segments if isinstance(s, StreamSegment))

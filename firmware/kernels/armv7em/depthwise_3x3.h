@@ -14,7 +14,8 @@
 typedef struct {
     depthwise_short_t op;
     depthwise_3x3_core_t *core;
-    bool makes_two_rows; /* so does the core */
+    bool makes_two_rows; /* so does the core, from a pair of rows and the next one */
+    int32_t columns;     /* that are computed at a time */
 } depthwise_3x3_t;
 
 /* Says to the core how `width` outputs of a row, or of two, are divided into blocks. */
@@ -109,11 +110,62 @@ SHARED void depthwise_3x3_channels(const depthwise_3x3_t *p, depthwise_3x3_task_
     }
 }
 
-/* The four channels that are expanded for those from c on; the last ones may be among them again.
- */
-KERNEL span_t depthwise_3x3_group(const depthwise_short_t *op, int32_t c)
+/* Rows r and r + 1 of the input at column 0 of four channels, NULL where there is no such row. */
+KERNEL void depthwise_3x3_expand(const depthwise_short_t *op, const depthwise_work_t *work,
+                                 const rows_t *x, int32_t r, int32_t base, word_t *to)
 {
-    return (span_t){c, lesser(c + DEPTHWISE_GROUP, op->x.c)};
+    const int8_t *upper = 0 <= r && r < op->x.h ? row_at(x, r) + base : NULL;
+    const int8_t *lower = 0 <= r + 1 && r + 1 < op->x.h ? row_at(x, r + 1) + base : NULL;
+    depthwise_rows(op, work, upper, lower, x->pixel_bytes, to);
+}
+
+/*
+ * Columns of output rows, which lie one behind the other at y: p->columns at a time, and p->band
+ * pairs of input rows at a time.
+ */
+SHARED void depthwise_3x3_rows(const depthwise_3x3_t *p, const rows_t *x, span_t rows,
+                               span_t columns, int8_t *y, int8_t *scratch)
+{
+    const depthwise_short_t *op = &p->op;
+    const int32_t rows_of_pair = p->makes_two_rows ? 2 : 1, stride = op->window.stride.w;
+    const int32_t between = rows_of_pair * stride; /* rows of the input from a band to the next */
+    depthwise_3x3_task_t *task = (void *)scratch;
+
+#pragma GCC unroll 1
+    for (int32_t i = columns.first; i < columns.last; i += p->columns) {
+        const int32_t width = lesser(p->columns, columns.last - i);
+        const depthwise_work_t work = depthwise_planes(op, (word_t *)(void *)(task + 1),
+                                                       op->band + 1, i * stride - op->window.pad.w,
+                                                       (width - 1) * stride + 3, x->pixel_bytes);
+        depthwise_3x3_blocks(p, task, width);
+#pragma GCC unroll 1
+        for (int32_t c = 0; c < op->x.c; c += DEPTHWISE_GROUP) {
+            const span_t channels = {c, lesser(c + DEPTHWISE_GROUP, op->x.c)};
+            const int32_t base = lesser(c, op->x.c - DEPTHWISE_GROUP) - x->first * x->pixel_bytes;
+            int32_t slot = 0;
+            int8_t *to = y;
+#pragma GCC unroll 1
+            for (int32_t row = rows.first; row < rows.last;) {
+                const int32_t count = lesser(op->band * rows_of_pair, rows.last - row);
+                const int32_t pairs = divide_up(count, rows_of_pair);
+                const int32_t top = row * stride - op->window.pad.h;
+#pragma GCC unroll 1
+                for (; slot < pairs + 1; slot++) {
+                    depthwise_3x3_expand(op, &work, x, top + 2 * slot, base,
+                                         work.planes + slot * work.pair_words);
+                }
+                depthwise_3x3_channels(p, task, &work, channels, to, count, width);
+                row += count;
+                to += count * op->y_step.h;
+                slot = 0;
+                if (row < rows.last && between == 2) {
+                    depthwise_keep(&work, 1, op->band);
+                    slot = 1;
+                }
+            }
+        }
+        y += width * op->y_step.w;
+    }
 }
 
 /*
@@ -121,72 +173,24 @@ KERNEL span_t depthwise_3x3_group(const depthwise_short_t *op, int32_t c)
  * depth multiplier is 1 and no output reaches an input that is not expanded yet; whoever calls this
  * has checked it.
  */
-SHARED void depthwise_3x3(const depthwise_3x3_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+KERNEL void depthwise_3x3(const depthwise_3x3_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
 {
-    const depthwise_short_t *op = &p->op;
-    const int32_t rows_of_pair = 3 - op->window.stride.h, width = op->y.w;
-    const int32_t all = divide_up(op->y.h, rows_of_pair);
-    depthwise_3x3_task_t *task = (void *)scratch;
-    const depthwise_work_t work = depthwise_planes(op, (word_t *)(void *)(task + 1), op->band + 1,
-                                                   -op->window.pad.w, op->line_words, op->x_step.w);
-
-    depthwise_3x3_blocks(p, task, width);
-#pragma GCC unroll 1
-    for (int32_t c = 0; c < op->x.c; c += DEPTHWISE_GROUP) {
-        const int8_t *from = x + lesser(c, op->x.c - DEPTHWISE_GROUP);
-        int32_t slot = 0;
-#pragma GCC unroll 1
-        for (int32_t first = 0; first < all; first += op->band) {
-            const int32_t pairs = lesser(op->band, all - first), row = first * rows_of_pair;
-#pragma GCC unroll 1
-            for (; slot < pairs + 1; slot++) {
-                const int32_t top = 2 * (first + slot) - op->window.pad.h;
-                depthwise_rows(op, &work, depthwise_input(op, from, top),
-                               depthwise_input(op, from, top + 1), op->x_step.w,
-                               work.planes + slot * work.pair_words);
-            }
-            depthwise_3x3_channels(p, task, &work, depthwise_3x3_group(op, c),
-                                   y + row * op->y_step.h,
-                                   lesser(pairs * rows_of_pair, op->y.h - row), width);
-            if (first + op->band < all) {
-                depthwise_keep(&work, 1, op->band);
-                slot = 1;
-            }
-        }
-    }
+    const rows_t all = {.base = x, .row_bytes = p->op.x_step.h, .pixel_bytes = p->op.x_step.w};
+    depthwise_3x3_rows(p, &all, (span_t){0, p->op.y.h}, (span_t){0, p->op.y.w}, y, scratch);
 }
 
-/* Columns of one output row [W, OC], `band` of them at a time. */
-SHARED void depthwise_3x3_row(const depthwise_3x3_t *p, rows_t x, int32_t row, span_t columns,
+/* Several whole rows. */
+KERNEL void depthwise_3x3_batch(const depthwise_3x3_t *p, rows_t x, span_t rows, span_t columns,
+                                int8_t *y, int8_t *scratch)
+{
+    depthwise_3x3_rows(p, &x, rows, columns, y, scratch);
+}
+
+/* Columns of one row. */
+KERNEL void depthwise_3x3_row(const depthwise_3x3_t *p, rows_t x, int32_t row, span_t columns,
                               int8_t *y, int8_t *scratch)
 {
-    const depthwise_short_t *op = &p->op;
-    const window_t *w = &op->window;
-    const int32_t top = row * w->stride.h - w->pad.h;
-    depthwise_3x3_task_t *task = (void *)scratch;
-
-#pragma GCC unroll 1
-    for (int32_t i = columns.first; i < columns.last; i += op->band) {
-        const int32_t outputs = lesser(op->band, columns.last - i);
-        const depthwise_work_t work =
-            depthwise_planes(op, (word_t *)(void *)(task + 1), 2, i * w->stride.w - w->pad.w,
-                             (outputs - 1) * w->stride.w + 3, x.pixel_bytes);
-        depthwise_3x3_blocks(p, task, outputs);
-#pragma GCC unroll 1
-        for (int32_t c = 0; c < op->x.c; c += DEPTHWISE_GROUP) {
-            const int32_t base = lesser(c, op->x.c - DEPTHWISE_GROUP) - x.first * x.pixel_bytes;
-            const int8_t *in[4];
-#pragma GCC unroll 1
-            for (int32_t k = 0; k < 4; k++) {
-                const int32_t r = top + k;
-                in[k] = 0 <= r && r < op->x.h && k < 3 ? row_at(&x, r) + base : NULL;
-            }
-            depthwise_rows(op, &work, in[0], in[1], x.pixel_bytes, work.planes);
-            depthwise_rows(op, &work, in[2], in[3], x.pixel_bytes, work.planes + work.pair_words);
-            depthwise_3x3_channels(p, task, &work, depthwise_3x3_group(op, c), y, 1, outputs);
-        }
-        y += outputs * op->y.c;
-    }
+    depthwise_3x3_rows(p, &x, (span_t){row, row + 1}, columns, y, scratch);
 }
 
 #endif

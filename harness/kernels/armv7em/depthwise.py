@@ -69,7 +69,7 @@ def variants(graph: Graph, op: DepthwiseConv2D, operand: int | None) -> Iterator
             parameters = _parameters(graph, op, geometry, pairs, outputs, band)
             operands = (source, Y, SCRATCH)
             if geometry.is_3x3:
-                fields = _3x3(parameters, geometry, for_rows=False)
+                fields = _3x3(parameters, geometry, outputs, two_rows=True)
                 return (Call(_3X3_HEADER, "depthwise_3x3", _3X3_TYPE, fields, operands),)
             return (Call(_HEADER, "depthwise_whole", _TYPE, parameters, operands),)
 
@@ -87,18 +87,23 @@ def row_variants(graph: Graph, op: DepthwiseConv2D) -> Iterator[RowVariant]:
     pairs = geometry.row_pairs
 
     def calls(columns: int) -> tuple[RowCall, ...]:
-        parameters = _parameters(graph, op, geometry, pairs, columns, columns)
         if geometry.is_3x3:
-            fields = _3x3(parameters, geometry, for_rows=True)
-            return (
-                RowCall(_3X3_HEADER, "depthwise_3x3_row", _3X3_TYPE, fields, takes_scratch=True),
-            )
+            return (_rows_of_3x3(graph, op, geometry, columns, in_batches=False),)
+        parameters = _parameters(graph, op, geometry, pairs, columns, columns)
         return (RowCall(_HEADER, "depthwise_short_row", _TYPE, parameters, takes_scratch=True),)
+
+    def batch(columns: int) -> tuple[RowCall, ...]:
+        return (_rows_of_3x3(graph, op, geometry, columns, in_batches=True),)
 
     widths = (_columns_within(budget, geometry) for budget in _ROW_BUDGETS_BYTES)
     for columns in dict.fromkeys(widths):
         scratch = geometry.scratch_bytes(pairs, pairs, columns)
-        yield RowVariant(_NAME, partial(calls, columns), scratch)
+        yield RowVariant(
+            _NAME,
+            partial(calls, columns),
+            scratch,
+            partial(batch, columns) if geometry.is_3x3 else None,
+        )
 
 
 def _columns_within(budget: int, geometry: Geometry) -> int:
@@ -160,14 +165,27 @@ def _parameters(
     }
 
 
-def _3x3(parameters: Fields, geometry: Geometry, *, for_rows: bool) -> Fields:
-    """Return a ``depthwise_3x3_t``."""
-    makes_two_rows = geometry.window.stride == (1, 1) and not for_rows
+def _rows_of_3x3(
+    graph: Graph, op: DepthwiseConv2D, geometry: Geometry, columns: int, *, in_batches: bool
+) -> RowCall:
+    """Return the call for one row, or several, that does so many columns at a time."""
+    parameters = _parameters(graph, op, geometry, geometry.row_pairs, columns, 1)
+    fields = _3x3(parameters, geometry, columns, two_rows=in_batches)
+    function = "depthwise_3x3_batch" if in_batches else "depthwise_3x3_row"
+    return RowCall(
+        _3X3_HEADER, function, _3X3_TYPE, fields, takes_scratch=True, makes_rows=in_batches
+    )
+
+
+def _3x3(parameters: Fields, geometry: Geometry, columns: int, *, two_rows: bool) -> Fields:
+    """Return a ``depthwise_3x3_t``; with stride 1 it may make ``two_rows`` from the same lines."""
+    makes_two_rows = geometry.window.stride == (1, 1) and two_rows
     core = "two_rows" if makes_two_rows else f"one_row_stride{geometry.window.stride[1]}"
     return {
         "op": parameters,
         "core": Name(f"depthwise_3x3_{core}"),
         "makes_two_rows": int(makes_two_rows),
+        "columns": columns,
     }
 
 
