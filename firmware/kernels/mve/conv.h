@@ -51,42 +51,17 @@ KERNEL void fill_with(int8_t *y, int32_t value, int32_t size)
                      : "lr", "q0", "cc", "memory");
 }
 
-/* Gathers the window of the pixel in column i of an output row. */
-KERNEL void gather_window(const mve_conv_t *p, const rows_t *x, span_t inside, int32_t top,
-                          int32_t i, int8_t *to)
-{
-    const window_t *w = &p->window;
-    const int32_t c = p->x.c, run = w->kernel.w * c;
-    const int32_t left = i * w->stride.w - w->pad.w;
-    const span_t cells = kernel_columns(w, i, p->x.w);
-    const int32_t first = cells.first * c, last = cells.last * c;
-
-    for (int32_t k = 0; k < w->kernel.h; k++, to += run) {
-        if (!is_in(inside, k) || first >= last) {
-            fill_with(to, p->padding, run);
-            continue;
-        }
-        const int8_t *in = row_at(x, top + k * w->dilation.h) + (left - x->first) * c;
-        if (w->dilation.w == 1) {
-            copy_bytes(in + first, to + first, last - first);
-        } else {
-            for (int32_t j = cells.first; j < cells.last; j++) {
-                copy_bytes(in + j * w->dilation.w * c, to + j * c, c);
-            }
-        }
-        if (first > 0) {
-            fill_with(to, p->padding, first);
-        }
-        if (last < run) {
-            fill_with(to + last, p->padding, run - last);
-        }
-    }
-}
-
-/* Copies `count` runs of at most 16 bytes, which lie x_step bytes apart, to y_step bytes apart. */
+/* Copies `count` runs of `size` bytes, which lie x_step bytes apart, to y_step bytes apart. */
 KERNEL void copy_runs(const int8_t *x, int32_t x_step, int8_t *y, int32_t y_step, int32_t size,
                       int32_t count)
 {
+    if (size > 16) {
+#pragma GCC unroll 1
+        for (; count > 0; count--, x += x_step, y += y_step) {
+            copy_bytes(x, y, size);
+        }
+        return;
+    }
     __asm__ volatile(
         "vctp.8 %[size]\n"
         "wls lr, %[count], 2f\n"
@@ -103,29 +78,100 @@ KERNEL void copy_runs(const int8_t *x, int32_t x_step, int8_t *y, int32_t y_step
         : "lr", "q0", "cc", "memory");
 }
 
-/* Gathers the windows of `count` columns, all of whose cells lie on the tensor's columns. */
-KERNEL void gather_windows(const mve_conv_t *p, const rows_t *x, span_t inside, int32_t top,
-                           int32_t i, int32_t count, int8_t *to)
+/* The rows of a tensor under the windows of an output row. */
+typedef struct {
+    const rows_t *x;
+    int32_t top;   /* the input row under the first kernel row */
+    span_t inside; /* the kernel rows that lie on the tensor */
+    span_t inner;  /* the output columns all of whose cells do */
+} window_rows_t;
+
+KERNEL window_rows_t rows_under(const mve_conv_t *p, const rows_t *x, int32_t row)
+{
+    const window_t *w = &p->window;
+    const span_t inside = kernel_rows(w, row, p->y.h, p->x.h);
+    const bool are_inner = inside.first == 0 && inside.last == w->kernel.h && w->dilation.w == 1;
+    const span_t inner = are_inner ? columns_inside(w, p->y.w, p->x.w) : (span_t){p->y.w, p->y.w};
+    return (window_rows_t){x, row * w->stride.h - w->pad.h, inside, inner};
+}
+
+/* `size` bytes from byte `at` of each row on, to each row of a window that begins at `to`. */
+KERNEL void gather_runs(const mve_conv_t *p, const window_rows_t *rows, int32_t at, int8_t *to,
+                        int32_t size)
+{
+    const int32_t run = p->window.kernel.w * p->x.c, step = p->window.dilation.h;
+    const span_t inside = rows->inside;
+    if (rows->x->slots == 0) {
+        const int8_t *in = row_at(rows->x, rows->top + inside.first * step) + at;
+        copy_runs(in, step * rows->x->row_bytes, to + inside.first * run, run, size,
+                  inside.last - inside.first);
+        return;
+    }
+#pragma GCC unroll 1
+    for (int32_t k = inside.first; k < inside.last; k++) {
+        copy_bytes(row_at(rows->x, rows->top + k * step) + at, to + k * run, size);
+    }
+}
+
+/* Gathers the window of the pixel in column i of an output row. */
+SHARED void gather_window(const mve_conv_t *p, const window_rows_t *rows, int32_t i, int8_t *to)
+{
+    const window_t *w = &p->window;
+    const int32_t c = p->x.c, left = i * w->stride.w - w->pad.w - rows->x->first;
+    const span_t cells = kernel_columns(w, i, p->x.w);
+
+    if (cells.first > 0 || cells.last < w->kernel.w || rows->inside.first > 0 ||
+        rows->inside.last < w->kernel.h) {
+        fill_with(to, p->padding, p->columns.depth);
+    }
+    if (w->dilation.w == 1) {
+        gather_runs(p, rows, (left + cells.first) * c, to + cells.first * c,
+                    greater(cells.last - cells.first, 0) * c);
+        return;
+    }
+    for (int32_t j = cells.first; j < cells.last; j++) {
+        gather_runs(p, rows, (left + j * w->dilation.w) * c, to + j * c, c);
+    }
+}
+
+/* Gathers the windows of `count` columns from i on, all of whose cells lie on the tensor. */
+KERNEL void gather_windows(const mve_conv_t *p, const window_rows_t *rows, int32_t i, int32_t count,
+                           int8_t *to)
 {
     const window_t *w = &p->window;
     const int32_t c = p->x.c, run = w->kernel.w * c, x_step = w->stride.w * c;
-    const int32_t left = i * w->stride.w - w->pad.w - x->first, y_step = p->columns.depth;
+    const int32_t at = (i * w->stride.w - w->pad.w - rows->x->first) * c;
 
+#pragma GCC unroll 1
     for (int32_t k = 0; k < w->kernel.h; k++, to += run) {
-        if (!is_in(inside, k)) {
-            for (int32_t j = 0; j < count; j++) {
-                fill_with(to + j * y_step, p->padding, run);
-            }
-            continue;
-        }
-        const int8_t *in = row_at(x, top + k * w->dilation.h) + left * c;
-        if (run <= 16) {
-            copy_runs(in, x_step, to, y_step, run, count);
-        } else {
-            for (int32_t j = 0; j < count; j++) {
-                copy_bytes(in + j * x_step, to + j * y_step, run);
-            }
-        }
+        const int8_t *in = row_at(rows->x, rows->top + k * w->dilation.h) + at;
+        copy_runs(in, x_step, to, p->columns.depth, run, count);
+    }
+}
+
+/*
+ * Gathers the windows of the columns in a span of an output row, one after the other. Inner ones
+ * are gathered one kernel row after the other where that means fewer and longer loops.
+ */
+SHARED void gather_columns(const mve_conv_t *p, const window_rows_t *rows, span_t columns,
+                           int8_t *to)
+{
+    const int32_t depth = p->columns.depth;
+    span_t inner = overlap(rows->inner, columns);
+    if (3 * (inner.last - inner.first) < p->window.kernel.h) {
+        inner.first = columns.last;
+    }
+    int32_t i = columns.first;
+    for (; i < lesser(inner.first, columns.last); i++, to += depth) {
+        gather_window(p, rows, i, to);
+    }
+    if (i < inner.last) {
+        gather_windows(p, rows, i, inner.last - i, to);
+        to += (inner.last - i) * depth;
+        i = inner.last;
+    }
+    for (; i < columns.last; i++, to += depth) {
+        gather_window(p, rows, i, to);
     }
 }
 
@@ -133,39 +179,36 @@ KERNEL void gather_windows(const mve_conv_t *p, const rows_t *x, span_t inside, 
 SHARED void mve_conv_row(const mve_conv_t *p, rows_t x, int32_t row, span_t made, int8_t *y,
                          int8_t *scratch)
 {
-    const window_t *w = &p->window;
-    const int32_t top = row * w->stride.h - w->pad.h, depth = p->columns.depth;
-    const span_t inside = kernel_rows(w, row, p->y.h, p->x.h);
-    const span_t inner =
-        w->dilation.w == 1 ? columns_inside(w, p->y.w, p->x.w) : (span_t){made.last, made.last};
-
+    const window_rows_t rows = rows_under(p, &x, row);
     for (int32_t i = made.first; i < made.last; i += p->gathered) {
         const int32_t end = lesser(i + p->gathered, made.last);
-        int8_t *to = scratch;
-        int32_t j = i;
-        for (; j < lesser(inner.first, end); j++, to += depth) {
-            gather_window(p, &x, inside, top, j, to);
-        }
-        if (j < lesser(inner.last, end)) {
-            const int32_t count = lesser(inner.last, end) - j;
-            gather_windows(p, &x, inside, top, j, count, to);
-            to += count * depth;
-            j += count;
-        }
-        for (; j < end; j++, to += depth) {
-            gather_window(p, &x, inside, top, j, to);
-        }
-        columns(&p->columns, end - i, scratch, depth, y);
+        gather_columns(p, &rows, (span_t){i, end}, scratch);
+        columns(&p->columns, end - i, scratch, p->columns.depth, y);
         y += (end - i) * p->y.c;
     }
 }
 
-KERNEL void mve_conv(const mve_conv_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+/* The whole op: what is gathered may belong to several rows. */
+SHARED void mve_conv(const mve_conv_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
 {
+    const rows_t whole = whole_rows(x, &p->x);
+    const int32_t depth = p->columns.depth;
+    int32_t held = 0;
     for (int32_t row = 0; row < p->y.h; row++) {
-        mve_conv_row(p, whole_rows(x, &p->x), row, all_columns(&p->y), y + row * p->y.w * p->y.c,
-                     scratch);
+        const window_rows_t rows = rows_under(p, &whole, row);
+        for (int32_t i = 0; i < p->y.w;) {
+            const int32_t count = lesser(p->gathered - held, p->y.w - i);
+            gather_columns(p, &rows, (span_t){i, i + count}, scratch + held * depth);
+            held += count;
+            i += count;
+            if (held == p->gathered) {
+                columns(&p->columns, held, scratch, depth, y);
+                y += held * p->y.c;
+                held = 0;
+            }
+        }
     }
+    columns(&p->columns, held, scratch, depth, y);
 }
 
 /* A 1x1 kernel without padding, any stride. */

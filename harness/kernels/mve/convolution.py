@@ -16,10 +16,10 @@ from harness.kernels.variant import RowVariant, Variant
 _NAME = "mve"
 _HEADER = "mve/conv.h"
 
-_SCRATCH_BYTES = 320
-"""Scratch for gathered columns, as long as two of them fit; more save calls."""
+_WHOLE_SCRATCH, _ROW_SCRATCH = 512, 320
+"""Bytes of scratch for gathered columns, as long as two of them fit; more save calls."""
 
-_MOST_GATHERED = 8
+_MOST_GATHERED = 16
 
 
 def conv(graph: Graph, op: Conv2D) -> Iterator[Variant]:
@@ -27,17 +27,18 @@ def conv(graph: Graph, op: Conv2D) -> Iterator[Variant]:
     if not is_supported(prepare_conv(graph, op)):
         return
     if not _are_columns(op):
-        scratch = _gathered(graph, op) * _depth(graph, op)
+        gathered = _gathered(graph, op, _WHOLE_SCRATCH)
+        scratch = gathered * _depth(graph, op)
 
         def gathering() -> tuple[Call, ...]:
-            parameters = _conv(graph, op, one_row=False)
+            parameters = _conv(graph, op, gathered)
             return (Call(_HEADER, "mve_conv", "mve_conv_t", parameters, (X, Y, SCRATCH)),)
 
         yield Variant(_NAME, gathering, scratch)
         return
 
     def pointwise() -> tuple[Call, ...]:
-        parameters = _conv(graph, op, one_row=op.window.stride == (1, 1))
+        parameters = _conv(graph, op, 0, one_row=op.window.stride == (1, 1))
         return (Call(_HEADER, "mve_pointwise", "mve_conv_t", parameters, (X, Y)),)
 
     yield Variant(_NAME, pointwise)
@@ -47,14 +48,14 @@ def conv_row(graph: Graph, op: Conv2D) -> Iterator[RowVariant]:
     """Yield the variant that makes a row of a convolution."""
     if not is_supported(prepare_conv(graph, op)):
         return
-    gathers = not _are_columns(op)
-    function = "mve_conv_row" if gathers else "mve_pointwise_row"
+    gathered = 0 if _are_columns(op) else _gathered(graph, op, _ROW_SCRATCH)
+    function = "mve_conv_row" if gathered else "mve_pointwise_row"
 
     def calls() -> tuple[RowCall, ...]:
-        parameters = _conv(graph, op, one_row=False)
-        return (RowCall(_HEADER, function, "mve_conv_t", parameters, takes_scratch=gathers),)
+        parameters = _conv(graph, op, gathered)
+        return (RowCall(_HEADER, function, "mve_conv_t", parameters, takes_scratch=gathered > 0),)
 
-    yield RowVariant(_NAME, calls, _gathered(graph, op) * _depth(graph, op) if gathers else 0)
+    yield RowVariant(_NAME, calls, gathered * _depth(graph, op))
 
 
 def fully_connected(graph: Graph, op: FullyConnected) -> Iterator[Variant]:
@@ -95,13 +96,13 @@ def _depth(graph: Graph, op: Conv2D) -> int:
     return height * width * channels
 
 
-def _gathered(graph: Graph, op: Conv2D) -> int:
+def _gathered(graph: Graph, op: Conv2D, scratch_bytes: int) -> int:
     """Return how many columns are gathered before they are multiplied: an even number."""
-    fitting = _SCRATCH_BYTES // _depth(graph, op)
+    fitting = scratch_bytes // _depth(graph, op)
     return min(max(fitting // 2 * 2, 2), _MOST_GATHERED)
 
 
-def _conv(graph: Graph, op: Conv2D, *, one_row: bool) -> Fields:
+def _conv(graph: Graph, op: Conv2D, gathered: int, *, one_row: bool = False) -> Fields:
     """Return an ``mve_conv_t``; ``one_row`` says that rows do not matter."""
     p = prepare_conv(graph, op)
     shapes = [graph.tensor(t).shape[1:] for t in (op.inputs[0], op.outputs[0])]
@@ -114,7 +115,7 @@ def _conv(graph: Graph, op: Conv2D, *, one_row: bool) -> Fields:
         "y": shape(shapes[1]),
         "window": window(op.window),
         "padding": -p.input_offset,
-        "gathered": _gathered(graph, op),
+        "gathered": gathered,
         "columns": columns(p, weights.reshape(len(weights), -1), bias),
     }
 
