@@ -24,8 +24,13 @@ _TOOLS = {
     "host_c": ("gcc",),
     "renode": ("renode",),
     "platformio": ("arm-none-eabi-gcc",),
+    "labgrid": ("ser2net", "qemu-system-arm", "arm-none-eabi-gcc"),
 }
-_PACKAGES = {"tflm": ("tflite_micro",), "platformio": ("platformio", "SCons")}
+_PACKAGES = {
+    "tflm": ("tflite_micro",),
+    "platformio": ("platformio", "SCons"),
+    "labgrid": ("labgrid",),
+}
 _GROUPS = (*_TOOLS, "models", "tflm", "hil")
 _MODEL_FIXTURES = {"models_dir", "golden_dir", "model_path"}
 
@@ -46,7 +51,8 @@ def _missing(group: str) -> str:
     packages = [package for package in _PACKAGES.get(group, ()) if not find_spec(package)]
     if packages:
         return f"not installed: {', '.join(packages)}"
-    tools = [tool for tool in _TOOLS.get(group, ()) if not shutil.which(tool)]
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin"  # where labgrid looks for ser2net too
+    tools = [tool for tool in _TOOLS.get(group, ()) if not shutil.which(tool, path=path)]
     return f"not on PATH: {', '.join(tools)}" if tools else ""
 
 

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what the harness needs from the system, and only what is missing:
 # a cross compiler with newlib's headers, an emulator, a host compiler.
-# "--lint" adds clang-format. Prints what to do where apt-get does not exist.
+# "--lint" adds clang-format, and ser2net for tests with labgrid. Prints what to do where apt-get
+# does not exist.
 set -eu
 
 want=""
@@ -20,6 +21,7 @@ if ! echo '#include <stdint.h>' | arm-none-eabi-gcc -E - >/dev/null 2>&1; then
 fi
 if [ "${1:-}" = "--lint" ]; then
     need clang-format clang-format
+    PATH=$PATH:/usr/sbin need ser2net ser2net
 fi
 if ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
     want="$want python3-venv"

@@ -11,7 +11,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from SCons.Script import Copy, DefaultEnvironment
+from SCons.Script import DefaultEnvironment
 
 PROJECT = Path(DefaultEnvironment().subst("$PROJECT_DIR"))
 SIZES = {
@@ -25,18 +25,6 @@ def build_program(env):
     """Return the linked image, in place of PlatformIO's BuildProgram."""
     recipe = json.loads((PROJECT / "build.json").read_text())
     env.Replace(**SIZES)
-    if "prebuilt" in recipe:
-        elf = env.Command(env.subst("$PROGPATH"), recipe["prebuilt"], Copy("$TARGET", "$SOURCE"))
-    else:
-        elf = link(env, recipe)
-    env.Replace(PIOMAINPROG=elf)
-    check = env.VerboseAction(env.CheckUploadSize, "Checking size $PIOMAINPROG")
-    env.AlwaysBuild(env.Alias("checkprogsize", elf, check))
-    return elf
-
-
-def link(env, recipe):
-    """Return the image compiled and linked by a recipe."""
     version = compiler_version(env)
     same = version == recipe["compiler"]
     if not same:
@@ -60,6 +48,9 @@ def link(env, recipe):
     flags = [*recipe["link"], "-T", str(scripts[0]), *(f"-L{s.parent}" for s in scripts[1:])]
     elf = own.Program(env.subst("$PROGPATH"), objects, LINKFLAGS=flags)
     own.Depends(elf, [str(script) for script in scripts])
+    env.Replace(PIOMAINPROG=elf)
+    check = env.VerboseAction(env.CheckUploadSize, "Checking size $PIOMAINPROG")
+    env.AlwaysBuild(env.Alias("checkprogsize", elf, check))
     return elf
 
 

@@ -52,7 +52,7 @@ def reset(
     from harness.lab.open import find_place
 
     flasher = find_flasher(flash)
-    with open_lab(lab) as opened:
+    with open_lab(lab, board=board, flash=flash) as opened:
         name, place = (
             (board, opened.places[board]) if board in opened.places else find_place(opened, board)
         )

@@ -23,6 +23,7 @@ from harness.cli import (
     compare,
     compile,
     doctor,
+    flash,
     gate,
     kernels,
     lab,
@@ -47,6 +48,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("plan")(plan.plan)
 app.command("compile")(compile.compile_command)
+app.command("flash")(flash.flash)
 app.command("sweep")(sweep.sweep)
 app.command("compare")(compare.compare)
 app.command("gate")(gate.gate)

@@ -71,7 +71,13 @@ LabOption = Annotated[
         "$BENCH_LAB, ./lab.yaml, or the one in your configuration folder.",
     ),
 ]
-FlashOption = Annotated[str, typer.Option("--flash", help="What programs real boards: pyocd.")]
+FlashOption = Annotated[
+    str,
+    typer.Option(
+        "--flash",
+        help="What programs real boards: pyocd, platformio, or none if the image is there already.",
+    ),
+]
 OptimizeOption = Annotated[
     Optimize, typer.Option("--optimize", help="What the compiler should favour.")
 ]

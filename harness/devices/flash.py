@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Protocol
 
 from harness.board.schema import Board
+from harness.devices.platformio_flash import PlatformioFlasher
 from harness.devices.pyocd_flash import PyOcdFlasher
-from harness.errors import UsageError, near_names
+from harness.errors import DeviceError, UsageError, near_names
 from harness.lab.schema import Place
 from harness.toolchain.firmware import Firmware
 
-FLASHERS = ("pyocd", "platformio")
+FLASHERS = ("pyocd", "platformio", "none")
 
 
 class Flasher(Protocol):
@@ -27,6 +28,25 @@ class Flasher(Protocol):
         """Start what is in flash from the beginning."""
 
 
+class NoFlasher:
+    """Trusts that the image is in flash already; the board's hello proves it or not."""
+
+    name = "none"
+
+    def program(self, _firmware: Firmware, _board: Board, _place: Place) -> None:
+        """Leave the flash as it is."""
+
+    def reset(self, board: Board, _place: Place) -> None:
+        """Refuse.
+
+        Raises:
+            DeviceError: always, since nothing here reaches the chip.
+        """
+        raise DeviceError(
+            f"{board.name}: --flash none cannot reset a board", hint="use --flash pyocd"
+        )
+
+
 def find_flasher(name: str) -> Flasher:
     """Return the flasher of a name.
 
@@ -36,4 +56,8 @@ def find_flasher(name: str) -> Flasher:
     match name:
         case "pyocd":
             return PyOcdFlasher()
+        case "platformio":
+            return PlatformioFlasher()
+        case "none":
+            return NoFlasher()
     raise UsageError(f"there is no flasher {name!r}", hint=near_names(name, FLASHERS))

@@ -57,7 +57,9 @@ class HardwareDevice:
     @property
     def detail(self) -> str:
         """Which lab and place, and what programs it."""
-        return f"{self._lab.detail}, place {self._name}, flashed by {self._flasher.name}"
+        flasher = self._flasher.name
+        how = "flashed before" if flasher == "none" else f"flashed by {flasher}"
+        return f"{self._lab.detail}, place {self._name}, {how}"
 
     @property
     def capabilities(self) -> frozenset[Capability]:

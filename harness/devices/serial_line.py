@@ -125,13 +125,15 @@ class SerialConsole:
         from serial import serial_for_url
 
         name = self._find()
+        # A port on the network has no such options; its socket bounds what a write may take.
+        is_local = "://" not in name
         try:
             return serial_for_url(
                 name,
                 self._baud,
                 timeout=_SLICE_S,
-                write_timeout=self._write_timeout_s,
-                exclusive=True,
+                write_timeout=self._write_timeout_s if is_local else None,
+                exclusive=is_local or None,
             )
         except (OSError, ValueError) as error:
             raise _cannot_open(name, error) from None

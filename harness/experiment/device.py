@@ -26,13 +26,14 @@ def device_of(found: Found, report: Report, kept: KeptRenode | None = None) -> I
     if found.kind is not DeviceKind.HARDWARE:
         yield open_device(found.kind, capture=found.capture, kept=kept)
         return
-    with open_lab(found.case.lab) as lab:
+    case, board = found.case, found.board
+    with open_lab(case.lab, board=board.name, place=case.place, flash=case.flash) as lab:
         attached = Attached(
             lab=lab,
-            board=found.board,
-            flash=found.case.flash,
-            place=found.case.place,
-            wait_s=found.case.timeout_s,
+            board=board,
+            flash=case.flash,
+            place=case.place,
+            wait_s=case.timeout_s,
             waiting=lambda who: report(f"waiting for {who}", 0, 0),
         )
         yield open_device(found.kind, attached=attached)

@@ -48,6 +48,8 @@ class Standing:
 
 def stand(lab: OpenLab) -> list[Standing]:
     """Return how each place of a lab stands, in the order of the lab."""
+    if lab.users is not None:
+        return [_shared(name, place, lab.users[name]) for name, place in lab.places.items()]
     probes, why_not = None, ""
     if not lab.stand_in and any(place.probe for place in lab.places.values()):
         try:
@@ -55,6 +57,13 @@ def stand(lab: OpenLab) -> list[Standing]:
         except DeviceError as error:
             why_not = _told(error)
     return [_look(name, place, probes, why_not) for name, place in lab.places.items()]
+
+
+def _shared(name: str, place: Place, user: str) -> Standing:
+    """Return how a place of a shared lab stands: nobody but its user can look at it."""
+    probe = (place.probe.uid or "") if place.probe else ""
+    port = place.serial.port or ""
+    return Standing(name=name, board=place.board, probe=probe, port=port, user=user)
 
 
 def _look(

@@ -1,4 +1,4 @@
-"""Which lab a case means, and how it is reached: a file, or the simulated desk (``--lab sim``)."""
+"""Which lab a case means, and how it is reached: a file, the simulated desk, labgrid."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness.devices.labgrid_lab import open_labgrid
 from harness.devices.serial_line import find_port
 from harness.errors import DeviceNotFoundError
+from harness.lab.labgrid_address import parse_address
 from harness.lab.open import FILE_NAME, LAB_VARIABLE, OpenLab, default_file, find_place, open_file
 from harness.sim_lab.desk import open_desk
 
@@ -16,7 +18,8 @@ SIMULATED = "sim"
 
 def is_simulated(lab: str | None) -> bool:
     """Whether the boards of a lab are simulated: then their firmware is that of the emulation."""
-    return lab is not None and lab.partition(":")[0] == SIMULATED
+    address = parse_address(lab or "")
+    return address.simulated if address else (lab or "").partition(":")[0] == SIMULATED
 
 
 def is_attached(board: str) -> bool:
@@ -36,8 +39,17 @@ def is_attached(board: str) -> bool:
 
 
 @contextmanager
-def open_lab(lab: str | None) -> Iterator[OpenLab]:
+def open_lab(
+    lab: str | None,
+    *,
+    board: str | None = None,
+    place: str | None = None,
+    flash: str = "none",
+) -> Iterator[OpenLab]:
     """Yield the lab that ``--lab`` names, the user's own unless it names one.
+
+    Who shares a lab with others has the place of ``board`` for himself meanwhile. ``flash`` is what
+    will program it.
 
     Raises:
         DeviceNotFoundError: there is no lab file, or it cannot be reached.
@@ -45,6 +57,10 @@ def open_lab(lab: str | None) -> Iterator[OpenLab]:
         UsageError: the simulated desk has no such fault.
         DeviceError: the simulated desk does not start.
     """
+    if (address := parse_address(lab or "")) is not None:
+        with open_labgrid(address, board=board, place=place, needs_probe=flash != "none") as opened:
+            yield opened
+        return
     if lab is not None and is_simulated(lab):
         with open_desk(lab.partition(":")[2]) as desk:
             yield desk

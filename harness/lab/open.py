@@ -25,13 +25,15 @@ FILE_NAME = "lab.yaml"
 class OpenLab:
     """Places that can be reached now; ``stand_in`` says that they are simulated.
 
-    ``detail`` tells in one line, for the record, what kind of lab it is.
+    ``detail`` tells in one line, for the record, what kind of lab it is. ``users`` is of a lab
+    that serves a port only to who has the place: by place, who that is, or nothing.
     """
 
     name: str
     places: Mapping[str, Place]
     stand_in: bool = False
     detail: str = ""
+    users: Mapping[str, str] | None = None
 
 
 def default_file() -> Path | None:

@@ -36,22 +36,27 @@ def project_files(sources: Sources, recipe: Recipe, compiler: Compiler, board: B
     made = {
         **dict(model),
         **dict(_runtime_files(recipe)),
-        **dict(support_files()),
+        "build.py": _support("build.py"),
+        **dict(offline_files(board, recipe.target)),
         "platformio.ini": project_ini(sources, recipe, board),
         "build.json": build_json(recipe, compiler),
         "firmware.ld": recipe.script,
-        f"platform/boards/{board.name}.json": board_json(board, recipe.target),
         ".gitignore": ".pio\n",
     }
     return tuple(sorted(made.items()))
 
 
-def support_files() -> Iterator[tuple[str, str]]:
-    """Yield what is the same in every project: ``build.py`` and the offline platform."""
-    root = data_dir("firmware") / "platformio"
-    for name in ("build.py", "platform/platform.json", "platform/platform.py"):
-        yield name, (root / name).read_text(encoding="utf-8")
-    yield "platform/builder/main.py", (root / "platform/builder/main.py").read_text("utf-8")
+def offline_files(board: Board, target: Target) -> Files:
+    """Return the platform that needs no network, with one board."""
+    names = ("platform.json", "platform.py", "builder/main.py")
+    return (
+        *((f"platform/{name}", _support(f"platform/{name}")) for name in names),
+        (f"platform/boards/{board.name}.json", board_json(board, target)),
+    )
+
+
+def _support(name: str) -> str:
+    return (data_dir("firmware") / "platformio" / name).read_text(encoding="utf-8")
 
 
 def project_ini(sources: Sources, recipe: Recipe, board: Board) -> str:
@@ -73,8 +78,8 @@ def project_ini(sources: Sources, recipe: Recipe, board: Board) -> str:
     if board.console is not None:
         lines.append(f"monitor_speed = {board.console.baud}")
     if has_vendor:
-        lines += ["", *vendor_environment(board)]
-    lines += ["", *_offline(board)]
+        lines += ["", *vendor_environment(board), f"platform_packages = {GCC}"]
+    lines += ["", *_offline(board, " --lab sim" if recipe.target.machine else "")]
     return "\n".join(lines) + "\n"
 
 
@@ -91,16 +96,16 @@ def vendor_environment(board: Board) -> list[str]:
         f"[env:{board.name}]",
         f"platform = {board.platformio_platform}",
         f"board = {board.platformio_board}",
-        f"platform_packages = {GCC}",
     ]
 
 
-def _offline(board: Board) -> list[str]:
+def _offline(board: Board, lab: str) -> list[str]:
     return [
         f"[env:{offline_environment(board)}]",
         "platform = symlink://${PROJECT_DIR}/platform",
         f"board = {board.name}",
         "upload_protocol = custom",
+        f'upload_command = bench flash --board {board.name}{lab} "$SOURCE"',
     ]
 
 

@@ -73,6 +73,13 @@ def test_an_exported_project_builds_offline_wherever_it_lies(
     assert bench("compile", *case, "--out", tmp_path).code == 0
     done = pio("run", "-e", "nucleo-f746zg-offline", project=project)
     assert done.returncode == 0, done.stdout + done.stderr
+    (tmp_path / "bench").write_text(f"#!/bin/sh\necho \"$@\" > '{tmp_path}/said'\n")
+    (tmp_path / "bench").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    up = pio("run", "-e", "nucleo-f746zg-offline", "-t", "upload", project=project)
+    assert up.returncode == 0, up.stdout + up.stderr
+    image = ".pio/build/nucleo-f746zg-offline/firmware.elf"
+    assert (tmp_path / "said").read_text() == f"flash --board nucleo-f746zg {image}\n"
     built = project / ".pio" / "build" / "nucleo-f746zg-offline" / "firmware.elf"
     assert built.read_bytes() == (tmp_path / "hello-world-nucleo-f746zg.elf").read_bytes()
 

@@ -49,6 +49,7 @@ platform_packages = platformio/toolchain-gccarmnoneeabi@~1.120301.0
 platform = symlink://${PROJECT_DIR}/platform
 board = nucleo-f446re
 upload_protocol = custom
+upload_command = bench flash --board nucleo-f446re "$SOURCE"
 """
 
 
@@ -80,6 +81,7 @@ def test_an_image_for_a_stand_in_is_never_given_to_the_vendors_uploader() -> Non
     text = project("nucleo-f746zg", DeviceKind.QEMU)["platformio.ini"]
     assert "default_envs = nucleo-f746zg-offline" in text
     assert "ststm32" not in text
+    assert 'upload_command = bench flash --board nucleo-f746zg --lab sim "$SOURCE"' in text
 
 
 def test_a_project_has_all_that_it_compiles_and_one_port() -> None:

@@ -3,7 +3,7 @@
 The program itself is built by the project's own ``build.py``.
 """
 
-from SCons.Script import AlwaysBuild, Default, DefaultEnvironment
+from SCons.Script import COMMAND_LINE_TARGETS, AlwaysBuild, Default, DefaultEnvironment
 
 env = DefaultEnvironment()
 env.Replace(
@@ -14,7 +14,8 @@ env.Replace(
     PROGSUFFIX=".elf",
 )
 
-elf = env.BuildProgram()
+is_built = "nobuild" in COMMAND_LINE_TARGETS
+elf = env.subst("$PROGPATH") if is_built else env.BuildProgram()
 AlwaysBuild(env.Alias("nobuild", elf))
 AlwaysBuild(env.Alias("upload", elf, env.VerboseAction("$UPLOADCMD", "Uploading $SOURCE")))
 Default(env.Alias("buildprog", elf))

@@ -1,0 +1,291 @@
+"""A real labgrid coordinator and exporter on this computer, and an emulated board at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+import tty
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harness.board.schema import DeviceKind
+from harness.devices.labgrid_lab import open_labgrid
+from harness.devices.qemu import QemuDevice
+from harness.errors import DeviceBusyError, DeviceNotFoundError, NoAnswerError
+from harness.lab.labgrid_address import Address
+from harness.toolchain.image_file import read_image
+from tests.command import Bench
+from tests.tiny_model import qemu_target
+
+pytestmark = pytest.mark.labgrid
+
+BOARD, MODEL = "nucleo-f746zg", "hello-world"
+RESOURCES = """
+desk:
+  RawSerialPort:
+    port: {port}
+    speed: 921600
+shelf:
+  NetworkSerialPort:
+    host: 127.0.0.1
+    port: 4000
+    protocol: raw
+attic:
+  NetworkSerialPort:
+    host: 127.0.0.1
+    port: null
+"""
+PLACES = {"left": "desk", "nucleo-l4r5zi": "shelf", "nrf52840-dk": "attic"}
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where the coordinator is, and the far end of the line to the board."""
+
+    address: Address
+    line: int
+    folder: Path
+
+    def client(self, *arguments: str, user: str = "somebody") -> str:
+        """Run labgrid's own client."""
+        return subprocess.run(
+            [_tool("client"), "-x", str(self.address), *arguments],
+            env={**os.environ, "LG_USERNAME": user, "LG_HOSTNAME": "there"},
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        ).stdout
+
+    def holder(self, place: str) -> str:
+        """Return who has a place."""
+        lines = self.client("-p", place, "show").splitlines()
+        return next(line.split()[1] for line in lines if line.strip().startswith("acquired:"))
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A coordinator with three places; the one named left has a pty for a serial port."""
+    folder = tmp_path_factory.mktemp("labgrid")
+    line, port = pty.openpty()
+    for end in (line, port):
+        tty.setraw(end)
+    (folder / "exports.yaml").write_text(RESOURCES.format(port=os.ttyname(port)))
+    with contextlib.ExitStack() as stack:
+        coordinator = stack.enter_context(
+            _running("coordinator", "-l", "127.0.0.1:0", folder=folder)
+        )
+        address = Address("127.0.0.1", _listening(coordinator), simulated=True)
+        stack.enter_context(
+            _running(
+                *("exporter", "-c", str(address), "-n", "here", "--hostname", "127.0.0.1"),
+                "exports.yaml",
+                folder=folder,
+            )
+        )
+        desk = Desk(address, line, folder)
+        for place, group in PLACES.items():
+            desk.client("-p", place, "create")
+            desk.client("-p", place, "add-match", f"here/{group}/NetworkSerialPort")
+        desk.client("-p", "left", "set-tags", f"board={BOARD}")
+        _until(lambda: len(_ports(desk)) == 3)
+        yield desk
+    os.close(line)
+    os.close(port)
+
+
+@pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")  # pyserial's own
+def test_a_run_goes_through_the_exporters_port_and_gives_the_place_back(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench = Bench(monkeypatch, capsys)
+    made = bench("compile", MODEL, "--board", BOARD, "--device", "qemu", "--out", tmp_path)
+    assert made.code == 0, made.err
+    lab = f"labgrid://{desk.address}?simulated=yes"
+    case = ("--board", BOARD, "--device", "hardware", "--lab", lab, "--flash", "none")
+    with _board(desk, tmp_path / f"{MODEL}-{BOARD}.elf"):
+        run = bench("run", *case, "--model", MODEL, "--no-store", "--json")
+        assert run.code == 0, run.err
+        other = bench("run", *case, "--model", MODEL, "--optimize", "size", "--no-store")
+    assert run.json["correctness"]["bit_exact"] is True
+    device = run.json["device"]
+    assert (device["kind"], device["stand_in"]) == ("hardware", True)
+    assert "labgrid coordinator 127.0.0.1" in device["detail"]
+    assert other.code == 3
+    assert "build" in other.err
+    assert desk.holder("left") == "None"
+
+
+def test_a_place_that_somebody_has_is_told_with_the_holder(desk: Desk) -> None:
+    desk.client("-p", "left", "acquire", user="ada")
+    try:
+        with (
+            pytest.raises(DeviceBusyError, match="left: there/ada has this place"),
+            open_labgrid(desk.address, board=BOARD, needs_probe=False),
+        ):
+            pass
+        assert desk.holder("left") == "there/ada"
+    finally:
+        desk.client("-p", "left", "release", user="ada")
+
+
+def test_a_place_is_given_back_after_a_failure(desk: Desk) -> None:
+    with (
+        contextlib.suppress(NoAnswerError),
+        open_labgrid(desk.address, board=BOARD, needs_probe=False) as lab,
+    ):
+        assert desk.holder("left") != "None"
+        assert (lab.places["left"].serial.port or "").startswith("rfc2217://127.0.0.1:")
+        raise NoAnswerError("something goes wrong")
+    assert desk.holder("left") == "None"
+
+
+def test_a_place_that_its_user_acquired_stays_the_users(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LG_USERNAME", "ada")
+    monkeypatch.setenv("LG_HOSTNAME", "there")
+    desk.client("-p", "left", "acquire", user="ada")
+    with open_labgrid(desk.address, board=BOARD, needs_probe=False) as lab:
+        assert lab.places["left"].board == BOARD
+    assert desk.holder("left") == "there/ada"
+    desk.client("-p", "left", "release", user="ada")
+
+
+def test_places_are_listed_with_who_has_them(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.client("-p", "nucleo-l4r5zi", "acquire", user="ada")
+    shown = Bench(monkeypatch, capsys)("lab", "--lab", f"labgrid://{desk.address}", "--json")
+    desk.client("-p", "nucleo-l4r5zi", "release", user="ada")
+    assert shown.code == 0, shown.err
+    assert [(p["name"], p["board"], p["user"]) for p in shown.json["places"]] == [
+        ("left", BOARD, ""),
+        ("nrf52840-dk", "nrf52840-dk", ""),
+        ("nucleo-l4r5zi", "nucleo-l4r5zi", "there/ada"),
+    ]
+    assert shown.json["places"][0]["port"] == "here/desk/NetworkSerialPort/RawSerialPort"
+
+
+def test_a_raw_port_is_opened_as_one(desk: Desk) -> None:
+    with open_labgrid(desk.address, board="nucleo-l4r5zi", needs_probe=False) as lab:
+        assert lab.places["nucleo-l4r5zi"].serial.port == "socket://127.0.0.1:4000"
+
+
+def test_a_port_that_nobody_serves_is_waited_for_and_named(desk: Desk) -> None:
+    begin = time.monotonic()
+    with (
+        pytest.raises(NoAnswerError, match="nrf52840-dk: its exporter serves no serial port"),
+        open_labgrid(desk.address, board="nrf52840-dk", needs_probe=False, answer_s=1.0),
+    ):
+        pass
+    assert time.monotonic() - begin < 10
+    assert desk.holder("nrf52840-dk") == "None"
+
+
+def test_a_board_without_a_probe_is_not_programmed(desk: Desk) -> None:
+    with (
+        pytest.raises(DeviceNotFoundError, match="but no probe to program it") as error,
+        open_labgrid(desk.address, board=BOARD),
+    ):
+        pass
+    assert "--flash none" in error.value.hint
+    assert desk.holder("left") == "None"
+
+
+def test_a_probe_server_is_named_by_a_tag(desk: Desk) -> None:
+    desk.client("-p", "left", "set-tags", "probe=remote:127.0.0.1:5555")
+    try:
+        with open_labgrid(desk.address, board=BOARD) as lab:
+            probe = lab.places["left"].probe
+            assert probe is not None
+            assert probe.uid == "remote:127.0.0.1:5555"
+    finally:
+        desk.client("-p", "left", "set-tags", "probe=")
+
+
+def test_a_coordinator_that_is_not_there_is_told_in_time() -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        address = Address("127.0.0.1", nobody.getsockname()[1], simulated=False)
+        with (
+            pytest.raises(NoAnswerError, match=f"no coordinator answers at {address}"),
+            open_labgrid(address, board=BOARD, answer_s=1.0),
+        ):
+            pass
+
+
+def _tool(name: str) -> str:
+    return str(Path(sys.executable).parent / f"labgrid-{name}")
+
+
+@contextlib.contextmanager
+def _running(name: str, *arguments: str, folder: Path) -> Iterator[Path]:
+    """Run one of labgrid's servers; yields the file that has what it says."""
+    said = folder / f"{name}.log"
+    with said.open("w") as log:
+        child = subprocess.Popen(
+            [_tool(name), *arguments], cwd=folder, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            yield said
+        finally:
+            child.terminate()
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+
+def _listening(said: Path) -> int:
+    mark = "listening on 127.0.0.1:"
+    _until(lambda: mark in said.read_text())
+    return int(said.read_text().split(mark)[1].split()[0])
+
+
+def _ports(desk: Desk) -> list[str]:
+    return desk.client("resources").split()
+
+
+def _until(is_so: object, within_s: float = 30.0) -> None:
+    assert callable(is_so)
+    ends = time.monotonic() + within_s
+    while not is_so():
+        assert time.monotonic() < ends
+        time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def _board(desk: Desk, elf: Path) -> Iterator[None]:
+    """Have an emulated board with an image at the far end of the line."""
+    firmware = read_image(elf, qemu_target(BOARD))
+    assert firmware.target.kind is DeviceKind.QEMU
+    over = threading.Event()
+
+    def forward() -> None:
+        with QemuDevice(has_debug_port=False).open(firmware) as console:
+            while not over.is_set():
+                if select.select([desk.line], [], [], 0.002)[0]:
+                    console.write(os.read(desk.line, 1 << 16))
+                if data := console.read(0.002):
+                    os.write(desk.line, data)
+
+    board = threading.Thread(target=forward)
+    board.start()
+    try:
+        yield
+    finally:
+        over.set()
+        board.join(10)
