@@ -34,8 +34,8 @@ _CHUNKS = (None, 16, 8)
 With fewer columns, what a kernel does once a call (constants of each channel) costs more than 5 %.
 """
 
-_WORTH_LESS = 0.02
-"""The part of the bytes for which ``stream`` does no more work than it must."""
+_WORTH_LESS, _WORTH_LESS_BYTES = 0.02, 768
+"""The part of the bytes, or the bytes, for which ``stream`` does no more work than it must."""
 
 _PATCHES = (2, 3, 4, 6)
 """Into how many patches down and across ``auto`` may cut the first ops."""
@@ -53,11 +53,11 @@ def plan(
     """Return the plan of a graph, replayed and found sound.
 
     ``kernels`` say what an op needs, may overwrite and costs. ``limit`` is in bytes: of the plans
-    that fit, ``patch`` and ``auto`` take the one of least work. Without it ``auto`` takes the
-    least work, ``patch`` the least peak at little recompute (``patching``). ``stream`` takes the
-    least peak, or up to 2 % more where that saves work. ``input_by_rows`` delivers the model's
-    input row by row, so that it is never whole. ``patch`` sets the split by hand: the number of
-    ops, and patches (down, across).
+    that fit, ``patch``, ``stream`` and ``auto`` take the one of least work. Without it ``auto``
+    takes the least work, ``patch`` the least peak at little recompute (``patching``), ``stream``
+    the least peak, or up to 2 % or 768 bytes more where that saves work. ``input_by_rows`` delivers
+    the model's input row by row, so that it is never whole. ``patch`` sets the split by hand: the
+    number of ops, and patches (down, across).
 
     Raises:
         UsageError: there is no such schedule, or it does not know such an option.
@@ -131,11 +131,10 @@ def _plan(
 
 
 def _near_least(offer: Offer, choices: Choices, limit: int | None) -> Plan:
-    """Return the plan of least work whose peak is the least, or little above it."""
+    """Return the plan of least work within a limit, or whose peak is little above the least."""
     least = offer.least()
-    most = least.planned_peak_bytes * (1 + _WORTH_LESS)
-    if limit is not None:
-        most = max(min(most, limit), least.planned_peak_bytes)
+    peak = least.planned_peak_bytes
+    most = max(peak, limit or max(peak * (1 + _WORTH_LESS), peak + _WORTH_LESS_BYTES))
     return in_batches(offer.within(most) or least, choices, most)
 
 
