@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -19,6 +18,7 @@ from harness.sim_lab import wire
 from harness.sim_lab.desk import open_desk
 from harness.toolchain.firmware import Firmware
 from tests.command import Bench
+from tests.flash_image import make_image
 
 pytest.importorskip("pyocd")
 pytestmark = pytest.mark.qemu
@@ -41,26 +41,7 @@ def desk() -> Iterator[OpenLab]:
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Firmware:
     """An image of 64 KB whose code sleeps."""
-    return _image(tmp_path_factory.mktemp("image") / "firmware.elf", 64 * 1024)
-
-
-def _image(path: Path, size: int) -> Firmware:
-    """Return an ELF with one segment at address 0: vectors, code that sleeps, and a pattern."""
-    entry = 0x40 | 1
-    vectors = b"".join(word.to_bytes(4, "little") for word in [0x2000_1000, *[entry] * 15])
-    body = vectors + bytes.fromhex("30bffde7")
-    body += bytes((index * 7 + index // 256) % 256 for index in range(size - len(body)))
-    header = bytes.fromhex("7f454c4601010100") + bytes(8)
-    header += b"".join(
-        value.to_bytes(width, "little")
-        for value, width in (
-            *((2, 2), (40, 2), (1, 4), (entry, 4), (52, 4), (0, 4), (0x0500_0000, 4)),
-            *((52, 2), (32, 2), (1, 2), (40, 2), (0, 2), (0, 2)),
-        )
-    )
-    segment = (1, 84, 0, 0, len(body), len(body), 5, 4)
-    path.write_bytes(header + b"".join(v.to_bytes(4, "little") for v in segment) + body)
-    return cast("Firmware", SimpleNamespace(elf=path))
+    return make_image(tmp_path_factory.mktemp("image") / "firmware.elf", 0, 64 * 1024)[0]
 
 
 def _program(lab: OpenLab, image: Firmware, flasher: PyOcdFlasher | None = None) -> None:
@@ -103,7 +84,7 @@ def test_visual_wake_words_end_to_end(bench: Bench, tmp_path: Path, models_dir: 
 
 
 def test_flash_of_512_kb_takes_less_than_5_s(desk: OpenLab, tmp_path: Path) -> None:
-    image = _image(tmp_path / "firmware.elf", FLASH_BYTES)
+    image, _ = make_image(tmp_path / "firmware.elf", 0, FLASH_BYTES)
     begin = time.monotonic()
     _program(desk, image)
     assert time.monotonic() - begin < 5
@@ -208,7 +189,7 @@ def test_an_unknown_target_needs_a_pack(desk: OpenLab, image: Firmware, tmp_path
 
 def test_an_image_beside_the_flash_is_refused(desk: OpenLab, tmp_path: Path) -> None:
     board = load_board("nucleo-f446re")
-    image = _image(tmp_path / "firmware.elf", 600 * 1024)
+    image, _ = make_image(tmp_path / "firmware.elf", 0, 600 * 1024)
     with pytest.raises(DeviceError, match="has no flash for"):
         PyOcdFlasher().program(image, board, desk.places[board.name])
 

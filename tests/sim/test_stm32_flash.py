@@ -1,0 +1,125 @@
+"""pyOCD's own algorithm for an STM32F4 programs a model of its flash controller, by our flasher.
+
+The desk here has one board, whose core executes in this process; the probe, pyOCD and its child are
+those of real runs.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+pytest.importorskip("unicorn")
+pytest.importorskip("pyocd")
+
+from harness.board.load import load_board
+from harness.board.schema import Board, Core
+from harness.devices.pyocd_flash import PyOcdFlasher
+from harness.errors import DeviceError
+from harness.lab.schema import Place, Probe, Serial
+from harness.sim_lab.adi import AccessPort, DebugPort
+from harness.sim_lab.chip import SimulatedBoard
+from harness.sim_lab.core_debug import PPB_BEGIN, CoreDebug
+from harness.sim_lab.server import Desk
+from harness.sim_lab.wire import PROBE_TYPE
+from tests.flash_image import make_image
+from tests.stm32_flash import DEV_ID, FLASH, Stm32F4
+
+NAME = "f412"
+
+
+@dataclass
+class Bench:
+    """A board with the chip, and the flasher's words for where it is."""
+
+    chip: Stm32F4
+    place: Place
+    board: Board
+    debug_registers: CoreDebug
+
+
+@dataclass
+class _Wired:
+    """The chip at its probe, as a desk wants it."""
+
+    chip: Stm32F4
+    registers: CoreDebug = field(init=False)
+    taken: threading.Lock = field(default_factory=threading.Lock)
+    busy: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.registers = CoreDebug(self.chip, Core.CORTEX_M4)
+        self._port = DebugPort(AccessPort(self))
+
+    def debug(self) -> tuple[DebugPort, CoreDebug]:
+        return self._port, self.registers
+
+    def read(self, address: int, size: int) -> bytes:
+        return (self.registers if address >= PPB_BEGIN else self.chip).read(address, size)
+
+    def write(self, address: int, data: bytes) -> None:
+        (self.registers if address >= PPB_BEGIN else self.chip).write(address, data)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    wired = _Wired(Stm32F4())
+    like = load_board("nucleo-f446re")
+    assert like.mcu_id is not None
+    identity = like.mcu_id.model_copy(update={"value": DEV_ID})
+    board = like.model_copy(update={"pyocd_target": "stm32f412xe", "mcu_id": identity})
+    address = tmp_path / "s"
+    place = Place(
+        board=like.name,
+        probe=Probe(uid=f"{PROBE_TYPE}:{address}/{NAME}"),
+        serial=Serial(port="unused"),
+    )
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(address))
+        listener.listen()
+        desk = Desk({NAME: cast("SimulatedBoard", wired)}, None)
+        listening = threading.Thread(target=desk.listen, args=(listener,), daemon=True)
+        listening.start()
+        yield Bench(wired.chip, place, board, wired.registers)
+        listener.shutdown(socket.SHUT_RDWR)
+        listening.join(5)
+
+
+def test_two_images_after_each_other(bench: Bench, tmp_path: Path) -> None:
+    """The second needs bits that the first cleared, so it is only right if sectors are erased."""
+    for size, seed in ((20_000, 1), (70_001, 2)):
+        image, content = make_image(tmp_path / f"{seed}.elf", FLASH, size, seed=seed)
+        PyOcdFlasher().program(image, bench.board, bench.place)
+        assert bench.chip.flash[:size] == content
+    assert bench.chip.programmed_words >= 90_000 // 4
+
+
+def test_debug_is_off_and_the_core_runs_when_it_is_done(bench: Bench, tmp_path: Path) -> None:
+    """Else the firmware's cycle counter would be the debugger's, or a BKPT would stop it."""
+    image, _ = make_image(tmp_path / "firmware.elf", FLASH, 4096, seed=1)
+    PyOcdFlasher().program(image, bench.board, bench.place)
+    assert not bench.chip.is_halted
+    assert bench.debug_registers.is_left_alone
+    assert bench.debug_registers.read(0xE000EDFC, 4) == bytes(4)
+
+
+def test_a_protected_sector_is_named(bench: Bench, tmp_path: Path) -> None:
+    bench.chip.protected = {0}
+    image, _ = make_image(tmp_path / "firmware.elf", FLASH, 4096, seed=1)
+    with pytest.raises(DeviceError, match="STM32F446RET6 refused while programming") as caught:
+        PyOcdFlasher().program(image, bench.board, bench.place)
+    assert "write-protected" in caught.value.hint
+
+
+def test_the_wrong_chip_is_not_written_to(bench: Bench, tmp_path: Path) -> None:
+    image, _ = make_image(tmp_path / "firmware.elf", FLASH, 4096, seed=1)
+    real = bench.board.model_copy(update={"mcu_id": load_board("nucleo-f446re").mcu_id})
+    with pytest.raises(DeviceError, match="reads 0x441, a nucleo-f446re has 0x421"):
+        PyOcdFlasher().program(image, real, bench.place)
+    assert bench.chip.programmed_words == 0
