@@ -8,11 +8,13 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 
 from harness.board.load import load_board
+from harness.devices.probes import connected_probes, source_of_target
 from harness.devices.renode_process import find_renode
-from harness.errors import DeviceNotFoundError
+from harness.errors import DeviceError, DeviceNotFoundError
 from harness.models.catalog import MODELS_VARIABLE, catalog
 
 _ANSWER_S = 10.0
@@ -60,6 +62,8 @@ def check_all(board_name: str) -> tuple[Check, ...]:
         _check_newlib(),
         _check_renode(),
         _check_machine(board_name),
+        _check_probes(),
+        _check_target(board_name),
         _check_models(),
     )
 
@@ -111,6 +115,33 @@ def _check_machine(board_name: str) -> Check:
     if any(line.split(" ", 1)[0] == machine for line in machines):
         return Check(what, State.OK, machine + (" (stand-in)" if board.emulation.stand_in else ""))
     return Check(what, State.MISSING, f"this QEMU has no {machine}", "update QEMU to 7.2 or later")
+
+
+def _check_probes() -> Check:
+    what = "pyOCD (--device hardware)"
+    try:
+        probes = connected_probes()
+    except DeviceError as error:
+        return Check(what, State.OPTIONAL, error.message, error.hint)
+    found = f"{version('pyocd')}, " + (
+        "; ".join(f"{probe.description} {probe.uid}" for probe in probes) or "no probe is connected"
+    )
+    return Check(what, State.OK, found)
+
+
+def _check_target(board_name: str) -> Check:
+    target = load_board(board_name).pyocd_target
+    what = f"pyOCD's support of {board_name}"
+    if target is None:
+        return Check(what, State.OPTIONAL, "the board's file names no pyocd_target")
+    try:
+        source = source_of_target(target)
+    except DeviceError as error:
+        return Check(what, State.OPTIONAL, error.message, error.hint)
+    if source is None:
+        remedy = f"pyocd pack install {target}, or name its .pack file in lab.yaml"
+        return Check(what, State.OPTIONAL, f"{target} needs its CMSIS-Pack", remedy)
+    return Check(what, State.OK, f"{target} ({source})")
 
 
 def _check_models() -> Check:

@@ -67,7 +67,8 @@ def test_a_model_runs_bit_exact_and_counts_as_on_qemu(
     found = run("--device", "hardware", "--lab", "sim")
     assert found["correctness"]["bit_exact"] is True
     device, latency = found["device"], found["latency"]
-    assert device["kind"] == "hardware"
+    assert (device["kind"], device["stand_in"]) == ("hardware", True)
+    assert any("nothing here was measured on hardware" in said for said in found["warnings"])
     assert "simulated desk" in device["detail"]
     assert (latency["cycles"], latency["latency_s"]) == (None, None)
     assert latency["instructions"] == run("--device", "qemu")["latency"]["instructions"]

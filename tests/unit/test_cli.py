@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.data import data_dir
 from harness.errors import InputError
 from harness.experiment.outputs import write_outputs
 from harness.kernels import kernel_set
@@ -301,6 +303,24 @@ def test_doctor_names_what_is_missing(bench: Bench, monkeypatch: pytest.MonkeyPa
     assert result.code == 1
     assert states["arm-none-eabi-gcc"] == states["qemu-system-arm"] == "missing"
     assert states["cc"] == "optional"
+
+
+def test_doctor_tells_what_pyocd_can_program(bench: Bench, tmp_path: Path) -> None:
+    pytest.importorskip("pyocd")
+    known = data_dir("boards") / "nucleo-h743zi.yaml"
+    unknown = tmp_path / "own.yaml"
+    unknown.write_text(re.sub("pyocd_target: .*", "pyocd_target: a_chip", known.read_text()))
+    told = {
+        str(board): check
+        for board in (known, unknown)
+        for check in bench("doctor", "--json", "--board", board).json["checks"]
+        if check["what"].startswith("pyOCD's support")
+    }
+    assert told[str(known)]["state"] == "ok"
+    assert "(builtin)" in told[str(known)]["found"]
+    assert told[str(unknown)]["state"] == "optional"
+    assert told[str(unknown)]["found"] == "a_chip needs its CMSIS-Pack"
+    assert "pyocd pack install a_chip" in told[str(unknown)]["remedy"]
 
 
 @pytest.mark.parametrize(("path", "said"), [("none/out.npz", "does not exist"), (".", "a folder")])
