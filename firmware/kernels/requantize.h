@@ -20,6 +20,9 @@
  */
 #define SHARED static __attribute__((noipa, unused))
 
+/* The same for what few channels need: the compiler makes it small instead of fast. */
+#define SELDOM static __attribute__((noipa, unused, cold))
+
 /* The real factor multiplier / 2^31 * 2^shift; shift is -31..30, multiplier is not INT32_MIN. */
 typedef struct {
     int32_t multiplier;

@@ -18,7 +18,7 @@ from harness.ir.tensor import Array
 from harness.kernels.requantization import Layer, Lines, base_offsets, checked, each_scale
 from harness.kernels.step_function import step_functions
 
-_TILTS = sorted(range(-192, 193, 2), key=abs)
+_TILTS = sorted({*range(-8, 9), *range(-192, 193, 2)}, key=abs)
 """By how much the multiplier may leave the real factor."""
 
 

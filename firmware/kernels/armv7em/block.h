@@ -314,7 +314,7 @@ BLOCK(block_plain_round_clamp, plain, clamp, FINISH(clamp, ROUND(TWICE)))
 BLOCK(block_two_round_int8, two, int8, ROUND_two STORE_two)
 
 /* Channels of which neither form is exact: those with negative factors, or left shifts. */
-SHARED void make_channels_exactly(const filters_t *p, const part_t *part, const void *x, int8_t *y,
+SELDOM void make_channels_exactly(const filters_t *p, const part_t *part, const void *x, int8_t *y,
                                   int32_t one, int32_t two)
 {
     const int32_t units = 1 + 8 * part->dot.loops - part->dot.skip;

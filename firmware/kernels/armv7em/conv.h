@@ -89,10 +89,12 @@ SHARED void find_lines(const dsp_conv_t *p, const rows_t *x, int32_t row, conv_l
     const int8_t **run = lines->runs;
     bool is_inner = true;
 
+#pragma GCC unroll 1
     for (int32_t k = 0; k < w->kernel.h; k++, top += w->dilation.h) {
         const bool is_row = top >= 0 && top < p->x.h;
         const int8_t *line = is_row ? row_at(x, top) - (w->pad.w + x->first) * p->x.c : 0;
         is_inner = is_inner && is_row;
+#pragma GCC unroll 1
         for (int32_t i = 0; i < p->row_runs; i++) {
             *run++ = is_row ? line + i * w->dilation.w * p->x.c : 0;
         }

@@ -34,6 +34,12 @@ typedef struct {
     int32_t bias, multiplier, shift;
 } depthwise_exact_t;
 
+/* Weights of a channel: taps of two rows, at least one, then those of the last row of an odd
+   number; if there are any, those before are even in number. */
+typedef struct {
+    int32_t of_two, of_one;
+} depthwise_taps_t;
+
 typedef struct {
     shape_t x, y;
     window_t window; /* what of the kernel ever lies on the tensor */
@@ -48,10 +54,14 @@ typedef struct {
     pair_t x_step;      /* bytes to the row below, and to the next pixel */
     pair_t y_step;
     depthwise_core_t *core;
-    const int32_t *weights;  /* [OC, words]: two taps a word, the first in bytes 1 and 3 */
-    const int32_t *channels; /* [OC, 3]: bias, multiplier and addend of the short form; or
-                                an index of `exact`, DEPTHWISE_EXACT and nothing */
+    depthwise_taps_t packed; /* how weights lie in flash */
+    int32_t weights_bytes;   /* of a channel */
+    const void *weights;     /* [OC, bytes]: two taps of two rows a word, the first in bytes 1 and
+                                3, then lone ones; of a 3x3 kernel as its cores take them */
+    const int32_t *channels; /* [OC, 2]: bias and multiplier of the short form; or an index of
+                                `exact` and DEPTHWISE_EXACT */
     const int32_t *exact;    /* [n, 3]: a depthwise_exact_t each */
+    int32_t addend;          /* of all short forms */
     output_t output;
 } depthwise_short_t;
 
@@ -150,7 +160,7 @@ typedef struct {
  * alone. Lines begin at column `left` and are read for `words` words; input pixels are
  * `pixel_bytes` apart.
  */
-KERNEL depthwise_work_t depthwise_planes(const depthwise_short_t *p, word_t *planes, int32_t slots,
+SHARED depthwise_work_t depthwise_planes(const depthwise_short_t *p, word_t *planes, int32_t slots,
                                          int32_t left, int32_t words, int32_t pixel_bytes)
 {
     const int32_t spacing = p->spacing;
@@ -224,6 +234,7 @@ KERNEL void depthwise_steps(const depthwise_short_t *p, const depthwise_work_t *
 {
     const int32_t even = (width + 1) / 2 * 2, line_bytes = p->line_words * 4;
     depthwise_tail_t *tail = work->tail;
+    tail->addend = p->addend;
     tail->pixel_bytes = p->y_step.w;
     tail->back = 16 - (p->pairs * p->phases - 1) * line_bytes;
     tail->width = width - 4;
@@ -281,29 +292,39 @@ KERNEL void depthwise_run(const depthwise_short_t *p, const depthwise_work_t *wo
 }
 
 /*
- * Puts the constants of an output channel into a task: its bias four times, its `taps` weights
- * from `packed` on, and what the tail begins with.
+ * Puts the constants of an output channel into a task: its bias four times, its weights from
+ * `packed` on, and its multiplier, with which the tail begins.
  *
- *     r0 task   r1 packed   r2 channel   r3 taps   r4-r6 constants   r12 mask
+ *     r0 task   r1 packed   r2 channel   r3, r6 taps   r4, r5 constants   r12 mask
  */
 static __attribute__((naked, noipa, unused)) void
-depthwise_task(int32_t *task __attribute__((unused)), const int32_t *packed __attribute__((unused)),
-               const int32_t *channel __attribute__((unused)), int32_t taps __attribute__((unused)))
+depthwise_task(int32_t *task __attribute__((unused)), const int8_t *packed __attribute__((unused)),
+               const int32_t *channel __attribute__((unused)),
+               const depthwise_taps_t *taps __attribute__((unused)))
 {
     __asm__ volatile("push {r4-r6, lr}\n"
-                     "ldm r2, {r4, r5, r6}\n"
+                     "ldm r2, {r4, r5}\n"
+                     "ldrd r3, r6, [r3]\n"
                      "mov r12, #0xff00ff00\n"
                      "strd r4, r4, [r0], #8\n"
                      "strd r4, r4, [r0], #8\n"
-                     "1: ldr r2, [r1], #4\n" /* two taps */
+                     "1: ldr r2, [r1], #4\n" /* two taps, of two rows */
                      "and r4, r2, r12\n"
                      "and lr, r12, r2, lsl #8\n"
                      "subs r3, r3, #2\n"
                      "strd r4, lr, [r0], #8\n"
                      "bgt 1b\n"
-                     "it lt\n"
+                     "cbz r6, 3f\n"
+                     "mov r12, #0xff00\n"
+                     "2: ldrh r2, [r1], #2\n" /* two lone taps */
+                     "and r4, r12, r2, lsl #8\n"
+                     "and lr, r12, r2\n"
+                     "subs r6, r6, #2\n"
+                     "strd r4, lr, [r0], #8\n"
+                     "bgt 2b\n"
+                     "3: it lt\n"
                      "sublt r0, r0, #4\n" /* there was but one left */
-                     "strd r5, r6, [r0]\n"
+                     "str r5, [r0]\n"
                      "pop {r4-r6, pc}\n");
 }
 
@@ -329,7 +350,7 @@ typedef struct {
 } __attribute__((may_alias)) quad_t;
 
 /* Keeps the last pairs of rows of a band for the next one. */
-KERNEL void depthwise_keep(const depthwise_work_t *work, int32_t pairs, int32_t band)
+SHARED void depthwise_keep(const depthwise_work_t *work, int32_t pairs, int32_t band)
 {
     word_t *plane = work->planes;
 #pragma GCC unroll 1
@@ -364,7 +385,6 @@ SHARED void depthwise_whole(const depthwise_short_t *p, const int8_t *x, int8_t 
     const int32_t rows_of_pair = 3 - p->window.stride.h;
     const int32_t more = p->pairs - 1; /* pairs that a band needs of the next one */
     const int32_t all = divide_up(p->y.h, rows_of_pair);
-    const int32_t taps = p->pairs * p->taps, words = (taps + 1) / 2;
     const depthwise_work_t work =
         depthwise_work(p, scratch, p->band + more, -p->window.pad.w, p->y.w, p->x_step.w);
 
@@ -386,21 +406,22 @@ SHARED void depthwise_whole(const depthwise_short_t *p, const int8_t *x, int8_t 
             }
 
             const int32_t o = c * p->depth_multiplier;
-            const int32_t *channel = p->channels + 3 * o, *packed = p->weights + words * o;
+            const int32_t *channel = p->channels + 2 * o;
+            const int8_t *packed = (const int8_t *)p->weights + p->weights_bytes * o;
             const word_t *plane = work.planes + (c - base) * work.plane_words;
             int8_t *to = y + row * p->y_step.h + o;
 #pragma GCC unroll 1
             for (int32_t k = c - base; k < DEPTHWISE_GROUP; k++, plane += work.plane_words) {
 #pragma GCC unroll 1
                 for (int32_t m = p->depth_multiplier; m > 0; m--, to++) {
-                    depthwise_task(work.task, packed, channel, taps);
+                    depthwise_task(work.task, packed, channel, &p->packed);
                     depthwise_run(p, &work, channel, plane, to, pairs);
                     if (odd > 0) {
                         depthwise_lower(&work, p->taps);
                         depthwise_run(p, &work, channel, plane, to + p->y_step.h, odd);
                     }
-                    channel += 3;
-                    packed += words;
+                    channel += 2;
+                    packed += p->weights_bytes;
                 }
             }
             if (first + p->band < all) {
@@ -417,7 +438,6 @@ SHARED void depthwise_short_row(const depthwise_short_t *p, rows_t x, int32_t ro
 {
     const window_t *w = &p->window;
     const int32_t top = row * w->stride.h - w->pad.h;
-    const int32_t taps = p->pairs * p->taps, words = (taps + 1) / 2;
 
 #pragma GCC unroll 1
     for (int32_t i = columns.first; i < columns.last; i += p->band) {
@@ -447,8 +467,9 @@ SHARED void depthwise_short_row(const depthwise_short_t *p, rows_t x, int32_t ro
             for (int32_t k = c - base; k < DEPTHWISE_GROUP; k++, plane += work.plane_words) {
 #pragma GCC unroll 1
                 for (; o < last; o++) {
-                    const int32_t *channel = p->channels + 3 * o;
-                    depthwise_task(work.task, p->weights + o * words, channel, taps);
+                    const int32_t *channel = p->channels + 2 * o;
+                    const int8_t *packed = (const int8_t *)p->weights + p->weights_bytes * o;
+                    depthwise_task(work.task, packed, channel, &p->packed);
                     depthwise_run(p, &work, channel, plane, y + o, 1);
                 }
                 last += p->depth_multiplier;

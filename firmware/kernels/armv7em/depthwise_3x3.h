@@ -26,6 +26,7 @@ KERNEL void depthwise_3x3_blocks(const depthwise_3x3_t *p, depthwise_3x3_task_t 
     const int32_t line = op->line_words * 4, column = op->window.stride.w * 4;
     const int32_t step = width > 1 ? op->y_step.w : 0; /* the second of two is not wanted then */
 
+    task->addend = op->addend;
     task->pixel_bytes = step;
     task->three = 3 * step;
     task->x_skip = line - width * column;
@@ -88,7 +89,8 @@ SHARED void depthwise_3x3_channels(const depthwise_3x3_t *p, depthwise_3x3_task_
     const int32_t below = rows > 1 ? op->y_step.h : 0;
     const word_t *plane = work->planes;
     int32_t o = channels.first * op->depth_multiplier;
-    const int32_t *channel = op->channels + 3 * o, *weights = op->weights + 3 * o;
+    const int32_t *channel = op->channels + 2 * o;
+    const int32_t *weights = (const int32_t *)op->weights + 3 * o;
 
     y += o;
     plane += (DEPTHWISE_GROUP - (channels.last - channels.first)) * work->plane_words;
@@ -104,7 +106,7 @@ SHARED void depthwise_3x3_channels(const depthwise_3x3_t *p, depthwise_3x3_task_
             } else {
                 p->core(task, weights, channel, (const int32_t *)plane);
             }
-            channel += 3;
+            channel += 2;
             weights += 3;
         }
     }

@@ -21,7 +21,7 @@
 
 /* What a core works with, at the begin of scratch; cores know the offsets. */
 typedef struct {
-    int32_t bias, a[3], b[3]; /* set by the core for each channel */
+    int32_t bias, a[3], b[3]; /* set by the core for each channel, as is the multiplier */
     int32_t next;             /* from where a core has read line 0 to line 1, in bytes */
     int32_t multiplier, addend;
     int32_t pixel_bytes; /* from an output to its neighbour */
@@ -42,7 +42,7 @@ _Static_assert(offsetof(depthwise_3x3_task_t, y_overlap) == 88 || sizeof(void *)
 
 /*
  * Computes `rows` of a channel. `weights` are a word for each kernel column, in bytes b, a, c, b;
- * `channel` is bias, multiplier and addend; `x` is line 0.
+ * `channel` is bias and multiplier; `x` is line 0.
  */
 typedef void depthwise_3x3_core_t(depthwise_3x3_task_t *task, const int32_t *weights,
                                   const int32_t *channel, const int32_t *x);
@@ -62,10 +62,10 @@ typedef void depthwise_3x3_core_t(depthwise_3x3_task_t *task, const int32_t *wei
     "push {r4-r11, lr}\n"                                                                          \
     "mov r12, r0\n"                                                                                \
     "mov lr, r3\n"                                                                                 \
-    "ldm r2, {r2, r3, r4}\n"                                                                       \
+    "ldm r2, {r2, r3}\n"                                                                           \
     "ldm r1, {r8, r9, r10}\n"                                                                      \
     "mov r11, #0xff00ff00\n"                                                                       \
-    "strd r3, r4, [r12, #32]\n"                                                                    \
+    "str r3, [r12, #32]\n"                                                                         \
     "and r3, r8, r11\n"                                                                            \
     "and r4, r9, r11\n"                                                                            \
     "and r5, r10, r11\n"                                                                           \

@@ -26,8 +26,9 @@ typedef struct {
     int32_t zero_point;     /* of the input */
     const int32_t *windows; /* [outputs, 4]: a small_window_t each */
     const int8_t *weights;  /* [taps, C] */
-    const int32_t *table;   /* [C, 3], as channels of depthwise_short_t, but with the whole bias */
+    const int32_t *table;   /* [C, 2], as channels of depthwise_short_t, but with the whole bias */
     const int32_t *exact;   /* likewise */
+    int32_t addend;
     output_t output;
 } depthwise_small_t;
 
@@ -42,7 +43,7 @@ typedef struct {
 typedef struct {
     int32_t bias[DEPTHWISE_GROUP];
     int32_t multiplier[DEPTHWISE_GROUP];
-    int32_t addend[DEPTHWISE_GROUP];
+    int32_t addend[DEPTHWISE_GROUP]; /* all alike */
     int32_t x_row, w_row;
     int8_t *y;
     int32_t pixel_bytes;
@@ -173,6 +174,10 @@ SHARED void depthwise_small(const depthwise_small_t *p, const int8_t *x, int8_t 
     task->w_row = p->w_row;
     task->pixel_bytes = p->channels;
     task->end = p->windows + 4 * p->outputs;
+#pragma GCC unroll 4
+    for (int32_t k = 0; k < DEPTHWISE_GROUP; k++) {
+        task->addend[k] = p->addend;
+    }
     for (int32_t c = 0; c < p->channels; c += DEPTHWISE_GROUP) {
         const int32_t base = lesser(c, p->channels - DEPTHWISE_GROUP), done = c - base;
         const int8_t *from = x + base;
@@ -196,12 +201,11 @@ SHARED void depthwise_small(const depthwise_small_t *p, const int8_t *x, int8_t 
             to[1] = (int32_t)(weight & 0xff00ff00u);
         }
 
-        const int32_t *channel = p->table + 3 * base;
+        const int32_t *channel = p->table + 2 * base;
 #pragma GCC unroll 4
         for (int32_t k = 0; k < DEPTHWISE_GROUP; k++) {
-            task->bias[k] = channel[3 * k];
-            task->multiplier[k] = channel[3 * k + 1];
-            task->addend[k] = channel[3 * k + 2];
+            task->bias[k] = channel[2 * k];
+            task->multiplier[k] = channel[2 * k + 1];
         }
         task->y = y + base;
         if (done > 0) {
@@ -213,8 +217,8 @@ SHARED void depthwise_small(const depthwise_small_t *p, const int8_t *x, int8_t 
         }
 #pragma GCC unroll 1
         for (int32_t k = done; k < DEPTHWISE_GROUP; k++) {
-            if (channel[3 * k + 1] == DEPTHWISE_EXACT) {
-                depthwise_small_exactly(p, task, k, p->exact + 3 * channel[3 * k], y + base + k);
+            if (channel[2 * k + 1] == DEPTHWISE_EXACT) {
+                depthwise_small_exactly(p, task, k, p->exact + 3 * channel[2 * k], y + base + k);
             }
         }
     }

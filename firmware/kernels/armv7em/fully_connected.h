@@ -175,7 +175,7 @@ QUADS_OF(14)
 QUADS_OF(15)
 
 /* Channels of which neither form is exact. */
-KERNEL void make_quads_exactly(const dsp_fully_connected_t *p, const quads_t *part, const void *x,
+SELDOM void make_quads_exactly(const dsp_fully_connected_t *p, const quads_t *part, const void *x,
                                int8_t *y)
 {
     const int32_t units = 8 * part->dot.loops - part->dot.skip;

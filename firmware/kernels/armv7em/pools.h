@@ -89,6 +89,7 @@ KERNEL void pool_average_window(const pool_t *p, const rows_t *x, pool_window_t 
             pool_add(&sums, row_at(x, w.top + k) + w.at + base, w.width, w.step);
         }
         pool_flush(&sums);
+#pragma GCC unroll 1
         for (int32_t i = 0; i < POOL_GROUP; i++) {
             y[base + i] = pool_average(p, sums.total[i], w.height * w.width);
         }

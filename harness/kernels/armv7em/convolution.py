@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.arithmetic import prepare_conv
 from harness.ir import Graph
 from harness.ir.ops import Conv2D, Padding, Window
-from harness.kernels.armv7em.filters import UNIT, filters, ordered
+from harness.kernels.armv7em.filters import LANES, UNIT, filters, ordered
 from harness.kernels.armv7em.fully_connected import (
     fully_connected,
     fully_connected_row,
@@ -21,7 +21,6 @@ from harness.kernels.variant import RowVariant, Variant
 _NAME = "armv7em"
 _HEADER = "armv7em/conv.h"
 
-_LANES = 3
 _MAX_RUNS = 32
 
 
@@ -64,7 +63,7 @@ class Runs:
     def expanded_bytes(self) -> int:
         """Bytes of three expanded windows."""
         values = self.count * (4 * self.words + self.rest)
-        return -(-values // UNIT) * UNIT * 2 * _LANES
+        return -(-values // UNIT) * UNIT * 2 * LANES
 
 
 def conv(graph: Graph, op: Conv2D, operand: int | None) -> Iterator[Variant]:
@@ -75,10 +74,11 @@ def conv(graph: Graph, op: Conv2D, operand: int | None) -> Iterator[Variant]:
         return
     if not _is_supported(graph, op, runs):
         return
+    _, height, width, _ = graph.tensor(op.outputs[0]).shape
     if is_pointwise(op.window):
 
         def pointwise() -> tuple[Call, ...]:
-            parameters = _pointwise(graph, op, runs)
+            parameters = _pointwise(graph, op, runs, height * width)
             if operand is None:
                 return (
                     Call(_HEADER, "dsp_pointwise", "dsp_pointwise_t", parameters, (X, Y, SCRATCH)),
@@ -91,7 +91,7 @@ def conv(graph: Graph, op: Conv2D, operand: int | None) -> Iterator[Variant]:
         return
 
     def gathering() -> tuple[Call, ...]:
-        parameters = _conv(graph, op, runs)
+        parameters = _conv(graph, op, runs, height * width)
         return (Call(_HEADER, "dsp_conv", "dsp_conv_t", parameters, (X, Y, SCRATCH)),)
 
     yield Variant(_NAME, gathering, runs.expanded_bytes + 2 * _border_bytes(runs))
@@ -105,10 +105,11 @@ def conv_row(graph: Graph, op: Conv2D) -> Iterator[RowVariant]:
         return
     if not _is_supported(graph, op, runs):
         return
+    width = graph.tensor(op.outputs[0]).shape[2]
     if is_pointwise(op.window):
 
         def pointwise() -> tuple[RowCall, ...]:
-            parameters = _pointwise(graph, op, runs)
+            parameters = _pointwise(graph, op, runs, width)
             function, type_ = "dsp_pointwise_row", "dsp_pointwise_t"
             return (RowCall(_HEADER, function, type_, parameters, takes_scratch=True),)
 
@@ -116,7 +117,7 @@ def conv_row(graph: Graph, op: Conv2D) -> Iterator[RowVariant]:
         return
 
     def gathering() -> tuple[RowCall, ...]:
-        parameters = _conv(graph, op, runs)
+        parameters = _conv(graph, op, runs, width)
         return (RowCall(_HEADER, "dsp_conv_row", "dsp_conv_t", parameters, takes_scratch=True),)
 
     yield RowVariant(_NAME, gathering, runs.expanded_bytes + 2 * _border_bytes(runs))
@@ -154,18 +155,18 @@ def _border_bytes(runs: Runs) -> int:
     return -(-runs.values // 4) * 4
 
 
-def _pointwise(graph: Graph, op: Conv2D, runs: Runs) -> Fields:
+def _pointwise(graph: Graph, op: Conv2D, runs: Runs, pixels: int) -> Fields:
     """Return a ``dsp_pointwise_t``: rows do not matter."""
     (_, *x), (_, *y) = (graph.tensor(t).shape for t in (op.inputs[0], op.outputs[0]))
     return {
         "x": shape((1, x[0] * x[1], x[2])),
         "y": shape((1, y[0] * y[1], y[2])),
         "words": runs.words,
-        "filters": _filters(graph, op, runs),
+        "filters": _filters(graph, op, runs, pixels),
     }
 
 
-def _conv(graph: Graph, op: Conv2D, runs: Runs) -> Fields:
+def _conv(graph: Graph, op: Conv2D, runs: Runs, pixels: int) -> Fields:
     """Return a ``dsp_conv_t``."""
     return {
         "x": shape(graph.tensor(op.inputs[0]).shape[1:]),
@@ -180,14 +181,14 @@ def _conv(graph: Graph, op: Conv2D, runs: Runs) -> Fields:
             "runs": runs.count,
             "words": runs.words,
             "rest": runs.rest,
-            "rest_bytes": runs.count * runs.words * 8 * _LANES,
+            "rest_bytes": runs.count * runs.words * 8 * LANES,
         },
-        "filters": _filters(graph, op, runs),
+        "filters": _filters(graph, op, runs, pixels),
     }
 
 
-def _filters(graph: Graph, op: Conv2D, runs: Runs) -> Fields:
+def _filters(graph: Graph, op: Conv2D, runs: Runs, pixels: int) -> Fields:
     p = prepare_conv(graph, op)
     weights = live_weights(graph, op, p, axis=0)
     bias = folded_bias(graph, op, p, weights, axis=0)
-    return filters(p, ordered(weights.reshape(len(weights), -1), runs.order), bias)
+    return filters(p, ordered(weights.reshape(len(weights), -1), runs.order), bias, pixels)

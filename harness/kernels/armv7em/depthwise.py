@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from harness.arithmetic import ConvParameters, prepare_conv
-from harness.arithmetic.fixed_point import rescale_channels
 from harness.ir import DType, Graph
 from harness.ir.ops import DepthwiseConv2D
 from harness.ir.tensor import Array
@@ -16,7 +16,8 @@ from harness.kernels import convolution
 from harness.kernels.armv7em import depthwise_small as small
 from harness.kernels.armv7em.depthwise_geometry import GROUP, Geometry, by_rows, whole
 from harness.kernels.call import SCRATCH, Call, Constant, Fields, Name, RowCall, X, Y
-from harness.kernels.requantization import accumulator_reach, solve_layer
+from harness.kernels.requantization import Layer, accumulator_reach
+from harness.kernels.shared_addend import forms_with_addends
 from harness.kernels.variant import RowVariant, Variant
 
 _NAME = "armv7em"
@@ -29,6 +30,9 @@ _3X3_TYPE = "depthwise_3x3_t"
 _SCALE, _SHIFT = 8, 9
 """``DEPTHWISE_SCALE`` and ``DEPTHWISE_SHIFT``. With 9 bits behind the point 28 of the 14,736
 channels in eight networks have no short form, with 8 bits 43, with 10 bits 72."""
+
+_NUDGES = 12
+"""Addends that are tried above and below the zero point."""
 
 _EXACT = -(1 << 31)
 """``DEPTHWISE_EXACT``."""
@@ -142,7 +146,8 @@ def _parameters(
     weights = _cut(convolution.live_weights(graph, op, p, axis=3)[0], geometry)
     bias = convolution.live_bias(graph, op, p)
     folded = bias + p.input_offset * weights.sum(axis=(0, 1), dtype=np.int64)
-    channels, exact = _channels(p, weights, bias, folded, has_core=core != Name("NULL"))
+    table = _table(p, weights, bias, folded, has_core=core != Name("NULL"))
+    packed, of_two, of_one = _packed(weights, geometry, pairs)
     return {
         "x": convolution.shape(geometry.x),
         "y": convolution.shape(geometry.y),
@@ -158,9 +163,12 @@ def _parameters(
         "x_step": geometry.x_step,
         "y_step": geometry.y_step,
         "core": Name("NULL") if geometry.is_3x3 else core,
-        "weights": Constant("weights", _packed(weights, geometry, pairs)),
-        "channels": Constant("channels", channels),
-        "exact": Constant("exact", exact),
+        "packed": {"of_two": of_two, "of_one": of_one},
+        "weights_bytes": packed.nbytes // len(table.channels),
+        "weights": Constant("weights", packed),
+        "channels": Constant("channels", table.channels),
+        "exact": Constant("exact", table.exact),
+        "addend": table.addend,
         "output": {"zero_point": p.output_offset, "low": p.low, "high": p.high},
     }
 
@@ -194,7 +202,7 @@ def _small(graph: Graph, op: DepthwiseConv2D, geometry: Geometry) -> Fields:
     p = prepare_conv(graph, op)
     weights = _cut(convolution.live_weights(graph, op, p, axis=3)[0], geometry)
     bias = convolution.live_bias(graph, op, p)
-    channels, exact = _channels(p, weights, bias, bias, has_core=True)
+    table = _table(p, weights, bias, bias, has_core=True)
     x_row, w_row = small.row_bytes(geometry)
     return {
         "channels": geometry.x[2],
@@ -206,8 +214,9 @@ def _small(graph: Graph, op: DepthwiseConv2D, geometry: Geometry) -> Fields:
         "zero_point": -p.input_offset,
         "windows": Constant("windows", small.windows(geometry)),
         "weights": Constant("weights", np.ascontiguousarray(weights)),
-        "table": Constant("channels", channels),
-        "exact": Constant("exact", exact),
+        "table": Constant("channels", table.channels),
+        "exact": Constant("exact", table.exact),
+        "addend": table.addend,
         "output": {"zero_point": p.output_offset, "low": p.low, "high": p.high},
     }
 
@@ -221,75 +230,99 @@ def _cut(weights: Array, geometry: Geometry) -> Array:
     return some.swapaxes(0, 1) if geometry.is_turned else some
 
 
-def _packed(weights: Array, geometry: Geometry, pairs: int) -> Array:
-    """Return the weights [OC, words] in the order of a task, two taps a word.
+def _packed(weights: Array, geometry: Geometry, pairs: int) -> tuple[Array, int, int]:
+    """Return the weights [OC, bytes] in the order of a task; its taps of two rows and of one.
 
-    A word's bytes are the second tap's two rows (0 and 2) and the first tap's (1 and 3). Those of a
-    3x3 kernel are a column's: its second row, its first, its third, and its second again.
+    Of taps of two rows, a word has two: the second's rows in bytes 0 and 2, the first's in 1 and 3.
+    The last row of an odd number has taps of one row, a byte each; if those before are odd in
+    number, the first of them goes with them. Weights of a 3x3 kernel are a column's: its second
+    row, its first, its third, and its second again.
     """
     kernel_h, kernel_w, channels = weights.shape
     if geometry.is_3x3:
         a, b, c = weights
         columns = np.stack([b, a, c, b], axis=-1).swapaxes(0, 1)
-        by_channel: Array = np.ascontiguousarray(columns).view("<i4").reshape(channels, -1)
-        return by_channel
+        return np.ascontiguousarray(columns).view("<i4").reshape(channels, -1), 0, 0
     padded = np.zeros((2 * pairs, geometry.taps, channels), np.int8)
     padded[:kernel_h, :kernel_w] = weights
-    taps = np.arange(geometry.taps)
-    phase = taps * geometry.window.dilation[1] % geometry.phases
+    phase = np.arange(geometry.taps) * geometry.window.dilation[1] % geometry.phases
     ordered = padded[:, np.argsort(phase, kind="stable")]
-    by_pair = ordered.reshape(pairs, 2, -1, channels).transpose(3, 0, 2, 1)
-    by_tap = by_pair.reshape(channels, -1, 2)
-    even = np.zeros((channels, (by_tap.shape[1] + 1) // 2 * 2, 2), np.int8)
-    even[:, : by_tap.shape[1]] = by_tap
-    two = even.reshape(channels, -1, 2, 2)
-    words = np.stack([two[:, :, 1, 0], two[:, :, 0, 0], two[:, :, 1, 1], two[:, :, 0, 1]], axis=2)
-    packed: Array = np.ascontiguousarray(words).view("<i4").reshape(channels, -1)
-    return packed
+    taps = ordered.reshape(pairs, 2, -1, channels).transpose(3, 0, 2, 1).reshape(channels, -1, 2)
+    of_one = geometry.taps if kernel_h == 2 * pairs - 1 and pairs > 1 else 0
+    of_two = taps.shape[1] - of_one
+    words = -(-of_two // 2)
+    even = np.zeros((channels, max(taps.shape[1], 2 * words), 2), np.int8)
+    even[:, : taps.shape[1]] = taps
+    two = even[:, : 2 * words].reshape(channels, -1, 2, 2)
+    packed = np.stack([two[:, :, 1, 0], two[:, :, 0, 0], two[:, :, 1, 1], two[:, :, 0, 1]], axis=2)
+    lone = even[:, 2 * words :, 0]
+    whole: Array = np.concatenate([packed.reshape(channels, -1), lone], axis=1)
+    return whole, min(2 * words, taps.shape[1]), lone.shape[1]
 
 
-def _channels(
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """What channels need beside weights: biases and multipliers [OC, 2] with an addend for all.
+
+    Or, of those that have no short form, their place among the ``exact`` ones [n, 3].
+    """
+
+    channels: Array
+    addend: int
+    exact: Array
+
+
+def _table(
     p: ConvParameters,
     weights: Array,
     bias: Array,
     start: Array,
     *,
     has_core: bool,
-) -> tuple[Array, Array]:
-    """Return the table of channels, and that of those which have no short form.
+) -> _Table:
+    """Return the table of channels.
 
     ``start`` is what a kernel's sum begins with: the bias, the zero point folded into it or not.
     """
     count = weights.shape[2]
     flat = weights.reshape(-1, count).T.astype(np.int64)
     zero_point = -p.input_offset
-    low, high = accumulator_reach(flat, bias, -128 - zero_point, 127 - zero_point)
-    ends = np.clip(
-        rescale_channels(np.stack([low, high]), p.multipliers) + p.output_offset, p.low, p.high
-    )
-    layer = solve_layer(
-        p.multipliers,
-        p.output_offset,
-        p.low,
-        p.high,
-        (low, high),
-        scale=_SCALE,
-        shift=_SHIFT,
-        steps=False,
-    )
-    table = np.zeros((count, 3), np.int64)
+    reach = accumulator_reach(flat, bias, -128 - zero_point, 127 - zero_point)
+    layer, addend = _forms(p, reach)
+    table = np.zeros((count, 2), np.int64)
     exact: list[tuple[int, int, int]] = []
     for c in range(count):
-        if has_core and ends[0, c] == ends[1, c]:
-            table[c] = 0, 0, int(ends[0, c]) << _SHIFT
-        elif has_core and layer is not None and layer.solved[c] and not layer.clamps:
+        if has_core and layer.solved[c] and not layer.clamps:
             scaled = (int(start[c]) << _SCALE) + int(layer.offsets[c])
-            table[c] = _wrapped(scaled), int(layer.multipliers[c]), int(layer.addends[c])
+            table[c] = _wrapped(scaled), int(layer.multipliers[c])
         else:
             factor = p.multipliers[c]
-            table[c] = len(exact), _EXACT, 0
+            table[c] = len(exact), _EXACT
             exact.append((int(start[c]), factor.multiplier, factor.shift))
-    return table.astype(np.int32), np.array(exact or [(0, 0, 0)], np.int32)
+    return _Table(table.astype(np.int32), addend, np.array(exact or [(0, 0, 0)], np.int32))
+
+
+def _forms(p: ConvParameters, reach: tuple[Array, Array]) -> tuple[Layer, int]:
+    """Return short forms of the channels, and the addend with which most have one."""
+    best: tuple[Layer, int] | None = None
+    for nudge in sorted(range(-_NUDGES, _NUDGES + 1), key=abs):
+        addend = (p.output_offset << _SHIFT) + nudge
+        layer = forms_with_addends(
+            p.multipliers,
+            p.output_offset,
+            p.low,
+            p.high,
+            reach,
+            np.full(len(p.multipliers), addend),
+            scale=_SCALE,
+            shift=_SHIFT,
+        )
+        if best is None or layer.solved.sum() > best[0].solved.sum():
+            best = layer, addend
+        if layer.is_solved:
+            break
+    assert best is not None
+    return best
 
 
 def _wrapped(value: int) -> int:

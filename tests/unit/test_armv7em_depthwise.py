@@ -1,0 +1,38 @@
+"""What constants a depthwise convolution has in flash on Armv7E-M."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.kernels.armv7em import depthwise
+from tests.graphs import GraphBuilder
+
+
+def fields(kernel: tuple[int, int]) -> Any:
+    build = GraphBuilder()
+    build.depthwise(build.input((1, 24, 24, 8)), kernel)
+    graph = build.graph()
+    (op,) = graph.ops
+    variant = next(depthwise.variants(graph, op, None))  # type: ignore[arg-type]
+    return variant.calls()[0].parameters
+
+
+@pytest.mark.parametrize(
+    ("kernel", "taps", "size"),
+    [((5, 5), (10, 5), 25), ((7, 7), (22, 6), 50), ((6, 5), (20, 0), 40)],
+)
+def test_a_row_without_a_partner_takes_a_byte_a_tap(
+    kernel: tuple[int, int], taps: tuple[int, int], size: int
+) -> None:
+    found = fields(kernel)
+    assert tuple(found["packed"].values()) == taps
+    assert found["weights_bytes"] == size
+    assert found["weights"].data.nbytes == 8 * size
+
+
+def test_channels_share_an_addend() -> None:
+    found = fields((5, 5))
+    assert found["channels"].data.shape == (8, 2)
+    assert isinstance(found["addend"], int)
