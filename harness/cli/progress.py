@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import (
@@ -18,6 +19,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.text import Text
 
 from harness.report.console import stderr_console
 
@@ -25,16 +27,28 @@ Report = Callable[[str, int, int], None]
 """``report(stage, done, total)``; total 0 means that nobody knows."""
 
 
+@dataclass(frozen=True, slots=True)
+class Display:
+    """What shows progress: called with stages, and told lines that stay."""
+
+    report: Report
+    say: Callable[[str], None]
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Show a stage."""
+        self.report(stage, done, total)
+
+
 @contextmanager
-def progress_on_stderr() -> Iterator[Report]:
-    """Yield a function that shows progress until the block ends."""
+def progress_on_stderr() -> Iterator[Display]:
+    """Yield what shows progress until the block ends."""
     console = stderr_console()
-    if console.is_terminal:
-        with _live(console) as report:
-            yield report
-    else:
-        with _lines(console) as report:
-            yield report
+
+    def say(line: str) -> None:
+        console.print(Text(line, style="dim"))
+
+    with (_live if console.is_terminal else _lines)(console) as report:
+        yield Display(report, say)
 
 
 @contextmanager

@@ -64,6 +64,9 @@ def run(
         int, typer.Option("--repeat", min=1, max=10_000, help="Measured inferences.")
     ] = 3,
     per_op: Annotated[bool, typer.Option("--per-op", help="Show what each op took.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Tell what each inference took as soon as it is known.")
+    ] = False,
     as_json: JsonOption = False,
     store: StoreOption = STORE,
     no_store: Annotated[bool, typer.Option("--no-store", help="Write no record.")] = False,
@@ -100,8 +103,13 @@ def run(
         repeat=repeat,
         timeout_s=timeout,
     )
-    with progress_on_stderr() as report:
-        outcome = run_case(case, store=None if no_store else store, report=report)
+    with progress_on_stderr() as display:
+        outcome = run_case(
+            case,
+            store=None if no_store else store,
+            report=display,
+            live=display.say if live else lambda _: None,
+        )
     _print(outcome, as_json=as_json, per_op=per_op)
     if save_outputs is not None and outcome.outputs:
         write_outputs(save_outputs, outcome.outputs, stacked=outcome.stacked)

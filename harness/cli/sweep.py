@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import InsteadOption, JobsOption, JsonOption, StoreOption
+from harness.cli.options import InsteadOption, JobsOption, JsonOption, LabOption, StoreOption
 from harness.data import STORE
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def sweep(
     store: StoreOption = STORE,
     jobs: JobsOption = None,
     device: InsteadOption = None,
+    lab: LabOption = None,
     cluster: Annotated[
         str | None,
         typer.Option("--cluster", metavar="URL", help="Dask scheduler, as tcp://HOST:PORT."),
@@ -36,7 +37,7 @@ def sweep(
     """
     from harness.cli.sweeping import read_spec, run_on
 
-    done = run_on(read_spec(spec, device), store, jobs=jobs, fresh=fresh, cluster_url=cluster)
+    done = run_on(read_spec(spec, device, lab), store, jobs=jobs, fresh=fresh, cluster_url=cluster)
     if as_json:
         sys.stdout.write(json.dumps(_summary(done), indent=1) + "\n")
     else:

@@ -20,9 +20,11 @@ from harness.report.console import stderr_console
 from harness.results.record import Record
 
 
-def read_spec(path: Path, device: str | None) -> SweepSpec:
-    """Return the sweep of a file, on another device if one is named."""
+def read_spec(path: Path, device: str | None, lab: str | None = None) -> SweepSpec:
+    """Return the sweep of a file, on another device or in another lab if one is named."""
     spec = load_spec(path)
+    if lab is not None:
+        spec = spec.model_copy(update={"lab": lab})
     if device is None:
         return spec
     device_kind(device)

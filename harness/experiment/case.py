@@ -166,6 +166,21 @@ def _kernels(found: Found) -> KernelSet:
     return kernels_for(found.target.core, found.case.optimize)
 
 
+def is_on_hardware(case: Case) -> bool:
+    """Whether a case would run on a real board now; a case that names no board would not.
+
+    Raises:
+        FactsError: the lab file is wrong.
+    """
+    if case.device != "auto":
+        return device_kind(case.device)[0] is DeviceKind.HARDWARE and not is_simulated(case.lab)
+    try:
+        kind = _best_kind(case, load_board(case.board))
+    except UsageError:
+        return False
+    return kind is DeviceKind.HARDWARE and not is_simulated(case.lab)
+
+
 def _best_kind(case: Case, board: Board) -> DeviceKind:
     """Return hardware if the lab has the board and it is there, else the best emulation of it."""
     if case.lab is not None or is_attached(board.name):

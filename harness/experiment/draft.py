@@ -160,6 +160,7 @@ class Draft:
             board=self.case.board,
             model=self.case.model,
             device=self.case.device,
+            lab=self.case.lab,
             schedule=self.case.schedule,
             sram_limit=self.case.sram_limit,
             input_by_rows=self.case.input_by_rows,

@@ -31,6 +31,9 @@ _HELLO_S = 10.0
 Report = Callable[[str, int, int], None]
 """``report(stage, done, total)`` hears of progress; total 0 means that nobody knows."""
 
+Live = Callable[[str], None]
+"""Hears what each inference took as soon as the board has told."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
@@ -46,7 +49,13 @@ class Measured:
 
 
 def measure(
-    case: Case, graph: Graph, inputs: Inputs, device: Device, firmware: Firmware, report: Report
+    case: Case,
+    graph: Graph,
+    inputs: Inputs,
+    device: Device,
+    firmware: Firmware,
+    report: Report,
+    live: Live = lambda _: None,
 ) -> Measured:
     """Run a firmware on a device and return what it measured.
 
@@ -65,6 +74,8 @@ def measure(
 
     def running(progress: Progress) -> None:
         report("running", before + progress.done, total)
+        if progress.done:
+            live(_window(clock, progress, session.trouble))
 
     def upload(sample: tuple[Array, ...]) -> None:
         if hello.fetched_bytes:
@@ -105,6 +116,14 @@ def measure(
         outputs=tuple(outputs),
         capture=session.capture.encode(),
     )
+
+
+def _window(clock: Clock, progress: Progress, trouble: str) -> str:
+    """Return what the last inference took; reading the clock, taken off later, is still in it."""
+    figure = clock.measure(progress.ticks, 0)
+    shown = f"{figure:.6f}" if isinstance(figure, float) else f"{figure:,}"
+    line = f"; the line: {trouble}" if trouble else ""
+    return f"{progress.done} of {progress.total}: {shown} {clock.unit.value}{line}"
 
 
 def _bytes(sample: tuple[Array, ...]) -> list[bytes]:

@@ -18,7 +18,7 @@ from harness.experiment.caveats import caveats
 from harness.experiment.correctness import compare_outputs
 from harness.experiment.device import device_of
 from harness.experiment.draft import Draft
-from harness.experiment.measure import Report, measure
+from harness.experiment.measure import Live, Report, measure
 from harness.ir.tensor import Array
 from harness.models.catalog import Weights
 from harness.models.preprocess import interpret_outputs, load_inputs
@@ -48,12 +48,14 @@ def run_case(
     *,
     store: Path | None,
     report: Report = lambda *_: None,
+    live: Live = lambda _: None,
     kept: KeptRenode | None = None,
 ) -> Outcome:
     """Run a case and return its outcome; a failure after the names were found is one too.
 
     What was measured is never lost to a store that fails at the end: the outcome then has the
-    record, no path, and the error. ``kept`` saves the start of a Renode where cases follow another.
+    record, no path, and the error. ``live`` hears of each inference; ``kept`` saves the
+    start of a Renode where cases follow another.
 
     Raises:
         UsageError: a board, model, device or schedule that does not exist.
@@ -81,7 +83,7 @@ def run_case(
         draft.note_firmware(firmware)
         with device_of(found, report, kept) as device:
             draft.note_device(found, device)
-            measured = measure(case, planned.imported, inputs, device, firmware, report)
+            measured = measure(case, planned.imported, inputs, device, firmware, report, live)
         outputs = measured.outputs
         draft.note_measured(planned.plan, firmware, sources, measured)
         draft.warnings = caveats(

@@ -23,6 +23,7 @@ from pydantic import AfterValidator, Field
 
 from harness.board.load import board_names
 from harness.comparison.rules import GateRules
+from harness.devices.flash import FLASHERS
 from harness.errors import UsageError, near_names
 from harness.experiment.case import Case, device_kind
 from harness.facts import Facts, load_facts
@@ -77,13 +78,20 @@ def _passes(wanted: tuple[str, ...]) -> tuple[str, ...]:
     return wanted
 
 
+def _flasher(name: str) -> str:
+    if name not in FLASHERS:
+        raise ValueError(f"there is no flasher {name!r} ({near_names(name, FLASHERS).rstrip('.')})")
+    return name
+
+
 _Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class SweepSpec(Facts):
     """A sweep; a list that is left out has one member, the default of ``bench run``.
 
-    ``gate`` says what ``bench gate`` lets pass of it.
+    ``lab`` and ``flash`` are for boards, as ``--lab`` and ``--flash`` are. ``gate`` says what
+    ``bench gate`` lets pass of it.
     """
 
     name: Annotated[str, Field(pattern=r"^[\w.-]{1,40}$")]
@@ -100,6 +108,8 @@ class SweepSpec(Facts):
     warmup: Annotated[int, Field(ge=0, le=10_000)] = 1
     repeat: Annotated[int, Field(ge=1, le=10_000)] = 3
     timeout_s: Annotated[float, Field(ge=1, le=86_400)] = 600.0
+    lab: str | None = None
+    flash: Annotated[str, AfterValidator(_flasher)] = FLASHERS[0]
     gate: GateRules = GateRules()
 
 
@@ -148,6 +158,8 @@ def cases(spec: SweepSpec) -> tuple[Case, ...]:
             warmup=spec.warmup,
             repeat=spec.repeat,
             timeout_s=spec.timeout_s,
+            lab=spec.lab,
+            flash=spec.flash,
         )
         for model, board, device, schedule, limit, by_rows, optimize, passes in combinations
     )

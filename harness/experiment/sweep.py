@@ -4,8 +4,8 @@ A sweep is a file in the store (``sweeps/ID.json``: the specification, and a dig
 the tool's own sources) and one record a case, each with the sweep's id and its number. So what is
 left to do is what has no record: nothing else has to survive a kill.
 
-Emulated cases run side by side, since they count instructions. Cases that measure time (on
-boards, on the host) run one after the other, when the others are done.
+Emulated cases run side by side, since they count instructions. Those on boards come next, one at a
+time on each; cases that measure this computer's time run one after the other, last.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from typing import Any
 from harness.board.schema import DeviceKind
 from harness.data import plain
 from harness.errors import StoreError
-from harness.experiment.case import Case, device_kind
+from harness.experiment.boards_at_once import run_on_boards
+from harness.experiment.case import Case, device_kind, is_on_hardware
+from harness.experiment.labs import is_simulated
 from harness.experiment.provenance import source_digest
 from harness.experiment.spec import SweepSpec, cases
 from harness.experiment.worker import Ran, lost, run_one
@@ -145,8 +147,10 @@ def _kept(
 
 
 def _run(todo: dict[int, Case], workers: Workers, at_once: int) -> Iterator[tuple[int, Ran]]:
-    """Yield each case that was run: exact ones side by side, then the others one by one."""
-    exact = {n: case for n, case in todo.items() if device_kind(case.device)[0] in EXACT}
+    """Yield each case that was run: exact ones side by side, then boards, then the others."""
+    attached = {n: case for n, case in todo.items() if is_on_hardware(case)}
+    others = {n: case for n, case in todo.items() if n not in attached}
+    exact = {n: case for n, case in others.items() if _is_exact(case)}
     suspects: dict[int, Case] = {}
     while exact:
         suspects = {}
@@ -159,9 +163,14 @@ def _run(todo: dict[int, Case], workers: Workers, at_once: int) -> Iterator[tupl
                 exact = {n: case for n, case in exact.items() if n not in suspects}
         for number, case in suspects.items():
             yield number, _alone(case, workers)
-    for number, case in todo.items():
-        if device_kind(case.device)[0] not in EXACT:
+    yield from run_on_boards(attached, run_one)
+    for number, case in others.items():
+        if not _is_exact(case):
             yield number, run_one(case)
+
+
+def _is_exact(case: Case) -> bool:
+    return is_simulated(case.lab) or device_kind(case.device)[0] in EXACT
 
 
 def _side_by_side(

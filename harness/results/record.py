@@ -255,6 +255,7 @@ class CasePart(_Part):
     board: str
     model: str
     device: str
+    lab: str | None = None
     schedule: str
     sram_limit: int | None = None
     input_by_rows: bool = False

@@ -63,14 +63,14 @@ class _Wait:
     resend_at: float
     resend_s: float
     heard_at: float
-    sent_at: float = 0.0
+    sent_at: float | None = None
     done: int = -1
     want: int = -1
     useless_bytes: int = 0
 
 
 class Link:
-    """A console on which requests are answered."""
+    """A console on which requests are answered; ``asked_again`` counts what was sent once more."""
 
     def __init__(self, console: Console, patience: Patience, now: Callable[[], float]) -> None:
         self._recorder = Recorder(console, now)
@@ -81,6 +81,7 @@ class Link:
         self._expects_boot = True
         self._rows = b""
         self._slowest_s = 0.0
+        self.asked_again = 0
 
     @property
     def capture(self) -> Capture:
@@ -91,6 +92,11 @@ class Link:
     def memory(self) -> Memory | None:
         """The board's memory, where a debug port reaches it."""
         return self._recorder.memory
+
+    @property
+    def damaged(self) -> int:
+        """How many runs of bytes from the board were no frame."""
+        return self._decoder.damaged
 
     def serve(self, rows: bytes) -> None:
         """From now on answer each WANT from these bytes."""
@@ -140,6 +146,7 @@ class Link:
         )
         while self._now() < wait.deadline:
             if self._now() >= wait.resend_at:
+                self.asked_again += wait.sent_at is not None
                 self._recorder.write(frame)
                 wait.sent_at = self._now()
                 wait.resend_at = wait.sent_at + wait.resend_s
@@ -168,7 +175,8 @@ class Link:
         damaged = self._decoder.damaged
         frames = self._decoder.feed(data)
         if self._decoder.damaged > damaged:
-            soon = max(wait.sent_at + self._patience.resend_damaged_s, self._now())
+            sent_at = self._now() if wait.sent_at is None else wait.sent_at
+            soon = max(sent_at + self._patience.resend_damaged_s, self._now())
             wait.resend_at = min(wait.resend_at, soon)
         return frames
 

@@ -75,6 +75,13 @@ class Session:
         """All traffic so far."""
         return self._link.capture
 
+    @property
+    def trouble(self) -> str:
+        """What the line has cost so far, in words; empty for a sound one."""
+        if not self._link.asked_again and not self._link.damaged:
+            return ""
+        return f"{self._link.asked_again} asked again, {self._link.damaged} damaged"
+
     def hello(self, *, build_id: str, model_sha256: str) -> Hello:
         """Return what the board says of itself.
 
