@@ -6,7 +6,8 @@ as long as a context lasts, unless its user had acquired it before: then it stay
 
 Which board a place has is its tag ``board``, or else its own name. labgrid offers no probe to
 others, so a board is programmed through pyOCD's own server (``pyocd server``), whose address the
-tag ``probe`` gives as ``remote:HOST:PORT``, or it has its image already (``--flash none``).
+tag ``probe`` gives as ``remote:HOST:PORT``, or it has its image already (``--flash none``). The
+tags ``pack``, ``target`` and ``chip_id`` are what they are in a lab file.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ from harness.lab.schema import Place, Probe, Serial
 
 ANSWER_S = 10.0
 """For each request, and for the exporter to start the port's server."""
+
+_PROBE_TAGS = {"probe": "uid", "pack": "pack", "target": "target"}
+"""Tags of a place, and what of :class:`~harness.lab.schema.Probe` they say."""
 
 _SERIAL = "NetworkSerialPort"
 # As labgrid's own driver opens it: ser2net does not acknowledge lines that a port does not have.
@@ -183,9 +187,14 @@ class _Session:
         """Return the facts of a place, None if it has no board that we know."""
         tags = self.places[name].tags
         port = self._wait_for_port(name) if is_ready else "/".join(self._ports(name)[0])
-        probe = Probe(uid=tags["probe"]) if "probe" in tags else None
+        probe = {key: tags[tag] for tag, key in _PROBE_TAGS.items() if tag in tags}
         try:
-            return Place(board=tags.get("board", name), probe=probe, serial=Serial(port=port))
+            return Place(
+                board=tags.get("board", name),
+                probe=Probe.model_validate(probe) if "uid" in probe else None,
+                serial=Serial(port=port),
+                chip_id=tags.get("chip_id"),
+            )
         except ValueError:
             return None
 

@@ -1,31 +1,25 @@
-"""A real labgrid coordinator and exporter on this computer, and an emulated board at the end."""
+"""A real labgrid coordinator and exporter on this computer, and a simulated board behind them."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import pty
-import select
 import socket
 import subprocess
 import sys
-import threading
 import time
-import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from harness.board.schema import DeviceKind
 from harness.devices.labgrid_lab import open_labgrid
-from harness.devices.qemu import QemuDevice
 from harness.errors import DeviceBusyError, DeviceNotFoundError, NoAnswerError
 from harness.lab.labgrid_address import Address
-from harness.toolchain.image_file import read_image
+from harness.lab.schema import Place
+from harness.sim_lab.desk import open_desk
 from tests.command import Bench
-from tests.tiny_model import qemu_target
 
 pytestmark = pytest.mark.labgrid
 
@@ -50,16 +44,16 @@ PLACES = {"left": "desk", "nucleo-l4r5zi": "shelf", "nrf52840-dk": "attic"}
 
 @dataclass(frozen=True)
 class Desk:
-    """Where the coordinator is, and the far end of the line to the board."""
+    """Where the coordinator is, and the board that hangs there in the place named left."""
 
     address: Address
-    line: int
+    board: Place
     folder: Path
 
     def client(self, *arguments: str, user: str = "somebody") -> str:
         """Run labgrid's own client."""
         return subprocess.run(
-            [_tool("client"), "-x", str(self.address), *arguments],
+            [_tool("labgrid-client"), "-x", str(self.address), *arguments],
             env={**os.environ, "LG_USERNAME": user, "LG_HOSTNAME": "there"},
             cwd=self.folder,
             capture_output=True,
@@ -76,52 +70,63 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A coordinator with three places; the one named left has a pty for a serial port."""
+    """A coordinator with three places; the one named left has a board of the simulated desk."""
     folder = tmp_path_factory.mktemp("labgrid")
-    line, port = pty.openpty()
-    for end in (line, port):
-        tty.setraw(end)
-    (folder / "exports.yaml").write_text(RESOURCES.format(port=os.ttyname(port)))
     with contextlib.ExitStack() as stack:
-        coordinator = stack.enter_context(
-            _running("coordinator", "-l", "127.0.0.1:0", folder=folder)
-        )
-        address = Address("127.0.0.1", _listening(coordinator), simulated=True)
-        stack.enter_context(
-            _running(
-                *("exporter", "-c", str(address), "-n", "here", "--hostname", "127.0.0.1"),
-                "exports.yaml",
-                folder=folder,
-            )
-        )
-        desk = Desk(address, line, folder)
+        board = stack.enter_context(open_desk()).places[BOARD]
+        (folder / "exports.yaml").write_text(RESOURCES.format(port=board.serial.port))
+        coordinator = _running("labgrid-coordinator", "-l", "127.0.0.1:0", folder=folder)
+        port = _listening(stack.enter_context(coordinator))
+        address = Address("127.0.0.1", port, simulated=True)
+        exporter = ("labgrid-exporter", "-n", "here", "--hostname", "127.0.0.1")
+        stack.enter_context(_running(*exporter, "-c", str(address), "exports.yaml", folder=folder))
+        desk = Desk(address, board, folder)
         for place, group in PLACES.items():
             desk.client("-p", place, "create")
             desk.client("-p", place, "add-match", f"here/{group}/NetworkSerialPort")
         desk.client("-p", "left", "set-tags", f"board={BOARD}")
-        _until(lambda: len(_ports(desk)) == 3)
+        _until(lambda: len(desk.client("resources").split()) == 3)
         yield desk
-    os.close(line)
-    os.close(port)
+
+
+@pytest.fixture
+def probe_server(desk: Desk) -> Iterator[None]:
+    """pyOCD's server of the board's probe, told to labgrid by tags of its place."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    probe = desk.board.probe
+    assert probe is not None
+    assert probe.uid is not None
+    with _running("pyocd", "server", "-p", port, "-u", probe.uid, "-W", folder=desk.folder) as said:
+        _until(lambda: "Serving" in said.read_text())
+        tags = (f"pack={probe.pack}", f"target={probe.target}")
+        desk.client("-p", "left", "set-tags", f"probe=remote:127.0.0.1:{port}", *tags)
+        yield
+        desk.client("-p", "left", "set-tags", "probe=", "pack=", "target=")
 
 
 @pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")  # pyserial's own
-def test_a_run_goes_through_the_exporters_port_and_gives_the_place_back(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_board_is_programmed_and_run_from_afar_and_given_back(
+    desk: Desk,
+    probe_server: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    bench = Bench(monkeypatch, capsys)
-    made = bench("compile", MODEL, "--board", BOARD, "--device", "qemu", "--out", tmp_path)
-    assert made.code == 0, made.err
     lab = f"labgrid://{desk.address}?simulated=yes"
-    case = ("--board", BOARD, "--device", "hardware", "--lab", lab, "--flash", "none")
-    with _board(desk, tmp_path / f"{MODEL}-{BOARD}.elf"):
-        run = bench("run", *case, "--model", MODEL, "--no-store", "--json")
-        assert run.code == 0, run.err
-        other = bench("run", *case, "--model", MODEL, "--optimize", "size", "--no-store")
-    assert run.json["correctness"]["bit_exact"] is True
-    device = run.json["device"]
+    case = ("--board", BOARD, "--model", MODEL, "--device", "hardware", "--lab", lab, "--no-store")
+    bench = Bench(monkeypatch, capsys)
+    first = bench("run", *case, "--json")
+    assert first.code == 0, first.err
+    assert first.json["correctness"]["bit_exact"] is True
+    device = first.json["device"]
     assert (device["kind"], device["stand_in"]) == ("hardware", True)
-    assert "labgrid coordinator 127.0.0.1" in device["detail"]
+    assert device["detail"].startswith(f"labgrid coordinator {desk.address}, simulated boards")
+    again = bench("run", *case, "--flash", "none", "--json")
+    assert again.code == 0, again.err
+    assert again.json["latency"]["instructions"] == first.json["latency"]["instructions"]
+    assert again.json["device"]["detail"].endswith("place left, flashed before")
+    other = bench("run", *case, "--flash", "none", "--optimize", "size")
     assert other.code == 3
     assert "build" in other.err
     assert desk.holder("left") == "None"
@@ -204,17 +209,6 @@ def test_a_board_without_a_probe_is_not_programmed(desk: Desk) -> None:
     assert desk.holder("left") == "None"
 
 
-def test_a_probe_server_is_named_by_a_tag(desk: Desk) -> None:
-    desk.client("-p", "left", "set-tags", "probe=remote:127.0.0.1:5555")
-    try:
-        with open_labgrid(desk.address, board=BOARD) as lab:
-            probe = lab.places["left"].probe
-            assert probe is not None
-            assert probe.uid == "remote:127.0.0.1:5555"
-    finally:
-        desk.client("-p", "left", "set-tags", "probe=")
-
-
 def test_a_coordinator_that_is_not_there_is_told_in_time() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
@@ -227,12 +221,12 @@ def test_a_coordinator_that_is_not_there_is_told_in_time() -> None:
 
 
 def _tool(name: str) -> str:
-    return str(Path(sys.executable).parent / f"labgrid-{name}")
+    return str(Path(sys.executable).parent / name)
 
 
 @contextlib.contextmanager
 def _running(name: str, *arguments: str, folder: Path) -> Iterator[Path]:
-    """Run one of labgrid's servers; yields the file that has what it says."""
+    """Run a server; yields the file that has what it says."""
     said = folder / f"{name}.log"
     with said.open("w") as log:
         child = subprocess.Popen(
@@ -255,37 +249,8 @@ def _listening(said: Path) -> int:
     return int(said.read_text().split(mark)[1].split()[0])
 
 
-def _ports(desk: Desk) -> list[str]:
-    return desk.client("resources").split()
-
-
-def _until(is_so: object, within_s: float = 30.0) -> None:
-    assert callable(is_so)
+def _until(is_so: Callable[[], bool], within_s: float = 30.0) -> None:
     ends = time.monotonic() + within_s
     while not is_so():
         assert time.monotonic() < ends
         time.sleep(0.1)
-
-
-@contextlib.contextmanager
-def _board(desk: Desk, elf: Path) -> Iterator[None]:
-    """Have an emulated board with an image at the far end of the line."""
-    firmware = read_image(elf, qemu_target(BOARD))
-    assert firmware.target.kind is DeviceKind.QEMU
-    over = threading.Event()
-
-    def forward() -> None:
-        with QemuDevice(has_debug_port=False).open(firmware) as console:
-            while not over.is_set():
-                if select.select([desk.line], [], [], 0.002)[0]:
-                    console.write(os.read(desk.line, 1 << 16))
-                if data := console.read(0.002):
-                    os.write(desk.line, data)
-
-    board = threading.Thread(target=forward)
-    board.start()
-    try:
-        yield
-    finally:
-        over.set()
-        board.join(10)
