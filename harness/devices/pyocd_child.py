@@ -36,6 +36,10 @@ _DHCSR, _DEMCR = 0xE000_EDF0, 0xE000_EDFC
 _DEBUG_OFF = 0xA05F_0000
 _READ_BYTES = 1 << 16
 
+_INSTALL = "install the package whose plug-in of pyOCD it is; for bench-sim: pip install -e ."
+_OF_ITS_INSIDES = (OSError, LookupError, ValueError, TypeError, AttributeError, AssertionError)
+"""What pyOCD lets through besides its own exceptions: of libusb, and of its own code."""
+
 _UNPLUG = "unplug the probe and plug it in again"
 _UNLOCK = (
     "unlocking erases the whole chip, so it is left to you: `pyocd erase --chip --target {target}`"
@@ -102,7 +106,8 @@ class Work:
                     self._program(session, pieces)
                 self._begin("resetting the board")
                 start(session.target)
-            except exceptions.DebugError:
+            except (exceptions.DebugError, KeyError):
+                # KeyError: of an nRF52, pyOCD goes on to ask a core that it did not find.
                 if _is_closed(session.target):
                     raise self._locked("its access port is disabled") from None
                 raise
@@ -197,8 +202,9 @@ class Work:
         except exceptions.ProbeError as error:
             kind = DeviceBusyError if "in use" in str(error) else DeviceError
             raise kind(f"{who}: {error} (while {self._stage})", hint=_UNPLUG) from None
-        except exceptions.Error as error:
-            raise DeviceError(f"pyOCD, while {self._stage}: {error}") from None
+        except (exceptions.Error, *_OF_ITS_INSIDES) as error:
+            what = f"{type(error).__name__}: {error}"
+            raise DeviceError(f"{who}: pyOCD failed while {self._stage}: {what}") from None
 
 
 def find_probe(uid: str | None) -> Any:
@@ -211,7 +217,8 @@ def find_probe(uid: str | None) -> Any:
         found = DebugProbeAggregator.get_all_connected_probes(uid)
         all_of_them = found or DebugProbeAggregator.get_all_connected_probes()
     except exceptions.Error as error:
-        raise DeviceError(f"the debug probes cannot be listed: {error}", hint=_UNPLUG) from None
+        hint = _INSTALL if "unknown debug probe type" in str(error) else _UNPLUG
+        raise DeviceError(f"the debug probes cannot be listed: {error}", hint=hint) from None
     if uid is not None:
         # pyOCD itself is content with a part of the unique id.
         for probe in found:

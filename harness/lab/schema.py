@@ -28,7 +28,7 @@ from harness.errors import near_names
 from harness.facts import Facts
 
 _Text = Annotated[str, Field(min_length=1, max_length=200)]
-_Uid = Annotated[str, Field(min_length=4, max_length=100, pattern=r"^[^\s*?]+$")]
+_Uid = Annotated[str, Field(min_length=4, max_length=200, pattern=r"^[^\s*?]+$")]
 _PlaceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]{0,39}$")]
 
 

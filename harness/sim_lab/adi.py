@@ -12,7 +12,8 @@ their own result: what is posted on the wire is the business of a probe's firmwa
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
 from typing import Protocol
 
 DPIDR = 0x2BA0_1477
@@ -37,7 +38,28 @@ _LARGEST_SIZE = 2
 _WRAP_BYTES = 0x1000
 """TAR of this AHB-AP increments within 4 KB."""
 
-_DRW = 0x0C
+
+class Dp(IntEnum):
+    """Registers of the debug port; the first is ABORT when it is written."""
+
+    DPIDR = 0x0
+    CTRL_STAT = 0x4
+    SELECT = 0x8
+    RDBUFF = 0xC
+
+
+class Ap(IntEnum):
+    """Registers of a memory access port."""
+
+    CSW = 0x00
+    TAR = 0x04
+    DRW = 0x0C
+    BD0 = 0x10
+    BD1 = 0x14
+    BD2 = 0x18
+    BD3 = 0x1C
+    BASE = 0xF8
+    IDR = 0xFC
 
 
 class BusError(Exception):
@@ -69,35 +91,35 @@ class AccessPort:
 
     def read(self, register: int, count: int = 1) -> list[int]:
         """Return what ``count`` reads of a register give."""
-        if register == _DRW:
+        if register == Ap.DRW:
             return self._transfer_in(count)
         return [self._read(register) for _ in range(count)]
 
     def write(self, register: int, values: Sequence[int]) -> None:
         """Write values to a register, one after the other."""
         match register:
-            case 0x00 if values:
+            case Ap.CSW if values:
                 self._set_csw(values[-1])
-            case 0x04 if values:
+            case Ap.TAR if values:
                 self._tar = values[-1]
-            case 0x0C:
+            case Ap.DRW:
                 self._transfer_out(values)
-            case 0x10 | 0x14 | 0x18 | 0x1C:
+            case Ap.BD0 | Ap.BD1 | Ap.BD2 | Ap.BD3:
                 for value in values:
                     self._store(self._tar & ~0xF | register & 0xC, struct.pack("<I", value))
 
     def _read(self, register: int) -> int:
         match register:
-            case 0x00:  # CSW
+            case Ap.CSW:
                 return self._csw | (_CSW_ENABLED if self._is_enabled else 0)
-            case 0x04:  # TAR
+            case Ap.TAR:
                 return self._tar
-            case 0x10 | 0x14 | 0x18 | 0x1C:  # BD0 to BD3
+            case Ap.BD0 | Ap.BD1 | Ap.BD2 | Ap.BD3:
                 data = self._load(self._tar & ~0xF | register & 0xC, 4)
                 return int.from_bytes(data, "little")
-            case 0xF8:  # BASE
+            case Ap.BASE:
                 return ROM_TABLE_BASE
-            case 0xFC:  # IDR
+            case Ap.IDR:
                 return AHB_AP_IDR
         return 0
 
@@ -162,11 +184,21 @@ class AccessPort:
             raise BusError(f"0x{address:08x}: an access of {size} B is not aligned")
 
 
-class DebugPort:
-    """An SW-DP with one access port, number 0."""
+class Port(Protocol):
+    """An access port: registers at multiples of 4, in one of 16 banks; both raise BusError."""
 
-    def __init__(self, access_port: AccessPort) -> None:
-        self._access_port = access_port
+    def read(self, register: int, count: int = 1) -> list[int]:
+        """Return what ``count`` reads of a register give."""
+
+    def write(self, register: int, values: Sequence[int]) -> None:
+        """Write values to a register, one after the other."""
+
+
+class DebugPort:
+    """An SW-DP with access ports by number; where there is none, registers read 0."""
+
+    def __init__(self, ports: Mapping[int, Port]) -> None:
+        self._ports = ports
         self._control = 0
         self._select = 0
         self._last_read = 0
@@ -178,11 +210,11 @@ class DebugPort:
             FaultResponseError: an error stands that was not cleared.
         """
         match register & 0xC:
-            case 0x0:
+            case Dp.DPIDR:
                 return DPIDR
-            case 0x4 if self._select & 0xF == 0:
+            case Dp.CTRL_STAT if self._select & 0xF == 0:
                 return self._control | (self._control & _POWER_REQUESTS) << 1
-            case 0xC | 0x8:
+            case Dp.RDBUFF | Dp.SELECT:
                 self._refuse_after_error()
                 return self._last_read
         return 0
@@ -194,13 +226,13 @@ class DebugPort:
             FaultResponseError: an error stands that was not cleared.
         """
         match register & 0xC:
-            case 0x0:
+            case Dp.DPIDR:
                 if value & _ABORT_STICKY_CLEAR:
                     self._control &= ~_STICKY_ERROR
-            case 0x4 if self._select & 0xF == 0:
+            case Dp.CTRL_STAT if self._select & 0xF == 0:
                 self._refuse_after_error()
                 self._control = self._control & _STICKY_ERROR | value & _WRITABLE_CONTROL
-            case 0x8:
+            case Dp.SELECT:
                 self._refuse_after_error()
                 self._select = value
 
@@ -211,13 +243,12 @@ class DebugPort:
             FaultResponseError: the access failed, or an error stands that was not cleared.
         """
         self._refuse_access()
-        if self._select >> 24:
-            values = [0] * count
-        else:
-            try:
-                values = self._access_port.read(self._select & 0xF0 | register & 0xC, count)
-            except BusError as fault:
-                raise self._fail(fault) from None
+        port = self._ports.get(self._select >> 24)
+        try:
+            address = self._select & 0xF0 | register & 0xC
+            values = port.read(address, count) if port else [0] * count
+        except BusError as fault:
+            raise self._fail(fault) from None
         self._last_read = values[-1] if values else self._last_read
         return values
 
@@ -228,10 +259,10 @@ class DebugPort:
             FaultResponseError: the access failed, or an error stands that was not cleared.
         """
         self._refuse_access()
-        if self._select >> 24:
-            return
+        port = self._ports.get(self._select >> 24)
         try:
-            self._access_port.write(self._select & 0xF0 | register & 0xC, values)
+            if port is not None:
+                port.write(self._select & 0xF0 | register & 0xC, values)
         except BusError as fault:
             raise self._fail(fault) from None
 

@@ -116,7 +116,7 @@ class SimulatedBoard:
         flash = range(origin, origin + self.board.memory("flash").size_bytes)
         bus = _ChipBus(core, debug, self._identity(), flash if is_hidden else range(0))
         is_open = self._fault is not Fault.LOCKED
-        return DebugPort(AccessPort(bus, is_enabled=is_open)), debug
+        return DebugPort({0: AccessPort(bus, is_enabled=is_open)}), debug
 
     def _identity(self) -> tuple[int, int] | None:
         """Return the address and the content of the register that tells which chip it is."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from enum import IntEnum
 from typing import Protocol
 
 from harness.board.schema import Core
@@ -21,14 +22,12 @@ PPB_BEGIN, PPB_END = 0xE000_0000, 0xE010_0000
 
 _ROM_TABLE = 0xE00F_F000
 _SCS, _DWT, _FPB = 0xE000_E000, 0xE000_1000, 0xE000_2000
-_AIRCR, _DFSR = 0xE000_ED0C, 0xE000_ED30
-_DHCSR, _DCRSR, _DCRDR, _DEMCR = 0xE000_EDF0, 0xE000_EDF4, 0xE000_EDF8, 0xE000_EDFC
 _ID_BEGIN = 0xFB0
 
 _DEBUG_KEY, _VECTOR_KEY = 0xA05F, 0x05FA
-C_DEBUGEN, C_HALT, C_STEP = 1 << 0, 1 << 1, 1 << 2
+_C_DEBUGEN, _C_HALT, _C_STEP = 1 << 0, 1 << 1, 1 << 2
 _CONTROL_BITS = 0x2F
-S_REGRDY, S_HALT, S_RESET_ST = 1 << 16, 1 << 17, 1 << 25
+_S_REGRDY, _S_HALT, _S_RESET_ST = 1 << 16, 1 << 17, 1 << 25
 _HALTED, _BREAKPOINT, _CAUGHT = 1 << 0, 1 << 1, 1 << 3
 _VC_CORERESET = 1 << 0
 _SYSRESETREQ_OR_VECTRESET = 1 << 2 | 1 << 0
@@ -43,6 +42,19 @@ _DWT_CONTROL = 1 << 25
 
 _COMPONENT_GENERIC, _COMPONENT_CORESIGHT, _COMPONENT_ROM = 0xE, 0x9, 0x1
 _SCS_V8M = 0x4770_2A04
+
+
+class Register(IntEnum):
+    """Registers of debug, by address."""
+
+    DWT_CTRL = 0xE000_1000
+    FP_CTRL = 0xE000_2000
+    AIRCR = 0xE000_ED0C
+    DFSR = 0xE000_ED30
+    DHCSR = 0xE000_EDF0
+    DCRSR = 0xE000_EDF4
+    DCRDR = 0xE000_EDF8
+    DEMCR = 0xE000_EDFC
 
 
 class DebugCore(Protocol):
@@ -101,7 +113,7 @@ class CoreDebug:
     @property
     def is_left_alone(self) -> bool:
         """Whether no debugger is at work on the core."""
-        return not self._control & C_DEBUGEN and not self._held_in_reset
+        return not self._control & _C_DEBUGEN and not self._held_in_reset
 
     def reset(self) -> None:
         """Reset the machine; the core then runs, unless the debugger catches the reset."""
@@ -145,18 +157,18 @@ class CoreDebug:
 
     def _read_word(self, address: int) -> int:
         match address:
-            case 0xE000EDF0:
+            case Register.DHCSR:
                 return self._state()
-            case 0xE000EDF8:
+            case Register.DCRDR:
                 return self._selected_value
-            case 0xE000EDFC:
+            case Register.DEMCR:
                 return self._catch
-            case 0xE000ED30:
+            case Register.DFSR:
                 self._see_stop()
                 return self._fault_status
-            case 0xE0002000:
+            case Register.FP_CTRL:
                 return _FPB_CONTROL | 1
-            case 0xE0001000:
+            case Register.DWT_CTRL:
                 return _DWT_CONTROL
         identity = self._identities.get(address)
         if identity is not None:
@@ -168,18 +180,18 @@ class CoreDebug:
 
     def _write_word(self, address: int, value: int) -> None:
         match address:
-            case 0xE000EDF0:
+            case Register.DHCSR:
                 if value >> 16 == _DEBUG_KEY:
                     self._set_control(value & _CONTROL_BITS)
-            case 0xE000EDF4:
+            case Register.DCRSR:
                 self._move_register(value)
-            case 0xE000EDF8:
+            case Register.DCRDR:
                 self._selected_value = value
-            case 0xE000EDFC:
+            case Register.DEMCR:
                 self._catch = value
-            case 0xE000ED30:
+            case Register.DFSR:
                 self._fault_status &= ~value
-            case 0xE000ED0C if value >> 16 == _VECTOR_KEY and value & _SYSRESETREQ_OR_VECTRESET:
+            case Register.AIRCR if value >> 16 == _VECTOR_KEY and value & _SYSRESETREQ_OR_VECTRESET:
                 self.reset()
             case _ if address & ~0xFFF in (_DWT, _FPB, _ROM_TABLE):
                 index = (address - _FPB - 8) // 4
@@ -190,11 +202,11 @@ class CoreDebug:
 
     def _state(self) -> int:
         self._see_stop()
-        state = self._control | S_REGRDY
-        if self._core.is_halted and self._control & C_DEBUGEN:
-            state |= S_HALT
+        state = self._control | _S_REGRDY
+        if self._core.is_halted and self._control & _C_DEBUGEN:
+            state |= _S_HALT
         if self._was_reset or self._held_in_reset:
-            state |= S_RESET_ST
+            state |= _S_RESET_ST
             self._was_reset = False
         return state
 
@@ -202,39 +214,39 @@ class CoreDebug:
         """Notice that a running core has stopped by itself."""
         if self._core.is_halted and not self._was_halted:
             self._was_halted = True
-            self._control |= C_HALT
+            self._control |= _C_HALT
             self._fault_status |= _BREAKPOINT
             self._on_stop()
 
     def _set_control(self, wanted: int) -> None:
         self._see_stop()
-        if not wanted & C_DEBUGEN:
+        if not wanted & _C_DEBUGEN:
             wanted = 0
         self._control = wanted
         if self._held_in_reset:
             return
-        if wanted & C_HALT:
+        if wanted & _C_HALT:
             if not self._core.is_halted:
                 self._core.halt()
                 self._fault_status |= _HALTED
                 self._was_halted = True
                 self._on_stop()
-        elif wanted & C_STEP:
+        elif wanted & _C_STEP:
             self._core.step()
-            self._control |= C_HALT
+            self._control |= _C_HALT
             self._fault_status |= _HALTED
         elif self._core.is_halted:
             self._was_halted = False
             self._core.resume()
 
     def _after_reset(self) -> None:
-        if self._control & C_DEBUGEN and self._catch & _VC_CORERESET:
-            self._control |= C_HALT
+        if self._control & _C_DEBUGEN and self._catch & _VC_CORERESET:
+            self._control |= _C_HALT
             self._fault_status |= _CAUGHT
             self._was_halted = True
             self._on_stop()
         else:
-            self._control &= ~C_HALT
+            self._control &= ~_C_HALT
             self._was_halted = False
             self._core.resume()
 

@@ -29,6 +29,9 @@ from harness.sim_lab.wire import PROBE_TYPE
 _ROM_MACHINES = ("microbit",)
 """Their flash is behind a controller, which the desk's flash algorithm does not drive."""
 
+_LONGEST_ADDRESS = 100
+"""Of a Unix socket: 104 bytes on macOS, 108 on Linux."""
+
 _START_S = 30.0
 _END_S = 5.0
 
@@ -49,6 +52,11 @@ def open_desk(fault: str = "") -> Iterator[OpenLab]:
     pack = sim_pack(boards)
     with tempfile.TemporaryDirectory(prefix="bench-desk-") as folder:
         address = Path(folder) / "s"
+        if len(str(address)) > _LONGEST_ADDRESS:
+            raise DeviceError(
+                f"{address}: too long for the name of a socket",
+                hint="let TMPDIR name a folder with a shorter path",
+            )
         names = [board.name for board in boards]
         command = [sys.executable, "-m", "harness.sim_lab.server", str(address), fault, *names]
         with running(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -205,4 +207,55 @@ def test_nothing_is_left_of_a_desk() -> None:
         folder = Path(probe.uid.removeprefix(f"{wire.PROBE_TYPE}:")).parents[1]
         assert folder.is_dir()
     assert not folder.exists()
-    assert not any(Path(port or "").exists() for port in ports)
+
+
+def test_a_desk_does_not_outlive_who_opened_it(image: Firmware) -> None:
+    """Also when that was killed, with an emulator running."""
+    script = f"""
+import sys
+from types import SimpleNamespace
+from harness.board.load import load_board
+from harness.devices.pyocd_flash import PyOcdFlasher
+from harness.sim_lab.desk import open_desk
+with open_desk() as lab:
+    place = lab.places["{BOARD}"]
+    PyOcdFlasher().program(SimpleNamespace(elf="{image.elf}"), load_board("{BOARD}"), place)
+    print("programmed", flush=True)
+    sys.stdin.read()
+"""
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as opener:
+        assert opener.stdout is not None
+        assert opener.stdout.readline() == b"programmed\n"
+        started = _descendants(opener.pid)
+        assert any("qemu-system-arm" in _command(pid) for pid in started)
+        opener.kill()
+    deadline = time.monotonic() + 10
+    while (alive := [pid for pid in started if _command(pid)]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert alive == []
+
+
+def test_a_socket_with_too_long_a_name_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    with pytest.raises(DeviceError, match="too long for the name of a socket"), open_desk():
+        pass
+
+
+def _descendants(pid: int) -> list[int]:
+    children = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        children += [int(child) for child in (task / "children").read_text().split()]
+    return children + [far for child in children for far in _descendants(child)]
+
+
+def _command(pid: int) -> str:
+    """Return what a process runs; nothing if it is gone or only waits to be buried."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""

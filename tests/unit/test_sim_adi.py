@@ -35,7 +35,7 @@ class Memory:
 
 
 def port_over(memory: Memory, *, is_enabled: bool = True, power: int = POWER) -> DebugPort:
-    port = DebugPort(AccessPort(memory, is_enabled=is_enabled))
+    port = DebugPort({0: AccessPort(memory, is_enabled=is_enabled)})
     port.write(CTRL_STAT, power)
     return port
 

@@ -1,14 +1,16 @@
-"""pyOCD's own algorithm for an STM32F4 programs a model of its flash controller, by our flasher.
+"""Targets that pyOCD has built in, by our flasher: an STM32F4's flash controller, a locked nRF52.
 
-The desk here has one board, whose core executes in this process; the probe, pyOCD and its child are
-those of real runs.
+The desk here has one board, whose chip is modelled in this process; the probe, pyOCD and its child
+are those of real runs.
 """
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -23,7 +25,7 @@ from harness.board.schema import Board, Core
 from harness.devices.pyocd_flash import PyOcdFlasher
 from harness.errors import DeviceError
 from harness.lab.schema import Place, Probe, Serial
-from harness.sim_lab.adi import AccessPort, DebugPort
+from harness.sim_lab.adi import AccessPort, DebugPort, Port
 from harness.sim_lab.chip import SimulatedBoard
 from harness.sim_lab.core_debug import PPB_BEGIN, CoreDebug
 from harness.sim_lab.server import Desk
@@ -31,7 +33,7 @@ from harness.sim_lab.wire import PROBE_TYPE
 from tests.flash_image import make_image
 from tests.stm32_flash import DEV_ID, FLASH, Stm32F4
 
-NAME = "f412"
+NAME = "chip"
 
 
 @dataclass
@@ -44,18 +46,40 @@ class Bench:
     debug_registers: CoreDebug
 
 
+class ControlPort:
+    """CTRL-AP of an nRF52 with APPROTECT on: it can do nothing but erase everything.
+
+    Source: Nordic nRF52840 Product Specification v1.1, 'CTRL-AP - Control access port'.
+    """
+
+    IDR, APPROTECTSTATUS = 0xFC, 0x0C
+
+    def __init__(self) -> None:
+        self.written: list[tuple[int, int]] = []
+
+    def read(self, register: int, count: int = 1) -> list[int]:
+        return [{self.IDR: 0x0288_0000, self.APPROTECTSTATUS: 0}.get(register, 0)] * count
+
+    def write(self, register: int, values: Sequence[int]) -> None:
+        self.written += [(register, value) for value in values]
+
+
 @dataclass
 class _Wired:
     """The chip at its probe, as a desk wants it."""
 
     chip: Stm32F4
+    control_port: ControlPort | None = None
     registers: CoreDebug = field(init=False)
     taken: threading.Lock = field(default_factory=threading.Lock)
     busy: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.registers = CoreDebug(self.chip, Core.CORTEX_M4)
-        self._port = DebugPort(AccessPort(self))
+        ports: dict[int, Port] = {0: AccessPort(self, is_enabled=self.control_port is None)}
+        if self.control_port is not None:
+            ports[1] = self.control_port
+        self._port = DebugPort(ports)
 
     def debug(self) -> tuple[DebugPort, CoreDebug]:
         return self._port, self.registers
@@ -67,28 +91,31 @@ class _Wired:
         (self.registers if address >= PPB_BEGIN else self.chip).write(address, data)
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    wired = _Wired(Stm32F4())
-    like = load_board("nucleo-f446re")
-    assert like.mcu_id is not None
-    identity = like.mcu_id.model_copy(update={"value": DEV_ID})
-    board = like.model_copy(update={"pyocd_target": "stm32f412xe", "mcu_id": identity})
-    address = tmp_path / "s"
-    place = Place(
-        board=like.name,
-        probe=Probe(uid=f"{PROBE_TYPE}:{address}/{NAME}"),
-        serial=Serial(port="unused"),
-    )
-    with socket.socket(socket.AF_UNIX) as listener:
+@contextlib.contextmanager
+def _desk_with(wired: _Wired, board: str) -> Iterator[Place]:
+    """Serve one board, and yield its place."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+        address = Path(folder) / "s"
         listener.bind(str(address))
         listener.listen()
         desk = Desk({NAME: cast("SimulatedBoard", wired)}, None)
         listening = threading.Thread(target=desk.listen, args=(listener,), daemon=True)
         listening.start()
-        yield Bench(wired.chip, place, board, wired.registers)
+        probe = Probe(uid=f"{PROBE_TYPE}:{address}/{NAME}")
+        yield Place(board=board, probe=probe, serial=Serial(port="unused"))
         listener.shutdown(socket.SHUT_RDWR)
         listening.join(5)
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    wired = _Wired(Stm32F4())
+    like = load_board("nucleo-f446re")
+    assert like.mcu_id is not None
+    identity = like.mcu_id.model_copy(update={"value": DEV_ID})
+    board = like.model_copy(update={"pyocd_target": "stm32f412xe", "mcu_id": identity})
+    with _desk_with(wired, like.name) as place:
+        yield Bench(wired.chip, place, board, wired.registers)
 
 
 def test_two_images_after_each_other(bench: Bench, tmp_path: Path) -> None:
@@ -123,3 +150,18 @@ def test_the_wrong_chip_is_not_written_to(bench: Bench, tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match="reads 0x441, a nucleo-f446re has 0x421"):
         PyOcdFlasher().program(image, real, bench.place)
     assert bench.chip.programmed_words == 0
+
+
+def test_a_locked_chip_is_not_unlocked_by_erasing_it(tmp_path: Path) -> None:
+    """Which pyOCD does of its own accord unless told otherwise."""
+    control_port = ControlPort()
+    image, _ = make_image(tmp_path / "firmware.elf", 0, 4096)
+    with (
+        _desk_with(_Wired(Stm32F4(), control_port), "nrf52840-dk") as place,
+        pytest.raises(
+            DeviceError, match="the nRF52840 is locked: its access port is dis"
+        ) as caught,
+    ):
+        PyOcdFlasher().program(image, load_board("nrf52840-dk"), place)
+    assert "`pyocd erase --chip --target nrf52840`" in caught.value.hint
+    assert control_port.written == []
