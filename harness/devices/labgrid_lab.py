@@ -207,6 +207,11 @@ class _Session:
                 hint="leave one in the matches of the place: `labgrid-client del-match`",
             )
         ends = time.monotonic() + self.answer_s
+        if self.resources[ports[0]].extra["proxy_required"].bool_value:
+            raise DeviceNotFoundError(
+                f"{name}: its exporter is isolated and offers ports only through SSH",
+                hint="start it without --isolated, or run bench on its computer",
+            )
         with self.changed:
             while True:
                 resource = self.resources.get(ports[0])

@@ -39,7 +39,18 @@ attic:
     host: 127.0.0.1
     port: null
 """
-PLACES = {"left": "desk", "nucleo-l4r5zi": "shelf", "nrf52840-dk": "attic"}
+FAR = """
+cellar:
+  NetworkSerialPort:
+    host: 127.0.0.1
+    port: 4000
+"""
+PLACES = {
+    "left": "desk",
+    "nucleo-l4r5zi": "shelf",
+    "nrf52840-dk": "attic",
+    "nucleo-h743zi": "cellar",
+}
 
 
 @dataclass(frozen=True)
@@ -70,7 +81,7 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A coordinator with three places; the one named left has a board of the simulated desk."""
+    """A coordinator with a few places; the one named left has a board of the simulated desk."""
     folder = tmp_path_factory.mktemp("labgrid")
     with contextlib.ExitStack() as stack:
         board = stack.enter_context(open_desk()).places[BOARD]
@@ -80,12 +91,15 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         address = Address("127.0.0.1", port, simulated=True)
         exporter = ("labgrid-exporter", "-n", "here", "--hostname", "127.0.0.1")
         stack.enter_context(_running(*exporter, "-c", str(address), "exports.yaml", folder=folder))
+        (folder / "far.yaml").write_text(FAR)
+        isolated = ("labgrid-exporter", "-n", "far", "--isolated")
+        stack.enter_context(_running(*isolated, "-c", str(address), "far.yaml", folder=folder))
         desk = Desk(address, board, folder)
         for place, group in PLACES.items():
             desk.client("-p", place, "create")
-            desk.client("-p", place, "add-match", f"here/{group}/NetworkSerialPort")
+            desk.client("-p", place, "add-match", f"*/{group}/NetworkSerialPort")
         desk.client("-p", "left", "set-tags", f"board={BOARD}")
-        _until(lambda: len(desk.client("resources").split()) == 3)
+        _until(lambda: len(desk.client("resources").split()) == 4)
         yield desk
 
 
@@ -178,6 +192,7 @@ def test_places_are_listed_with_who_has_them(
     assert [(p["name"], p["board"], p["user"]) for p in shown.json["places"]] == [
         ("left", BOARD, ""),
         ("nrf52840-dk", "nrf52840-dk", ""),
+        ("nucleo-h743zi", "nucleo-h743zi", ""),
         ("nucleo-l4r5zi", "nucleo-l4r5zi", "there/ada"),
     ]
     assert shown.json["places"][0]["port"] == "here/desk/NetworkSerialPort/RawSerialPort"
@@ -197,6 +212,15 @@ def test_a_port_that_nobody_serves_is_waited_for_and_named(desk: Desk) -> None:
         pass
     assert time.monotonic() - begin < 10
     assert desk.holder("nrf52840-dk") == "None"
+
+
+def test_a_port_that_takes_ssh_is_refused(desk: Desk) -> None:
+    with (
+        pytest.raises(DeviceNotFoundError, match="nucleo-h743zi: its exporter is isolated"),
+        open_labgrid(desk.address, board="nucleo-h743zi", needs_probe=False),
+    ):
+        pass
+    assert desk.holder("nucleo-h743zi") == "None"
 
 
 def test_a_board_without_a_probe_is_not_programmed(desk: Desk) -> None:
