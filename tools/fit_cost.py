@@ -29,7 +29,7 @@ from harness.kernels import cost_data
 from harness.kernels.cost import costs, features, op_class, row_features
 from harness.kernels.cost_data import COSTS, Costs
 from harness.kernels.kernel_set import PORTABLE, KernelSet, kernels_for
-from harness.kernels.library import is_alias
+from harness.kernels.library import goes_in_batches, is_alias
 from harness.models.catalog import find_model
 from harness.passes.pipeline import run_passes
 from harness.schedule.fusion import Fusion
@@ -80,13 +80,17 @@ def plans(graph: Graph, kernels: KernelSet) -> Iterator[Plan]:
     """Yield what is run of a model."""
     yield make_plan(graph, "layer", kernels=kernels)
     yield make_plan(graph, "inplace", kernels=kernels)
-    segments = [
-        StreamSegment(segment.op, segment.op)
-        if is_rowwise(graph, op) and not sums_all_rows(graph, op) and not is_alias(graph, op)
-        else segment
-        for segment, op in zip(layer_segments(graph), graph.ops, strict=True)
-    ]
-    yield assemble(graph, "rows", segments, kernels)
+    for batch in (1, 4):
+        segments = [
+            StreamSegment(segment.op, segment.op, batch=batch)
+            if is_rowwise(graph, op)
+            and not sums_all_rows(graph, op)
+            and not is_alias(graph, op)
+            and (batch == 1 or goes_in_batches(kernels, graph, op))
+            else segment
+            for segment, op in zip(layer_segments(graph), graph.ops, strict=True)
+        ]
+        yield assemble(graph, "rows", segments, kernels)
     yield make_plan(graph, "stream", kernels=kernels)
 
 

@@ -87,27 +87,28 @@ SHARED void depthwise_3x3_channels(const depthwise_3x3_t *p, depthwise_3x3_task_
 {
     const depthwise_short_t *op = &p->op;
     const int32_t below = rows > 1 ? op->y_step.h : 0;
+    const int32_t first = channels.first * op->depth_multiplier;
+    const int32_t *channel = op->channels + 2 * first;
+    const int32_t *const end = op->channels + 2 * channels.last * op->depth_multiplier;
+    const int32_t *weights = (const int32_t *)op->weights + 3 * first;
     const word_t *plane = work->planes;
-    int32_t o = channels.first * op->depth_multiplier;
-    const int32_t *channel = op->channels + 2 * o;
-    const int32_t *weights = (const int32_t *)op->weights + 3 * o;
+    int32_t left = op->depth_multiplier; /* output channels of this plane */
 
-    y += o;
+    y += first;
     plane += (DEPTHWISE_GROUP - (channels.last - channels.first)) * work->plane_words;
 #pragma GCC unroll 1
-    for (int32_t c = channels.first; c < channels.last; c++, plane += work->plane_words) {
-#pragma GCC unroll 1
-        for (int32_t m = op->depth_multiplier; m > 0; m--) {
-            task->y = y++;
-            task->rows = rows;
-            task->below = below;
-            if (channel[1] == DEPTHWISE_EXACT) {
-                depthwise_3x3_exactly(p, task, weights, op->exact + 3 * channel[0], plane, width);
-            } else {
-                p->core(task, weights, channel, (const int32_t *)plane);
-            }
-            channel += 2;
-            weights += 3;
+    for (; channel < end; channel += 2, weights += 3) {
+        task->y = y++;
+        task->rows = rows;
+        task->below = below;
+        if (channel[1] == DEPTHWISE_EXACT) {
+            depthwise_3x3_exactly(p, task, weights, op->exact + 3 * channel[0], plane, width);
+        } else {
+            p->core(task, weights, channel, (const int32_t *)plane);
+        }
+        if (--left == 0) {
+            left = op->depth_multiplier;
+            plane += work->plane_words;
         }
     }
 }
