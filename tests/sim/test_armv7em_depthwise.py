@@ -207,7 +207,9 @@ def test_a_narrow_plane_is_turned() -> None:
 
 
 @pytest.mark.parametrize("stride", [(1, 1), (2, 2)])
-@pytest.mark.parametrize("size", [(5, 1), (7, 2), (6, 7), (8, 9), (13, 10), (9, 40)])
+@pytest.mark.parametrize(
+    "size", [(5, 1), (7, 2), (9, 3), (70, 6), (6, 7), (8, 9), (13, 10), (9, 40)]
+)
 def test_3x3_kernels_on_all_blocks_of_columns(
     size: tuple[int, int], stride: tuple[int, int]
 ) -> None:

@@ -18,7 +18,10 @@ typedef struct {
     int32_t columns;     /* that are computed at a time */
 } depthwise_3x3_t;
 
-/* Says to the core how `width` outputs of a row, or of two, are divided into blocks. */
+/*
+ * Says to the core how `width` outputs of a row, or of two, are divided into blocks. Where rows are
+ * made one by one, of three outputs it makes the first two, and then the last two.
+ */
 KERNEL void depthwise_3x3_blocks(const depthwise_3x3_t *p, depthwise_3x3_task_t *task,
                                  int32_t width)
 {
@@ -29,6 +32,9 @@ KERNEL void depthwise_3x3_blocks(const depthwise_3x3_t *p, depthwise_3x3_task_t 
     task->addend = op->addend;
     task->pixel_bytes = step;
     task->three = 3 * step;
+    if (width == 3 && !p->makes_two_rows) {
+        width = 2;
+    }
     task->x_skip = line - width * column;
     if (p->makes_two_rows) {
         const int32_t odd = width % 3, twos = odd == 1 && width > 1 ? 2 : divide_up(odd, 2);
@@ -87,6 +93,7 @@ SHARED void depthwise_3x3_channels(const depthwise_3x3_t *p, depthwise_3x3_task_
 {
     const depthwise_short_t *op = &p->op;
     const int32_t below = rows > 1 ? op->y_step.h : 0;
+    const bool goes_twice = width == 3 && !p->makes_two_rows;
     const int32_t first = channels.first * op->depth_multiplier;
     const int32_t *channel = op->channels + 2 * first;
     const int32_t *const end = op->channels + 2 * channels.last * op->depth_multiplier;
@@ -105,6 +112,11 @@ SHARED void depthwise_3x3_channels(const depthwise_3x3_t *p, depthwise_3x3_task_
             depthwise_3x3_exactly(p, task, weights, op->exact + 3 * channel[0], plane, width);
         } else {
             p->core(task, weights, channel, (const int32_t *)plane);
+            if (goes_twice) {
+                task->y += op->y_step.w;
+                task->rows = rows;
+                p->core(task, weights, channel, (const int32_t *)(plane + op->window.stride.w));
+            }
         }
         if (--left == 0) {
             left = op->depth_multiplier;
