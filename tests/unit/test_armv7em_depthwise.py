@@ -10,12 +10,12 @@ from harness.kernels.armv7em import depthwise
 from tests.graphs import GraphBuilder
 
 
-def fields(kernel: tuple[int, int]) -> Any:
+def fields(kernel: tuple[int, int], *, compact: bool = False) -> Any:
     build = GraphBuilder()
     build.depthwise(build.input((1, 24, 24, 8)), kernel)
     graph = build.graph()
     (op,) = graph.ops
-    variant = next(depthwise.variants(graph, op, None))  # type: ignore[arg-type]
+    variant = next(depthwise.variants(graph, op, None, compact=compact))  # type: ignore[arg-type]
     return variant.calls()[0].parameters
 
 
@@ -36,3 +36,8 @@ def test_channels_share_an_addend() -> None:
     found = fields((5, 5))
     assert found["channels"].data.shape == (8, 2)
     assert isinstance(found["addend"], int)
+
+
+def test_size_does_without_functions_for_3x3_alone() -> None:
+    assert fields((3, 3))["op"]["weights"].data.nbytes == 8 * 12
+    assert fields((3, 3), compact=True)["weights_bytes"] == 10

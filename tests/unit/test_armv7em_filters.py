@@ -39,6 +39,22 @@ def test_a_layer_takes_the_cheapest_way_that_is_exact(way: str, graph: Graph) ->
     assert ways(graph).replace("sums", "exact") == way
 
 
+@pytest.mark.parametrize(
+    ("columns", "compact", "has_two"), [(5, False, True), (6, False, False), (5, True, False)]
+)
+def test_two_lanes_are_for_pixels_that_are_left_over(
+    columns: int, compact: bool, has_two: bool
+) -> None:
+    build = GraphBuilder()
+    build.conv(build.input((1, 1, columns, 8)), 8, (1, 1), padding=Padding())
+    graph = build.graph()
+    (op,) = graph.ops
+    assert isinstance(op, Conv2D)
+    (variant,) = convolution.conv(graph, op, None, compact=compact)
+    parameters: Any = variant.calls()[0].parameters
+    assert all(("two_lanes" in row) == has_two for row in parameters["filters"]["parts"].rows)
+
+
 def test_weights_are_packed_in_halfwords() -> None:
     weights = np.array([[1, -128], [-127, 127]], np.int8)
     assert halfwords(weights, packed=True).tolist() == [[-127 * 256 + 1, 127 * 256 - 128]]

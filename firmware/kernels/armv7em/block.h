@@ -42,19 +42,27 @@ typedef struct {
 /* The outputs of lane 0 go to y, those of lane 1 and 2 to y + one and y + two; lane 0 is last. */
 typedef void block_fn_t(const dot_t *p, const void *x, int8_t *y, int32_t one, int32_t two);
 
+struct filters;
+struct part;
+
+/* Makes channels that have no such function in C. */
+typedef void exactly_fn_t(const struct filters *p, const struct part *part, const void *x,
+                          int8_t *y, int32_t one, int32_t two);
+
 /* Channels that are rounded alike, from `first` on; without `block` they are rounded in C. */
-typedef struct {
+typedef struct part {
     block_fn_t *block;
     block_fn_t *two_lanes; /* 0 where three do it */
     int32_t first;
     dot_t dot;
 } part_t;
 
-typedef struct {
+typedef struct filters {
     int32_t count;
     const part_t *parts;
-    block_fn_t *sums;        /* for parts without a block, */
-    const channels_t *exact; /* and what the reference does */
+    exactly_fn_t *exactly; /* for parts without a block: 0 and not linked if there are none */
+    block_fn_t *sums;
+    const channels_t *exact; /* what the reference does with the sums */
 } filters_t;
 
 /* r4-r6: values of the three pixels; r7-r9: their sums of a; r10-r12: those of 256 * b + a. */
@@ -343,7 +351,7 @@ KERNEL void make_channels(const filters_t *p, const void *x, int8_t *y, int32_t 
         if (block != 0) {
             block(&part->dot, x, y + part->first, one, two);
         } else {
-            make_channels_exactly(p, part, x, y + part->first, one, two);
+            p->exactly(p, part, x, y + part->first, one, two);
         }
     }
 }

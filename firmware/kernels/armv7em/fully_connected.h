@@ -19,11 +19,16 @@ typedef struct {
     dot_t dot;
 } quads_t;
 
-typedef struct {
+struct dsp_fully_connected;
+typedef void quads_exactly_fn_t(const struct dsp_fully_connected *p, const quads_t *part,
+                                const void *x, int8_t *y);
+
+typedef struct dsp_fully_connected {
     int32_t batch;
     int32_t in, out;
     int32_t count;
     const quads_t *parts;
+    quads_exactly_fn_t *exactly; /* as in block.h */
     quads_fn_t *sums;
     const channels_t *exact;
 } dsp_fully_connected_t;
@@ -206,7 +211,7 @@ SHARED void dsp_fully_connected_one(const dsp_fully_connected_t *p, const int8_t
         const quads_t *part = &p->parts[i];
         int8_t *const at = y + part->first;
         if (part->quads == 0) {
-            make_quads_exactly(p, part, scratch, at);
+            p->exactly(p, part, scratch, at);
         } else if (part->count % 4 == 0) {
             part->quads(&part->dot, scratch, at);
         } else {

@@ -16,16 +16,16 @@ from harness.kernels.variant import RowVariant, Variant
 
 def variants(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> Iterator[Variant]:
     """Yield ways to execute an op on whole tensors, the best first."""
-    del kernels
+    compact = kernels.optimize == "size"
     match op:
         case ir.Conv2D():
-            yield from convolution.conv(graph, op, operand)
+            yield from convolution.conv(graph, op, operand, compact=compact)
         case ir.FullyConnected():
             yield from fully_connected.fully_connected(graph, op, operand)
         case ir.Add() | ir.Sub() | ir.Mul():
             yield from elementwise.binary(graph, op)
         case ir.DepthwiseConv2D():
-            yield from depthwise.variants(graph, op, operand)
+            yield from depthwise.variants(graph, op, operand, compact=compact)
         case ir.AveragePool2D() | ir.MaxPool2D():
             yield from pooling.pool(graph, op)
         case ir.Mean():
@@ -36,16 +36,16 @@ def variants(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> I
 
 def row_variants(kernels: KernelSet, graph: Graph, op: Op) -> Iterator[RowVariant]:
     """Yield ways to make a row of an op, the best first."""
-    del kernels
+    compact = kernels.optimize == "size"
     match op:
         case ir.Conv2D():
-            yield from convolution.conv_row(graph, op)
+            yield from convolution.conv_row(graph, op, compact=compact)
         case ir.FullyConnected():
             yield from fully_connected.fully_connected_row(graph, op)
         case ir.Add() | ir.Sub() | ir.Mul():
             yield from elementwise.binary_row(graph, op)
         case ir.DepthwiseConv2D():
-            yield from depthwise.row_variants(graph, op)
+            yield from depthwise.row_variants(graph, op, compact=compact)
         case ir.AveragePool2D() | ir.MaxPool2D():
             yield from pooling.pool_row(graph, op)
         case _:

@@ -66,8 +66,13 @@ class Runs:
         return -(-values // UNIT) * UNIT * 2 * LANES
 
 
-def conv(graph: Graph, op: Conv2D, operand: int | None) -> Iterator[Variant]:
-    """Yield the variant of a convolution, over its input if ``operand`` says so."""
+def conv(
+    graph: Graph, op: Conv2D, operand: int | None, *, compact: bool = False
+) -> Iterator[Variant]:
+    """Yield the variant of a convolution, over its input if ``operand`` says so.
+
+    A ``compact`` one takes less flash, and more time.
+    """
     runs = _runs(graph, op)
     if is_fully_connected(graph, op):
         yield from fully_connected(graph, op, operand)
@@ -75,10 +80,11 @@ def conv(graph: Graph, op: Conv2D, operand: int | None) -> Iterator[Variant]:
     if not _is_supported(graph, op, runs):
         return
     _, height, width, _ = graph.tensor(op.outputs[0]).shape
+    pixels = 0 if compact else height * width
     if is_pointwise(op.window):
 
         def pointwise() -> tuple[Call, ...]:
-            parameters = _pointwise(graph, op, runs, height * width)
+            parameters = _pointwise(graph, op, runs, pixels)
             if operand is None:
                 return (
                     Call(_HEADER, "dsp_pointwise", "dsp_pointwise_t", parameters, (X, Y, SCRATCH)),
@@ -91,13 +97,13 @@ def conv(graph: Graph, op: Conv2D, operand: int | None) -> Iterator[Variant]:
         return
 
     def gathering() -> tuple[Call, ...]:
-        parameters = _conv(graph, op, runs, height * width)
+        parameters = _conv(graph, op, runs, pixels)
         return (Call(_HEADER, "dsp_conv", "dsp_conv_t", parameters, (X, Y, SCRATCH)),)
 
     yield Variant(_NAME, gathering, runs.expanded_bytes + 2 * _border_bytes(runs))
 
 
-def conv_row(graph: Graph, op: Conv2D) -> Iterator[RowVariant]:
+def conv_row(graph: Graph, op: Conv2D, *, compact: bool = False) -> Iterator[RowVariant]:
     """Yield the variant that makes a row of a convolution."""
     runs = _runs(graph, op)
     if is_fully_connected(graph, op) and op.window.kernel == (1, 1):
@@ -105,11 +111,11 @@ def conv_row(graph: Graph, op: Conv2D) -> Iterator[RowVariant]:
         return
     if not _is_supported(graph, op, runs):
         return
-    width = graph.tensor(op.outputs[0]).shape[2]
+    pixels = 0 if compact else graph.tensor(op.outputs[0]).shape[2]
     if is_pointwise(op.window):
 
         def pointwise() -> tuple[RowCall, ...]:
-            parameters = _pointwise(graph, op, runs, width)
+            parameters = _pointwise(graph, op, runs, pixels)
             function, type_ = "dsp_pointwise_row", "dsp_pointwise_t"
             return (RowCall(_HEADER, function, type_, parameters, takes_scratch=True),)
 
@@ -117,7 +123,7 @@ def conv_row(graph: Graph, op: Conv2D) -> Iterator[RowVariant]:
         return
 
     def gathering() -> tuple[RowCall, ...]:
-        parameters = _conv(graph, op, runs, width)
+        parameters = _conv(graph, op, runs, pixels)
         return (RowCall(_HEADER, "dsp_conv_row", "dsp_conv_t", parameters, takes_scratch=True),)
 
     yield RowVariant(_NAME, gathering, runs.expanded_bytes + 2 * _border_bytes(runs))

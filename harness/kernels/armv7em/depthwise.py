@@ -49,13 +49,19 @@ _ROW_BUDGETS_BYTES = (4096, 2048, 1024)
 there is no room for more."""
 
 
-def variants(graph: Graph, op: DepthwiseConv2D, operand: int | None) -> Iterator[Variant]:
-    """Yield the way to compute whole tensors, in place if ``operand`` says so."""
+def variants(
+    graph: Graph, op: DepthwiseConv2D, operand: int | None, *, compact: bool = False
+) -> Iterator[Variant]:
+    """Yield the way to compute whole tensors, in place if ``operand`` says so.
+
+    A ``compact`` one takes less flash, and more time.
+    """
     if not _is_possible(graph, op):
         return
     source = X if operand is None else Y
-    geometry = whole(graph, op, _BUDGET_BYTES, in_place=operand is not None)
-    upright = by_rows(graph, op)
+    in_place = operand is not None
+    geometry = whole(graph, op, _BUDGET_BYTES, in_place=in_place, compact=compact)
+    upright = by_rows(graph, op, compact=compact)
     few = small.instructions(upright)
     if few is not None and few < geometry.channel_instructions:
 
@@ -79,15 +85,17 @@ def variants(graph: Graph, op: DepthwiseConv2D, operand: int | None) -> Iterator
 
         yield Variant(_NAME, calls, geometry.scratch_bytes(pairs, band + pairs - 1, outputs))
     elif operand is None:
-        row = next(row_variants(graph, op))
+        row = next(row_variants(graph, op, compact=compact))
         yield Variant(_NAME, partial(_by_rows, row), row.scratch_bytes)
 
 
-def row_variants(graph: Graph, op: DepthwiseConv2D) -> Iterator[RowVariant]:
+def row_variants(
+    graph: Graph, op: DepthwiseConv2D, *, compact: bool = False
+) -> Iterator[RowVariant]:
     """Yield the ways to compute columns of a row, with less and less scratch."""
     if not _is_possible(graph, op):
         return
-    geometry = by_rows(graph, op)
+    geometry = by_rows(graph, op, compact=compact)
     pairs = geometry.row_pairs
 
     def calls(columns: int) -> tuple[RowCall, ...]:
@@ -167,7 +175,7 @@ def _parameters(
         "weights_bytes": packed.nbytes // len(table.channels),
         "weights": Constant("weights", packed),
         "channels": Constant("channels", table.channels),
-        "exact": Constant("exact", table.exact),
+        "exact": Constant("exact", table.exact) if len(table.exact) else Name("NULL"),
         "addend": table.addend,
         "output": {"zero_point": p.output_offset, "low": p.low, "high": p.high},
     }
@@ -215,7 +223,7 @@ def _small(graph: Graph, op: DepthwiseConv2D, geometry: Geometry) -> Fields:
         "windows": Constant("windows", small.windows(geometry)),
         "weights": Constant("weights", np.ascontiguousarray(weights)),
         "table": Constant("channels", table.channels),
-        "exact": Constant("exact", table.exact),
+        "exact": Constant("exact", table.exact) if len(table.exact) else Name("NULL"),
         "addend": table.addend,
         "output": {"zero_point": p.output_offset, "low": p.low, "high": p.high},
     }
@@ -299,7 +307,7 @@ def _table(
             factor = p.multipliers[c]
             table[c] = len(exact), _EXACT
             exact.append((int(start[c]), factor.multiplier, factor.shift))
-    return _Table(table.astype(np.int32), addend, np.array(exact or [(0, 0, 0)], np.int32))
+    return _Table(table.astype(np.int32), addend, np.array(exact, np.int32))
 
 
 def _forms(p: ConvParameters, reach: tuple[Array, Array]) -> tuple[Layer, int]:

@@ -56,12 +56,15 @@ class Geometry:
     first: tuple[int, int]
     """The kernel's row and column with which the window begins."""
     is_turned: bool = False
+    is_compact: bool = False
+    """Whether flash matters more than time: there are no functions for 3x3 kernels alone then."""
 
     @property
     def is_3x3(self) -> bool:
         """Whether depthwise_3x3.h does it."""
         w = self.window
-        return w.kernel == (3, 3) and w.stride in ((1, 1), (2, 2)) and w.dilation == (1, 1)
+        is_plain = w.stride in ((1, 1), (2, 2)) and w.dilation == (1, 1)
+        return w.kernel == (3, 3) and is_plain and not self.is_compact
 
     @property
     def phases(self) -> int:
@@ -186,7 +189,7 @@ class Geometry:
         return self.scratch_bytes(pairs, band + pairs - 1, width)
 
 
-def by_rows(graph: Graph, op: DepthwiseConv2D) -> Geometry:
+def by_rows(graph: Graph, op: DepthwiseConv2D, *, compact: bool = False) -> Geometry:
     """Return the geometry of an op whose rows are rows."""
     x, y = (graph.tensor(t).shape[1:] for t in (op.inputs[0], op.outputs[0]))
     w, pad = op.window, op.window.padding
@@ -199,16 +202,18 @@ def by_rows(graph: Graph, op: DepthwiseConv2D) -> Geometry:
         dilation=(w.dilation[0] if kernel_h > 1 else 1, w.dilation[1] if kernel_w > 1 else 1),
         padding=Padding(top=top, left=left),
     )
-    return Geometry(x, y, window, (first_h, first_w))
+    return Geometry(x, y, window, (first_h, first_w), is_compact=compact)
 
 
-def whole(graph: Graph, op: DepthwiseConv2D, budget: int, *, in_place: bool) -> Geometry:
+def whole(
+    graph: Graph, op: DepthwiseConv2D, budget: int, *, in_place: bool, compact: bool = False
+) -> Geometry:
     """Return the better geometry for whole tensors: with rows as rows, or turned.
 
     Turned and in place, no column may be written over one that is not expanded yet: planes are
     alike, or all is expanded at once.
     """
-    upright = by_rows(graph, op)
+    upright = by_rows(graph, op, compact=compact)
     turned = _turned(upright)
     is_safe = not in_place or upright.x == upright.y or turned.band(budget) == turned.bands
     fits = turned.scratch_bytes(turned.whole_pairs, turned.whole_pairs, turned.y[1]) <= budget
@@ -226,7 +231,7 @@ def _turned(g: Geometry) -> Geometry:
         padding=Padding(top=w.padding.left, left=w.padding.top),
     )
     x, y = ((width, height, channels) for height, width, channels in (g.x, g.y))
-    return Geometry(x, y, window, g.first, is_turned=True)
+    return Geometry(x, y, window, g.first, is_turned=True, is_compact=g.is_compact)
 
 
 def _steps(shape: tuple[int, ...], *, turned: bool) -> tuple[int, int]:

@@ -125,7 +125,7 @@ def _parts(p: ConvParameters, weights: Array, bias: Array) -> Fields:
     return {
         "count": len(rows),
         "parts": Structs("parts", "quads_t", tuple(rows)),
-        **exactly(p, Name(f"{prefix}_sums"), [way for way, _ in parts]),
+        **exactly(p, Name("make_quads_exactly"), Name(f"{prefix}_sums"), [w for w, _ in parts]),
     }
 
 

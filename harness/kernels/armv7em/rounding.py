@@ -31,7 +31,7 @@ PACKED_SHIFT = 7
 _MAX_SHIFT = 15
 """Of the lines that block.h has."""
 
-_SHIFTS_TRIED = 3
+_SHIFTS_TRIED = 2
 
 _LINES_TRIED = 4
 """Of the first channel of a pair, until the second finds one."""
