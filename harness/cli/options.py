@@ -66,7 +66,7 @@ LabOption = Annotated[
     str | None,
     typer.Option(
         "--lab",
-        metavar="FILE|sim",
+        metavar="FILE|sim|labgrid://HOST:PORT",
         help="Where your boards are: a lab file, or sim for simulated ones. Unless given: "
         "$BENCH_LAB, ./lab.yaml, or the one in your configuration folder.",
     ),

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.data import data_dir
 from harness.errors import DeviceNotFoundError, FactsError
 from harness.facts import read_facts
 from harness.lab.open import OpenLab, find_place, open_file
-from harness.lab.schema import Lab
+from harness.lab.schema import Lab, json_schema
 
 GOOD = """
 schema_version: 1
@@ -51,6 +52,34 @@ def test_all_faults_of_a_file_are_told_at_once() -> None:
     assert "did you mean nucleo-f746zg" in told
     assert "lab.yaml:12: places.right.serial.baud: input should be greater" in told
     assert "lab.yaml:13: plaices: is not a field that is known here; did you mean places?" in told
+
+
+def test_an_id_of_digits_alone_needs_quotes_and_says_so() -> None:
+    with pytest.raises(FactsError, match=r"probe\.uid: .*string, found 683123456"):
+        lab(GOOD.replace('"066BFF343633464257205426"', "683123456"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ('uid: "066BFF343633464257205426"', "uid: null", "serial needs usb_serial or port"),
+        ("port: /dev/ttyUSB0,", "port: a, usb_serial: bbbb,", "both name the port; give one"),
+        ("port: /dev/ttyUSB0,", 'usb_serial: "066BFF343633464257205426",',
+         "left and right have the same serial port, 066BFF"),
+        ("  left:", "  le ft:", "places"),
+    ],
+)  # fmt: skip
+def test_a_place_that_cannot_be_told_is_refused(old: str, new: str, fault: str) -> None:
+    with pytest.raises(FactsError, match=fault):
+        lab(GOOD.replace(old, new))
+
+
+def test_the_schema_for_editors_is_that_of_the_reader() -> None:
+    stored = (data_dir("boards").parent / "docs/lab.schema.json").read_text(encoding="utf-8")
+    assert stored == json_schema(), (
+        'rewrite it: python -c "from harness.lab.schema import json_schema; '
+        "print(json_schema(), end='')\" > docs/lab.schema.json"
+    )
 
 
 def test_a_pack_lies_beside_the_lab_file(tmp_path: Path) -> None:
