@@ -34,6 +34,7 @@ from harness.passes.pipeline import run_passes
 from harness.results.frame import frame_of, load
 from harness.results.plan_point import PlanPoint, plan_point
 from harness.results.record import Record
+from harness.toolchain.firmware import Builder
 
 __all__ = ["compare", "load", "plan", "run", "sweep"]
 
@@ -76,6 +77,9 @@ def run(
     board: str,
     *,
     device: str = "auto",
+    lab: str | None = None,
+    flash: str = "pyocd",
+    builder: Builder = "direct",
     schedule: str = "auto",
     sram_limit: int | None = None,
     input_by_rows: bool = False,
@@ -92,6 +96,9 @@ def run(
         board=board,
         model=model,
         device=device,
+        lab=lab,
+        flash=flash,
+        builder=builder,
         schedule=schedule,
         sram_limit=sram_limit,
         input_by_rows=input_by_rows,

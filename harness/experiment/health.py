@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from harness.board.load import load_board
@@ -64,6 +64,8 @@ def check_all(board_name: str) -> tuple[Check, ...]:
         _check_machine(board_name),
         _check_probes(),
         _check_target(board_name),
+        _check_extra("platformio", "--builder and --flash platformio"),
+        _check_extra("labgrid", "--lab labgrid://…"),
         _check_models(),
     )
 
@@ -142,6 +144,16 @@ def _check_target(board_name: str) -> Check:
         remedy = f"pyocd pack install {target}, or name its .pack file in lab.yaml"
         return Check(what, State.OPTIONAL, f"{target} needs its CMSIS-Pack", remedy)
     return Check(what, State.OK, f"{target} ({source})")
+
+
+def _check_extra(name: str, purpose: str) -> Check:
+    """An extra of ours has the name of the package that it brings."""
+    what = f"{name} ({purpose})"
+    try:
+        return Check(what, State.OK, version(name))
+    except PackageNotFoundError:
+        remedy = f"pip install 'bench-tinyml[{name}]'"
+        return Check(what, State.OPTIONAL, "not installed", remedy)
 
 
 def _check_models() -> Check:

@@ -256,12 +256,14 @@ class CasePart(_Part):
     model: str
     device: str
     lab: str | None = None
+    flash: str = "pyocd"
     schedule: str
     sram_limit: int | None = None
     input_by_rows: bool = False
     patch: tuple[int, tuple[int, int]] | None = None
     optimize: str
     passes: str = "all"
+    builder: Literal["direct", "platformio"] = "direct"
     inputs: str
     warmup: Count
     repeat: Count

@@ -163,9 +163,7 @@ def test_a_run_is_built_and_flashed_by_platformio_on_the_simulated_desk(
 
 
 @pytest.mark.qemu
-@pytest.mark.parametrize(
-    ("fault", "message"), [("wrong-id", "chip"), ("stuck-word", "0x"), ("no-probe", "probe")]
-)
+@pytest.mark.parametrize(("fault", "message"), [("stuck-word", "0x"), ("no-probe", "probe")])
 def test_a_fault_of_the_probe_has_its_name_behind_platformio_too(
     fault: str, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
