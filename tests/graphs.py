@@ -472,3 +472,12 @@ def residual_graph() -> Graph:
     y = build.conv(y, 4, (1, 1))
     build.binary(Add, x, y)
     return build.graph()
+
+
+def quantized_graph(dtype: DType) -> Graph:
+    """Return a small network from ``dtype`` to float32: QUANTIZE, two convolutions, DEQUANTIZE."""
+    build = GraphBuilder("quantized")
+    x = build.input((1, 9, 8, 3), dtype, None if dtype is DType.FLOAT32 else (0.05, 5))
+    x = build.conv(build.quantize(x, (0.01, -3)), 4, stride=(2, 2))
+    build.dequantize(build.conv(build.depthwise(x), 5, (1, 1)))
+    return build.graph()

@@ -298,19 +298,32 @@ def op_graphs() -> st.SearchStrategy[Graph]:
     )
 
 
+def image(draw: st.DrawFn, build: GraphBuilder, largest: int) -> TensorId:
+    """Add an int8 image: the model's input, or what QUANTIZE makes of an input of any type."""
+    side = st.integers(4, largest)
+    shape = 1, draw(side), draw(side), draw(st.integers(1, 4))
+    match draw(st.sampled_from([None, None, *REQUANTIZATIONS])):
+        case None:
+            return build.input(shape)
+        case DType.FLOAT32:
+            return build.quantize(build.input(shape, DType.FLOAT32, None), (0.01, -3))
+        case dtype:
+            return build.quantize(build.input(shape, dtype, (0.05, 5)), (0.06, -3))
+
+
 @st.composite
 def random_graphs(draw: st.DrawFn, max_ops: int = 12) -> Graph:
-    """Draw a graph with branches, joins, reshapes and several outputs."""
+    """Draw a graph with branches, joins, reshapes, several outputs, and ends of any type."""
     build = GraphBuilder("random", draw(seeds))
-    grown = [
-        build.input((1, draw(st.integers(4, 9)), draw(st.integers(4, 9)), draw(st.integers(1, 4))))
-    ]
+    grown = [image(draw, build, 9)]
     for _ in range(draw(st.integers(1, max_ops))):
         x = draw(st.sampled_from(grown[-3:]))
         grown.append(_grow(draw, build, x, grown))
     if draw(st.booleans()):
         x = build.mean(grown[-1], (1, 2)) if len(build.shape(grown[-1])) == 4 else grown[-1]
         build.softmax(build.fully_connected(x, 3))
+    elif draw(st.booleans()):
+        build.dequantize(grown[-1])
     return build.graph()
 
 

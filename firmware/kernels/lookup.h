@@ -25,7 +25,7 @@ KERNEL void lookup(const lookup_t *p, const uint8_t *x, uint8_t *y)
     }
 }
 
-/* Columns of one row of int8. */
+/* Columns of one row. */
 KERNEL void lookup_row(const lookup_t *p, rows_t x, int32_t row, span_t columns, int8_t *y)
 {
     const int8_t *from = pixel_at(&x, row, columns.first);

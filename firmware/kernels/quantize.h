@@ -1,5 +1,6 @@
 /*
- * The ends of a model: from and to float32, and between integers of different widths.
+ * The ends of a model: from and to float32, and between integers of different widths; whole, or
+ * columns of one row.
  *
  * Elements are addressed as bytes, since the arena has no type, and are read and written in order.
  * An output may start where its input does if its elements are not wider; otherwise they must not
@@ -9,6 +10,9 @@
 #define BENCH_KERNELS_QUANTIZE_H
 
 #include "requantize.h"
+#include "window.h"
+
+enum { FLOAT_BYTES = 4 };
 
 typedef enum {
     ELEMENT_INT8,
@@ -77,10 +81,24 @@ KERNEL void store_element(element_t type, uint8_t *y, int32_t i, int32_t value)
     }
 }
 
+KERNEL int32_t element_bytes(element_t type)
+{
+    switch (type) {
+    case ELEMENT_INT8:
+    case ELEMENT_UINT8:
+        return 1;
+    case ELEMENT_INT16:
+        return 2;
+    case ELEMENT_INT32:
+    default:
+        return 4;
+    }
+}
+
 KERNEL float load_float(const uint8_t *x, int32_t i)
 {
     float value;
-    __builtin_memcpy(&value, x + 4 * i, sizeof value);
+    __builtin_memcpy(&value, x + FLOAT_BYTES * i, sizeof value);
     return value;
 }
 
@@ -105,10 +123,10 @@ KERNEL int32_t round_between(float x, int32_t low, int32_t high)
 }
 
 /* x float32 [size] to y. */
-KERNEL void quantize(const quantize_t *p, const uint8_t *x, uint8_t *y)
+KERNEL void quantize_run(const quantize_t *p, int32_t size, const uint8_t *x, uint8_t *y)
 {
     const output_t *out = &p->output;
-    for (int32_t i = 0; i < p->size; i++) {
+    for (int32_t i = 0; i < size; i++) {
         const float steps = load_float(x, i) / p->scale;
         const int32_t value =
             round_between(steps, out->low - out->zero_point, out->high - out->zero_point);
@@ -116,26 +134,60 @@ KERNEL void quantize(const quantize_t *p, const uint8_t *x, uint8_t *y)
     }
 }
 
-/* x to y float32 [size]. */
-KERNEL void dequantize(const dequantize_t *p, const uint8_t *x, uint8_t *y)
+KERNEL void quantize(const quantize_t *p, const uint8_t *x, uint8_t *y)
 {
-    for (int32_t i = 0; i < p->size; i++) {
+    quantize_run(p, p->size, x, y);
+}
+
+KERNEL void quantize_row(const quantize_t *p, rows_t x, int32_t row, span_t columns, int8_t *y)
+{
+    const int32_t size = (columns.last - columns.first) * (x.pixel_bytes / FLOAT_BYTES);
+    quantize_run(p, size, (const uint8_t *)pixel_at(&x, row, columns.first), (uint8_t *)y);
+}
+
+/* x to y float32 [size]. */
+KERNEL void dequantize_run(const dequantize_t *p, int32_t size, const uint8_t *x, uint8_t *y)
+{
+    for (int32_t i = 0; i < size; i++) {
         const float value = p->scale * (float)(load_element(p->x, x, i) - p->zero_point);
-        __builtin_memcpy(y + 4 * i, &value, sizeof value);
+        __builtin_memcpy(y + FLOAT_BYTES * i, &value, sizeof value);
     }
 }
 
+KERNEL void dequantize(const dequantize_t *p, const uint8_t *x, uint8_t *y)
+{
+    dequantize_run(p, p->size, x, y);
+}
+
+KERNEL void dequantize_row(const dequantize_t *p, rows_t x, int32_t row, span_t columns, int8_t *y)
+{
+    const int32_t size = (columns.last - columns.first) * (x.pixel_bytes / element_bytes(p->x));
+    dequantize_run(p, size, (const uint8_t *)pixel_at(&x, row, columns.first), (uint8_t *)y);
+}
+
 /* Between integers. */
-KERNEL void requantize_elements(const requantize_t *p, const uint8_t *x, uint8_t *y)
+KERNEL void requantize_run(const requantize_t *p, int32_t size, const uint8_t *x, uint8_t *y)
 {
     const output_t *out = &p->output;
-    for (int32_t i = 0; i < p->size; i++) {
+    for (int32_t i = 0; i < size; i++) {
         const int32_t centred = load_element(p->x, x, i) + p->x_offset;
         const int32_t value = rescale(centred, p->factor.multiplier, p->factor.shift);
         const int32_t clamped =
             clamp(value, out->low - out->zero_point, out->high - out->zero_point);
         store_element(p->y, y, i, clamped + out->zero_point);
     }
+}
+
+KERNEL void requantize_elements(const requantize_t *p, const uint8_t *x, uint8_t *y)
+{
+    requantize_run(p, p->size, x, y);
+}
+
+KERNEL void requantize_elements_row(const requantize_t *p, rows_t x, int32_t row, span_t columns,
+                                    int8_t *y)
+{
+    const int32_t size = (columns.last - columns.first) * (x.pixel_bytes / element_bytes(p->x));
+    requantize_run(p, size, (const uint8_t *)pixel_at(&x, row, columns.first), (uint8_t *)y);
 }
 
 #endif

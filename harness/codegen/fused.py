@@ -20,7 +20,7 @@ from harness.ir import Graph, Op, TensorId
 from harness.ir.macs import op_macs
 from harness.kernels.call import RowCall
 from harness.kernels.library import row_calls, sums_call
-from harness.schedule.geometry import Axis, Span, length, sums_all_rows
+from harness.schedule.geometry import Axis, Span, length, pixel_bytes, sums_all_rows
 from harness.schedule.plan import FusedSegment, PatchSegment, Plan, Rows, StreamSegment
 from harness.schedule.stream import chunks
 
@@ -225,7 +225,7 @@ class Fused:
     def _rows(self, text: OpText, operand: int, name: str) -> list[str]:
         """Return the definition of the rows of an operand."""
         tensor_id = text.op.inputs[operand]
-        pixel = self._pixel_bytes(tensor_id)
+        pixel = pixel_bytes(self.graph, tensor_id)
         kept = self.kept.get(tensor_id)
         columns = kept.columns if kept else length(self.graph, tensor_id, Axis.COLUMNS)
         base = text.constant_operand(operand, "int8_t")
@@ -248,7 +248,7 @@ class Fused:
 
     def _place(self, tensor_id: TensorId, row: str, *, in_chunks: bool = False) -> str:
         """Return where the first wanted column of a row of a tensor made here lies."""
-        kept, pixel = self.kept.get(tensor_id), self._pixel_bytes(tensor_id)
+        kept, pixel = self.kept.get(tensor_id), pixel_bytes(self.graph, tensor_id)
         name, height = self.names[tensor_id], self.height(tensor_id)
         columns = kept.columns if kept else length(self.graph, tensor_id, Axis.COLUMNS)
         slots = kept.rows if kept else height
@@ -263,10 +263,6 @@ class Fused:
         if kept and self.is_cut:
             first = f"({first} - {self.prefix}.columns->op_{self.makers[tensor_id]}.first)"
         return f"{place} + {first} * {pixel}"
-
-    def _pixel_bytes(self, tensor_id: TensorId) -> int:
-        tensor = self.graph.tensor(tensor_id)
-        return tensor.shape[3] if len(tensor.shape) == 4 else tensor.elements
 
 
 def declaration(type_: str, members: Sequence[str]) -> list[str]:

@@ -20,6 +20,7 @@ from harness.codegen.step import Step
 from harness.codegen.steps import steps
 from harness.codegen.weights import Weights
 from harness.ir import TensorId
+from harness.schedule.geometry import Axis, length, row_bytes
 from harness.schedule.plan import Plan, StreamSegment
 
 _BANNER = """\
@@ -174,5 +175,4 @@ def _fetched_rows(plan: Plan) -> tuple[int, int]:
     fetched = _fetched(plan)
     if fetched is None:
         return 0, 0
-    _, height, width, channels = plan.graph.tensor(fetched).shape
-    return height, width * channels
+    return length(plan.graph, fetched, Axis.ROWS), row_bytes(plan.graph, fetched)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from harness.codegen.c_text import identifiers, shape_text
 from harness.ir import TensorId
-from harness.schedule.geometry import sums_bytes, sums_offset
+from harness.schedule.geometry import pixel_bytes, sums_bytes, sums_offset
 from harness.schedule.plan import (
     Allocation,
     FusedSegment,
@@ -97,7 +97,7 @@ def _workspace(
         tensor = plan.graph.tensor(kept.tensor)
         channels = tensor.shape[-1] if len(tensor.shape) == 4 else tensor.elements
         shape = shape_text((kept.rows, kept.columns, channels))
-        size = f"{kept.rows * kept.columns * channels:,} bytes"
+        size = f"{kept.rows * kept.columns * pixel_bytes(plan.graph, kept.tensor):,} bytes"
         whole = f"{tensor.dtype} {shape_text(tensor.shape)}"
         held = "chunk" if kept.tensor in in_chunks else word
         what = f"{held} {shape} of {whole}, {size}, {lifetime}"

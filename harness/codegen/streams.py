@@ -26,7 +26,7 @@ from harness.codegen.step import Step
 from harness.codegen.weights import Weights
 from harness.ir import Graph, Op, TensorId
 from harness.ir.ops import Pad, ResizeNearestNeighbor, Window
-from harness.schedule.geometry import Axis, Span, evenly, length, reads, tile
+from harness.schedule.geometry import Axis, Span, evenly, length, pixel_bytes, reads, tile
 from harness.schedule.plan import Plan, StreamSegment
 
 
@@ -134,7 +134,7 @@ class _Stream:
 
     def _fetch(self, tensor_id: TensorId) -> Iterator[str]:
         name, kept = self.fused.names[tensor_id], self.fused.kept[tensor_id]
-        size = kept.columns * self.graph.tensor(tensor_id).shape[3]
+        size = kept.columns * pixel_bytes(self.graph, tensor_id)
         row = f"{self.prefix}.input"
         slot = f"{row} % {rows_macro(name)}" if kept.rows < self.fused.height(tensor_id) else row
         yield "/* The model's input arrives row by row. */"

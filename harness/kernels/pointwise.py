@@ -43,10 +43,16 @@ def lookup(graph: Graph, op: Logistic | Tanh | Quantize) -> tuple[Call, ...]:
     return (Call("lookup.h", "lookup", "lookup_t", parameters, (X, Y), "uint8_t"),)
 
 
-def lookup_row(graph: Graph, op: Logistic | Tanh | Quantize) -> RowCall:
-    """Return the call that makes a row of an op that maps int8 to int8."""
-    (call,) = lookup(graph, op)
-    return RowCall(call.header, "lookup_row", call.type, call.parameters)
+def pointwise_row(graph: Graph, op: Logistic | Tanh | Quantize | Dequantize) -> RowCall:
+    """Return the call that makes a row of an op on single values, of any widths."""
+    match op:
+        case Logistic() | Tanh():
+            (call,) = lookup(graph, op)
+        case Quantize():
+            (call,) = quantize(graph, op)
+        case Dequantize():
+            (call,) = dequantize(graph, op)
+    return RowCall(call.header, f"{call.function}_row", call.type, call.parameters)
 
 
 def quantize(graph: Graph, op: Quantize) -> tuple[Call, ...]:

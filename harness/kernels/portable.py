@@ -86,8 +86,8 @@ def _row_calls(graph: Graph, op: Op) -> tuple[RowCall, ...]:
             return (elementwise.binary_row(graph, op),)
         case ir.AveragePool2D() | ir.MaxPool2D():
             return (pooling.pool_row(graph, op),)
-        case ir.Quantize() | ir.Logistic() | ir.Tanh():
-            return (pointwise.lookup_row(graph, op),)
+        case ir.Quantize() | ir.Dequantize() | ir.Logistic() | ir.Tanh():
+            return (pointwise.pointwise_row(graph, op),)
         case ir.Pad():
             return (moves.pad_row(graph, op),)
         case ir.Concatenation():

@@ -78,8 +78,8 @@ class Choices:
             if by_rows and cut.stripes > 1:
                 continue  # each stripe would fetch the rows again, and they come only once
             if by_rows == (self.input_by_rows and first == 0):
-                own = workspace + self.fusion.scratch_bytes(range(first, end))
-                peak = self._cut(first) + own + self._least_output(first, end, cut)
+                own = self._least_own(first, end, cut, workspace)
+                peak = self._cut(first) + self.fusion.scratch_bytes(range(first, end)) + own
                 chunks = self.streams.chunk_counts(first, end, cut)
                 shares = self.work.stream_shares(range(first, end), cut.stripes, chunks, cut.batch)
                 work = self.work.of_shares(shares)
@@ -119,11 +119,11 @@ class Choices:
         is_fetched = self.input_by_rows and position == 0
         return self.needs.at_cuts[position] - (self._whole_input if is_fetched else 0)
 
-    def _least_output(self, first: int, end: int, cut: Cut) -> int:
-        """Return the fewest bytes that a stream's output can add."""
+    def _least_own(self, first: int, end: int, cut: Cut, workspace: int) -> int:
+        """Return the fewest bytes that a stream's output and workspace can add."""
         graph, output = self.graph, self._output(end)
         if cut.stripes > 1:
-            return output
+            return workspace + output
         sweep = self.streams.sweep(end, in_chunks=cut.in_chunks, batch=cut.batch)
         dying = self._dying(first, end)
         sizes = [output, *(align(graph.tensor(t).size_bytes) for t in dying)]
@@ -133,7 +133,8 @@ class Choices:
         ]
         by_rows = self.input_by_rows and first == 0
         shared = most_shared(sweep, first, dying, input_by_rows=by_rows)
-        return least_bytes(sizes, overlaps) - self._bytes(dying) - shared
+        outside = max(workspace - shared, 0)
+        return least_bytes(sizes, overlaps) - self._bytes(dying) + outside
 
     def _output(self, end: int) -> int:
         return align(self.graph.tensor(self.graph.ops[end - 1].outputs[0]).size_bytes)

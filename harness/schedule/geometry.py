@@ -12,7 +12,7 @@ from enum import Enum
 from itertools import pairwise
 
 from harness.arithmetic.resize import prepare_resize
-from harness.ir import Graph, Op, TensorId
+from harness.ir import DType, Graph, Op, TensorId
 from harness.ir import ops as ir
 from harness.schedule.plan import FusedSegment
 
@@ -54,6 +54,11 @@ def row_bytes(graph: Graph, tensor_id: TensorId) -> int:
     return graph.tensor(tensor_id).size_bytes // length(graph, tensor_id, Axis.ROWS)
 
 
+def pixel_bytes(graph: Graph, tensor_id: TensorId) -> int:
+    """Return the bytes of one pixel of a tensor: all channels, whatever their type."""
+    return row_bytes(graph, tensor_id) // length(graph, tensor_id, Axis.COLUMNS)
+
+
 def sums_all_rows(graph: Graph, op: Op) -> bool:
     """Whether an op's one output row is a sum over all rows and columns of its input.
 
@@ -84,34 +89,44 @@ def sums_offset(graph: Graph, segment: FusedSegment, workspace_bytes: int) -> in
     return workspace_bytes - sum(sums_bytes(graph, graph.ops[i]) for i in segment.ops)
 
 
-def is_elementwise(op: Op) -> bool:
+def is_elementwise(graph: Graph, op: Op) -> bool:
     """Whether element i of an output row is written when element i of each operand was read.
 
-    Such an op may write its row over an operand's row that nobody reads afterwards.
+    Such an op may write its row over an operand's row that nobody reads afterwards. Its output's
+    elements are no wider, so that from where the operand's row begins it never gets ahead.
     """
-    return isinstance(op, ir.Add | ir.Sub | ir.Mul | ir.Quantize | ir.Logistic | ir.Tanh)
+    if not isinstance(op, ir.Add | ir.Sub | ir.Mul | ir.Quantize | ir.Logistic | ir.Tanh):
+        return False
+    width = graph.tensor(op.outputs[0]).dtype.itemsize
+    return all(width <= graph.tensor(t).dtype.itemsize for t in op.inputs)
 
 
 def is_rowwise(graph: Graph, op: Op) -> bool:
     """Whether a kernel makes any range of columns of any one output row of this op.
 
-    Activations are int8 ``[1, H, W, C]``. Ops that sum over all rows count too, and so does a
-    fully connected op on a single pixel, so that a network's tail can join the last segment.
+    Activations are ``[1, H, W, C]``, of int8 but where QUANTIZE and DEQUANTIZE lead in and out.
+    Ops that sum over all rows count too, and so does a fully connected op on a single pixel, so
+    that a network's tail can join the last segment.
     """
     activations = [t for t in op.inputs if not graph.tensor(t).is_constant]
     tensors = [graph.tensor(t) for t in (*activations, *op.outputs)]
     if not activations or len(op.outputs) != 1:
         return False
+    are_images = all(len(t.shape) == 4 and t.shape[0] == 1 for t in tensors)
+    if isinstance(op, ir.Quantize | ir.Dequantize):
+        return are_images
+    if any(t.dtype is not DType.INT8 for t in tensors):
+        return False
     if isinstance(op, ir.FullyConnected):
-        return all(t.dtype.value == "int8" and t.elements == t.shape[-1] for t in tensors)
-    if any(t.dtype.value != "int8" or len(t.shape) != 4 or t.shape[0] != 1 for t in tensors):
-        return sums_all_rows(graph, op) and all(t.dtype.value == "int8" for t in tensors)
+        return all(t.elements == t.shape[-1] for t in tensors)
+    if not are_images:
+        return sums_all_rows(graph, op)
     match op:
         case ir.Conv2D() | ir.DepthwiseConv2D() | ir.AveragePool2D() | ir.MaxPool2D():
             return True
         case ir.Add() | ir.Sub() | ir.Mul():
             return all(graph.tensor(t).shape == tensors[-1].shape for t in op.inputs)
-        case ir.Quantize() | ir.Logistic() | ir.Tanh():
+        case ir.Logistic() | ir.Tanh():
             return True
         case ir.Pad():
             return op.paddings[0] == (0, 0)

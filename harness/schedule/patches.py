@@ -16,6 +16,7 @@ from harness.schedule.geometry import (
     evenly,
     is_elementwise,
     length,
+    pixel_bytes,
     sums_all_rows,
     tile,
 )
@@ -118,7 +119,7 @@ class Patches:
         for position in ops[:-1]:
             op = graph.ops[position]
             group = [op.outputs[0]]
-            for operand in self._fusion.operands[position] if is_elementwise(op) else ():
+            for operand in self._fusion.operands[position] if is_elementwise(graph, op) else ():
                 taken = operand.tensor
                 is_dead = taken in groups and self._fusion.readers[taken][-1] == position
                 if is_dead and self._is_same_tile(ops, grid, taken, op.outputs[0]):
@@ -150,7 +151,7 @@ def _problem(
     block_bytes = []
     for block, group in enumerate(groups):
         rows, columns = sizes[group[0]]
-        block_bytes.append(align(rows * columns * graph.tensor(group[0]).shape[-1]))
+        block_bytes.append(align(rows * columns * pixel_bytes(graph, group[0])))
         for moment in range(made[group[0]], read[group[-1]] + 1):
             alive[moment - ops[0]].append((block, block_bytes[-1]))
     return Packing(block_bytes, alive, range(len(groups)))

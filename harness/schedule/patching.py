@@ -1,7 +1,8 @@
 """Schedule ``patch``: the first ops by patches, the rest in place (MCUNetV2, arXiv:2110.15352).
 
 The stage begins with the first op that can be done for a part of its output, so that a model whose
-input is first quantized or reshaped can be split too. How many ops it has and into how many patches
+input is first quantized or reshaped can be split too; QUANTIZE stays outside, since in place it
+costs no bytes and leaves fewer. How many ops it has and into how many patches
 it is cut is searched: every number of ops, every grid of up to 8 x 8, and no stage at all.
 
 With a limit the split of least work that fits it is taken, as in the paper. Without one the least
@@ -16,6 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from harness.errors import InputError
 from harness.ir.macs import graph_macs, op_macs
+from harness.ir.ops import Quantize
 from harness.schedule.choices import Choice, Choices
 from harness.schedule.geometry import Axis, length
 from harness.schedule.inplace import inplace_segments
@@ -56,9 +58,10 @@ def patch_plan(choices: Choices, limit: int | None, split: tuple[int, Grid] | No
 
 
 def first_op(choices: Choices) -> int:
-    """Return the first op that can be done by patches, or the number of ops."""
-    fusible = choices.fusion.is_fusible
-    return next((i for i, can in enumerate(fusible) if can), len(fusible))
+    """Return the first op that a patch stage can begin with, or the number of ops."""
+    ops = enumerate(zip(choices.graph.ops, choices.fusion.is_fusible, strict=True))
+    found = (i for i, (op, can) in ops if can and not isinstance(op, Quantize))
+    return next(found, len(choices.graph.ops))
 
 
 def stages(choices: Choices, grids: Sequence[Grid], ends: Sequence[int]) -> Iterator[Choice]:

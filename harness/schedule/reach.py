@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.ir import TensorId
-from harness.schedule.geometry import is_elementwise, row_bytes, sums_bytes
+from harness.schedule.geometry import is_elementwise, pixel_bytes, row_bytes, sums_bytes
 from harness.schedule.plan import StreamSegment, align
 from harness.schedule.sweep import Sweep, Times
 
@@ -50,7 +50,7 @@ def workspace_below_operand(
     for rows in segment.rows:
         moments = sweep.made(rows.tensor)
         slots = np.arange(len(moments)) % rows.rows + 1
-        ends = rows.offset + slots * (rows.columns * graph.tensor(rows.tensor).shape[-1])
+        ends = rows.offset + slots * (rows.columns * pixel_bytes(graph, rows.tensor))
         distance = max(distance, _distance(sweep, segment.first_op, tensor, moments, ends))
     if any(sums_bytes(graph, graph.ops[i]) for i in segment.ops):
         distance = size_bytes
@@ -106,10 +106,12 @@ def _distance(
         is_read = nexts < len(times)
         if not is_read.any():
             continue
-        oldest = firsts[nexts[is_read]]
-        if reader == writer and is_elementwise(graph.ops[reader]):
-            # It has read each element that it writes over, so this row counts as read.
-            oldest = oldest + np.isin(moments[is_read], times)
-        gaps = ends[is_read] - oldest * row_bytes(graph, tensor)
+        oldest, row = firsts[nexts[is_read]], row_bytes(graph, tensor)
+        gaps = ends[is_read] - oldest * row
+        if reader == writer and is_elementwise(graph, graph.ops[reader]):
+            # It has read each element that it writes over if its row begins no higher, so this row
+            # counts as read.
+            lead = row_bytes(graph, graph.ops[reader].outputs[0])
+            gaps -= np.isin(moments[is_read], times) * min(lead, row)
         distance = max(distance, int(gaps.max()))
     return align(distance)

@@ -28,10 +28,10 @@ from harness.schedule.witness import (
     Pair,
     extents,
     flows,
-    is_elementwise,
     is_summing,
     rows_met,
     span_met,
+    writes_behind,
 )
 
 
@@ -164,7 +164,7 @@ class FusedReplay:
     def _check_apart(self, op: Op, row: int, place: Pair, read: tuple[TensorId, int, int]) -> None:
         """Blame a row that is written over what is read for it or for others of its batch."""
         (written_at, written_end), (operand, at, size) = place, read
-        below = is_elementwise(op) and written_at <= at
+        below = writes_behind(self._graph, op) and written_at <= at
         if at < written_end and written_at < at + size and not below:
             names = (short_name(self._graph.tensor(t).name) for t in (op.outputs[0], operand))
             made, taken = names

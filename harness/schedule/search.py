@@ -161,7 +161,7 @@ def _choices(graph: Graph, kernels: KernelSet, input_by_rows: bool) -> Choices:
     if input_by_rows and choices.fusion.input_by_rows is None:
         raise InputError(
             f"{graph.name}: the input cannot be delivered by rows: it must be one image "
-            "[1, H, W, C] of int8 that only ops of one stream read",
+            "[1, H, W, C] that only ops of one stream read",
             hint="leave the input resident",
         )
     return choices

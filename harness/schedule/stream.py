@@ -19,7 +19,7 @@ import numpy as np
 
 from harness.ir import Graph, TensorId
 from harness.schedule.fusion import Fusion
-from harness.schedule.geometry import Axis, evenly, length, sums_bytes, tile
+from harness.schedule.geometry import Axis, evenly, length, pixel_bytes, sums_bytes, tile
 from harness.schedule.order import INPUT, Order, row_order
 from harness.schedule.packer import first_fit, pack
 from harness.schedule.packing import Overlap, Packing, least_bytes
@@ -192,8 +192,8 @@ class Streams:
         return {tensor: self._ring(sweep, columns, tensor) for tensor in inner}
 
     def _ring(self, sweep: Sweep, columns: Mapping[TensorId, int], tensor: TensorId) -> Ring:
-        channels = self.fusion.graph.tensor(tensor).shape[-1]
-        return Ring(sweep.ring_rows[tensor], columns[tensor], channels)
+        pixel = pixel_bytes(self.fusion.graph, tensor)
+        return Ring(sweep.ring_rows[tensor], columns[tensor], pixel)
 
     def _columns_of(self, end: int, cut: Cut) -> Mapping[TensorId, int]:
         """Return the columns kept of each tensor, the most of any stripe, or those of a chunk."""
@@ -233,7 +233,7 @@ class Ring:
 
     rows: int
     columns: int
-    channels: int
+    pixel_bytes: int
 
     @property
     def size(self) -> tuple[int, int]:
@@ -243,7 +243,7 @@ class Ring:
     @property
     def size_bytes(self) -> int:
         """Bytes, not padded."""
-        return self.rows * self.columns * self.channels
+        return self.rows * self.columns * self.pixel_bytes
 
 
 def columns_made(graph: Graph, ops: range, stripes: int) -> dict[TensorId, int]:
@@ -273,7 +273,7 @@ def chunks(graph: Graph, segment: StreamSegment) -> dict[TensorId, int]:
 def workspace_bytes(graph: Graph, segment: FusedSegment) -> int:
     """Return the bytes of a fused segment's workspace: its rows, then its sums."""
     ends = (
-        rows.offset + rows.rows * rows.columns * graph.tensor(rows.tensor).shape[-1]
+        rows.offset + rows.rows * rows.columns * pixel_bytes(graph, rows.tensor)
         for rows in segment.rows
     )
     return align(max(ends, default=0)) + _sums(graph, segment.ops)

@@ -68,7 +68,7 @@ class Sweep:
         graph, found = self.fusion.graph, {}
         for position in range(self.start, self.end - 1):
             op = graph.ops[position]
-            if not is_elementwise(op) or self.ring_rows[op.outputs[0]] != 1:
+            if not is_elementwise(graph, op) or self.ring_rows[op.outputs[0]] != 1:
                 continue
             for operand in self.fusion.operands[position]:
                 if operand.tensor in self.last_read and self._gives_way(

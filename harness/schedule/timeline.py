@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from harness.ir import Graph, TensorId
+from harness.schedule.geometry import pixel_bytes
 from harness.schedule.lifetime import tensor_lives
 from harness.schedule.plan import (
     Allocation,
@@ -179,9 +180,7 @@ def _extent(rows: Rows, segment: FusedSegment) -> str:
 
 def _kept_bytes(graph: Graph, rows: Rows) -> int:
     """Return the bytes of the workspace that a tensor's rows take."""
-    tensor = graph.tensor(rows.tensor)
-    pixels = tensor.shape[1] * tensor.shape[2] if len(tensor.shape) == 4 else 1
-    return rows.rows * rows.columns * tensor.size_bytes // pixels
+    return rows.rows * rows.columns * pixel_bytes(graph, rows.tensor)
 
 
 def _rows_in_words(plan: Plan, position: int) -> str:

@@ -45,16 +45,29 @@ def is_summing(graph: Graph, op: Op) -> bool:
     )
 
 
-def is_elementwise(op: Op) -> bool:
-    """Whether a kernel reads element i of each operand, and then writes element i, ascending."""
-    return isinstance(op, ir.Add | ir.Sub | ir.Mul | ir.Quantize | ir.Logistic | ir.Tanh)
+def writes_behind(graph: Graph, op: Op) -> bool:
+    """Whether a kernel that begins at its operand's first byte or before never gets ahead of it.
+
+    It reads element i of each operand, and then writes element i, ascending and not wider.
+    """
+    match op:
+        case ir.Add() | ir.Sub() | ir.Mul() | ir.Logistic() | ir.Tanh():
+            return True
+        case ir.Quantize():
+            x, y = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
+            return y.size_bytes <= x.size_bytes
+        case _:
+            return False
 
 
 def goes_by_rows(graph: Graph, op: Op) -> bool:
-    """Whether row kernels can execute the op: int8, one image, rows that mean rows."""
+    """Whether row kernels can execute the op: one image, rows that mean rows, int8 inside."""
     flowing = flows(graph, op)
     tensors = [graph.tensor(t) for t in (*flowing, *op.outputs)]
-    if not flowing or len(op.outputs) != 1 or any(t.dtype is not DType.INT8 for t in tensors):
+    if not flowing or len(op.outputs) != 1:
+        return False
+    scales = isinstance(op, ir.Quantize | ir.Dequantize)
+    if not scales and any(t.dtype is not DType.INT8 for t in tensors):
         return False
     if isinstance(op, ir.FullyConnected):
         return all(t.size_bytes == t.shape[-1] for t in tensors)
@@ -67,7 +80,9 @@ def goes_by_rows(graph: Graph, op: Op) -> bool:
             return True
         case ir.Add() | ir.Sub() | ir.Mul():
             return len({graph.tensor(t).shape for t in (*op.inputs, *op.outputs)}) == 1
-        case ir.Quantize() | ir.Logistic() | ir.Tanh() | ir.ResizeNearestNeighbor():
+        case ir.Quantize() | ir.Dequantize():
+            return True
+        case ir.Logistic() | ir.Tanh() | ir.ResizeNearestNeighbor():
             return True
         case ir.Pad():
             return op.paddings[0] == (0, 0)

@@ -16,7 +16,16 @@ from harness.ir.ops import AveragePool2D, Padding, Window
 from harness.kernels import library
 from harness.kernels.kernel_set import PORTABLE, KernelSet
 from harness.schedule.fusion import Fusion
-from harness.schedule.geometry import Axis, Span, evenly, length, sums_all_rows, sums_bytes, tile
+from harness.schedule.geometry import (
+    Axis,
+    Span,
+    evenly,
+    length,
+    pixel_bytes,
+    sums_all_rows,
+    sums_bytes,
+    tile,
+)
 from harness.schedule.plan import (
     Allocation,
     FusedSegment,
@@ -36,20 +45,24 @@ from tests.graphs import GraphBuilder, pad_same
 
 @st.composite
 def networks(draw: st.DrawFn) -> Graph:
-    """Draw a network of ops that go by rows: branches, odd sizes, windows, and maybe a tail."""
+    """Draw a network of ops that go by rows: branches, odd sizes, windows, and maybe a tail.
+
+    Some begin with QUANTIZE, some end with DEQUANTIZE.
+    """
     build = GraphBuilder("network", draw(strategies.seeds))
-    size = draw(st.integers(4, 11)), draw(st.integers(4, 11))
-    grown = [build.input((1, *size, draw(st.integers(1, 4))))]
+    grown = [strategies.image(draw, build, 11)]
     for _ in range(draw(st.integers(2, 6))):
         x = draw(st.sampled_from(grown[-2:]))
         grown.append(_grow(draw, build, x, grown))
-    tail = draw(st.integers(0, 3))
+    tail = draw(st.integers(0, 4))
     if tail:
         x, (_, height, width, _) = grown[-1], build.shape(grown[-1])
         if tail == 1:
             build.fully_connected(build.mean(x), 3)
         elif tail == 2:
             build.conv(build.mean(x, keep_dims=True), 3, (1, 1))
+        elif tail == 3:
+            build.dequantize(x)
         else:
             build.pool(AveragePool2D, x, (height, width), padding=Padding())
     return build.graph()
@@ -158,7 +171,7 @@ def patches(draw: st.DrawFn, fusion: Fusion, first: int, end: int) -> tuple[Fuse
     for position in range(first, end - 1):
         tensor = graph.ops[position].outputs[0]
         kept = Rows(tensor, most[0][tensor] or 1, most[1][tensor] or 1, offset)
-        offset += align(kept.rows * kept.columns * graph.tensor(tensor).shape[-1])
+        offset += align(kept.rows * kept.columns * pixel_bytes(graph, tensor))
         rows.append(kept)
     segment = PatchSegment(first, end - 1, (down, across), tuple(rows))
     return segment, workspace_bytes(graph, segment)
@@ -234,7 +247,7 @@ def _most(tiles: Iterable[Mapping[TensorId, Span]]) -> dict[TensorId, int]:
 def workspace_bytes(graph: Graph, segment: FusedSegment) -> int:
     """Return the bytes of a workspace, sums included."""
     ends = [
-        rows.offset + align(rows.rows * rows.columns * graph.tensor(rows.tensor).shape[-1])
+        rows.offset + align(rows.rows * rows.columns * pixel_bytes(graph, rows.tensor))
         for rows in segment.rows
     ]
     return max(ends, default=0) + sum(sums_bytes(graph, graph.ops[i]) for i in segment.ops)

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from harness.ir import Graph
+from harness.ir import DType, Graph
 from harness.ir.ops import Add, Padding
+from harness.ir.types import REQUANTIZATIONS
 from harness.reference.interpreter import run
 from harness.schedule.fusion import Fusion
 from harness.schedule.inplace import layer_segments
@@ -21,7 +22,13 @@ from harness.schedule.search import plan as make_plan
 from harness.schedule.stream import Cut, Streams, chunks
 from harness.schedule.verify import verify_plan
 from tests.fused import fused_plan
-from tests.graphs import GraphBuilder, chain_graph, random_inputs, residual_graph
+from tests.graphs import (
+    GraphBuilder,
+    chain_graph,
+    quantized_graph,
+    random_inputs,
+    residual_graph,
+)
 from tests.host_c import native, plans
 
 pytestmark = pytest.mark.host_c
@@ -77,6 +84,14 @@ def test_the_least_plan_equals_the_reference(graphs: list[Graph]) -> None:
 @pytest.mark.parametrize("graph", [chain_graph(), residual_graph()], ids=["chain", "residual"])
 def test_an_input_that_arrives_by_rows(graph: Graph) -> None:
     assert_equals_reference(make_plan(graph, "stream", input_by_rows=True))
+
+
+@pytest.mark.parametrize("dtype", REQUANTIZATIONS)
+def test_an_input_of_any_width_that_arrives_by_rows(dtype: DType) -> None:
+    graph = quantized_graph(dtype)
+    made = make_plan(graph, "stream", input_by_rows=True)
+    assert made.fetches_input
+    assert_equals_reference(made)
 
 
 def test_branches_are_pulled_in_the_order_for_which_their_rows_share_bytes() -> None:

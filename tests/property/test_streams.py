@@ -37,8 +37,10 @@ def test_every_schedule_has_a_sound_plan(graph: Graph, schedule: str) -> None:
 
 @given(graphs)
 def test_stream_needs_no_more_than_in_place_and_computes_nothing_twice(graph: Graph) -> None:
-    made = plan(graph, "stream")
-    assert made.planned_peak_bytes <= plan(graph, "inplace").planned_peak_bytes
+    # Without a limit it may spend some bytes more than the least on less work.
+    limit = plan(graph, "inplace").planned_peak_bytes
+    made = plan(graph, "stream", limit=limit)
+    assert made.planned_peak_bytes <= limit
     assert executed_macs(made) <= graph_macs(graph)
 
 

@@ -8,14 +8,15 @@ import pytest
 
 from harness.errors import DoesNotFitError, InputError, UsageError
 from harness.importer.tflite import read_tflite
-from harness.ir import Graph
-from harness.ir.ops import Add
+from harness.ir import DType, Graph
+from harness.ir.ops import Add, MaxPool2D
+from harness.ir.types import REQUANTIZATIONS
 from harness.kernels.kernel_set import Isa, KernelSet
 from harness.passes.pipeline import run_passes
 from harness.schedule.choices import Choices
 from harness.schedule.fusion import Fusion
 from harness.schedule.geometry import sums_bytes
-from harness.schedule.plan import StreamSegment
+from harness.schedule.plan import Rows, StreamSegment
 from harness.schedule.reach import output_below_operand
 from harness.schedule.search import pareto, plan
 from harness.schedule.stream import Cut, Streams, workspace_bytes
@@ -23,7 +24,7 @@ from harness.schedule.sweep import Sweep
 from harness.schedule.verify import verify_plan
 from harness.schedule.work import estimated_instructions, executed_macs
 from tests.fused import sparse_plan
-from tests.graphs import GraphBuilder, residual_graph
+from tests.graphs import GraphBuilder, quantized_graph, residual_graph
 
 
 def block(stride: tuple[int, int] = (1, 1), kernel: tuple[int, int] = (3, 3)) -> Graph:
@@ -202,6 +203,27 @@ def test_input_by_rows_is_never_whole() -> None:
     assert first.input_by_rows
     assert first.rows[0].tensor == graph.inputs[0]
     assert made.planned_peak_bytes < plan(graph, "stream").planned_peak_bytes
+
+
+@pytest.mark.parametrize("dtype", REQUANTIZATIONS)
+def test_input_by_rows_may_be_of_any_width(dtype: DType) -> None:
+    graph = quantized_graph(dtype)
+    made = plan(graph, "stream", input_by_rows=True)
+    (first, *_) = made.segments
+    assert isinstance(first, StreamSegment)
+    assert first.rows[0] == Rows(graph.inputs[0], 1, 8, first.rows[0].offset)
+    workspace = made.workspace(0)
+    assert workspace is not None
+    row = 8 * 3 * dtype.itemsize
+    assert first.rows[0].offset + row <= workspace.size_bytes
+
+
+def test_a_wide_input_holds_the_peak_of_what_is_fused_with_it() -> None:
+    build = GraphBuilder()
+    x = build.quantize(build.input((1, 20, 20, 4), DType.FLOAT32, None), (0.1, 0))
+    build.pool(MaxPool2D, build.conv(x, 4), (2, 2), stride=(2, 2))
+    made = plan(build.graph(), "stream")
+    assert made.planned_peak_bytes == 20 * 20 * 4 * 4, "QUANTIZE and all after it reach into it"
 
 
 def test_input_by_rows_is_never_fetched_in_stripes() -> None:

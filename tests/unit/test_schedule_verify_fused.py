@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from harness.ir import Graph, TensorId
+from harness.ir import DType, Graph, TensorId
 from harness.ir.ops import Add, AveragePool2D, Padding
 from harness.schedule.plan import PatchSegment, Plan, Rows, Segment, StreamSegment
 from harness.schedule.verify import PlanFaultError, verify_plan
 from tests.fused import fused_plan, moved, with_rows, with_workspace
-from tests.graphs import GraphBuilder, chain_graph, residual_graph
+from tests.graphs import GraphBuilder, chain_graph, quantized_graph, residual_graph
 
 
 def block_graph(*, head: bool = False) -> Graph:
@@ -230,6 +230,29 @@ def test_input_by_rows_that_somebody_else_reads_is_refused() -> None:
     made = fused_plan(graph, StreamSegment(0, 1, input_by_rows=True))
     assert "'x0' is read outside of the stream of ops 0 to 1" in refused(made)
     verify_plan(fused_plan(graph, StreamSegment(0, 2, input_by_rows=True)))
+
+
+@pytest.mark.parametrize("dtype", [DType.FLOAT32, DType.INT16])
+def test_a_ring_of_wide_elements_that_is_a_word_short_is_caught(dtype: DType) -> None:
+    graph = quantized_graph(dtype)
+    made = fused_plan(graph, StreamSegment(0, 1, input_by_rows=True))
+    x, y = graph.inputs[0], output(graph, 0)
+    row = 8 * 3 * dtype.itemsize
+    verify_plan(with_rows(made, Rows(x, 1, 8, 0), Rows(y, 3, 8, row)))
+    short = with_rows(made, Rows(x, 1, 8, 0), Rows(y, 3, 8, row - 4))
+    assert "is written over what it reads of 'x0' in op 0 (QUANTIZE" in refused(short)
+
+
+def test_a_row_may_only_be_written_over_one_of_elements_as_wide() -> None:
+    graph = quantized_graph(DType.FLOAT32)
+    made = fused_plan(graph, StreamSegment(0, 0))
+    at = made.allocation(graph.inputs[0]).offset
+    verify_plan(moved(made, output(graph, 0), at))
+    ahead = moved(made, output(graph, 0), at + 4)
+    assert "row 0 of 'quantize0_0' is written over what it reads" in refused(ahead)
+    wider = fused_plan(graph, StreamSegment(4, 4))
+    wider = moved(wider, graph.outputs[0], wider.allocation(output(graph, 3)).offset)
+    assert "row 0 of 'dequantize4_0' is written over what it reads" in refused(wider)
 
 
 def test_rows_come_only_once() -> None:

@@ -28,7 +28,7 @@ KERNEL void mve_lookup(const lookup_t *p, const uint8_t *x, uint8_t *y)
     mve_lookup_run(p, x, y, p->size);
 }
 
-/* Columns of one row of int8. */
+/* Columns of one row. */
 KERNEL void mve_lookup_row(const lookup_t *p, rows_t x, int32_t row, span_t columns, int8_t *y)
 {
     mve_lookup_run(p, (const uint8_t *)pixel_at(&x, row, columns.first), (uint8_t *)y,

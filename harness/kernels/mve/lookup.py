@@ -28,10 +28,11 @@ def lookup(graph: Graph, op: Logistic | Tanh | Quantize) -> Iterator[Variant]:
 
 
 def lookup_row(graph: Graph, op: Logistic | Tanh | Quantize) -> Iterator[RowVariant]:
-    """Yield the variant that makes a row of an op that maps int8 to int8."""
+    """Yield the variant that makes a row of an op that maps single 8-bit values."""
 
     def calls() -> tuple[RowCall, ...]:
-        call = pointwise.lookup_row(graph, op)
+        call = pointwise.pointwise_row(graph, op)
         return (replace(call, header=_HEADER, function="mve_lookup_row"),)
 
-    yield RowVariant(_NAME, calls)
+    if not isinstance(op, Quantize) or is_table(graph, op):
+        yield RowVariant(_NAME, calls)
