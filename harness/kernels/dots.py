@@ -158,12 +158,12 @@ def _dots(block: _Block, p: ConvParameters, weights: Array, bias: Array) -> Fiel
         "depth": depth,
         "channels": count,
         "weights": Constant("weights", np.ascontiguousarray(laid.astype(np.uint8)).view(np.int8)),
-        **_form(form, p.low),
+        **form_fields(form, p.low),
         "exact": exact,
     }
 
 
-def _form(form: WideForm | None, low: int) -> Fields:
+def form_fields(form: WideForm | None, low: int) -> Fields:
     """Return what a form adds; without one its arrays are never read."""
     if form is None:
         nothing = Constant("form", np.zeros(1, np.int32))

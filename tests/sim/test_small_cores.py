@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from harness.board.load import load_board
 from harness.ir import Graph, Op
-from harness.ir.ops import Padding
+from harness.ir.ops import Padding, Window
 from harness.kernels import library
 from harness.kernels.kernel_set import Isa, KernelSet, kernels_for
 from harness.schedule.search import plan
 from tests import strategies
-from tests.graphs import GraphBuilder
+from tests.graphs import GraphBuilder, pad_same
 from tests.kernel_batch import SLOW, Batch, assert_on_core, batches, instructions
 
 pytestmark = pytest.mark.qemu
@@ -95,6 +95,52 @@ def dense(draw: st.DrawFn) -> Graph:
     build = GraphBuilder("dense", draw(strategies.seeds))
     x = build.input((draw(st.integers(1, 3)), draw(st.integers(36, 90))), quantized=(0.05, -7))
     build.fully_connected(x, channels, quantized=(0.5, -12))
+    return build.graph()
+
+
+@pytest.mark.parametrize(
+    ("schedule", "size"), [("layer", 16), ("inplace", 16), ("stream", 8), ("patch", 8)]
+)
+def test_depthwise_on_m0plus(schedule: str, size: int) -> None:
+    used: list[str] = []
+
+    @given(batches(depthwises(), size))
+    @few
+    def check(batch: Batch) -> None:
+        kernels = KernelSet(Isa.ARMV6M)
+        used.extend(library.row_variant(kernels, batch.graph, op).name for op in ops(batch))
+        assert_on_core(plan(batch.graph, schedule, kernels=kernels), "raspberry-pi-pico")
+
+    check()
+    assert "armv6m" in used
+
+
+@st.composite
+def depthwises(draw: st.DrawFn) -> Graph:
+    """Draw a depthwise convolution of a usual width, whose rows have around three calls each."""
+    height, width, depth = (
+        draw(st.integers(1, 9)),
+        draw(st.integers(4, 40)),
+        draw(st.integers(1, 3)),
+    )
+    kernel = draw(st.sampled_from([1, 3, 5])), draw(st.sampled_from([3, 5, 7]))
+    window = Window(kernel=kernel, stride=(draw(st.integers(1, 2)), draw(st.integers(1, 2))))
+    multiplier = draw(st.sampled_from([1, 1, 2]))
+    build = GraphBuilder("depthwise", draw(strategies.seeds))
+    x = build.input((1, height, width, depth), quantized=(0.05, draw(strategies.zero_points)))
+    build.depthwise(
+        x,
+        window.kernel,
+        multiplier=multiplier,
+        stride=window.stride,
+        padding=pad_same((height, width), window),
+        activation=draw(strategies.activations),
+        bias=draw(st.booleans()),
+        weight_scales=tuple(
+            draw(st.sampled_from([0.004, 0.01, 0.03, -0.02])) for _ in range(depth * multiplier)
+        ),
+        quantized=(draw(st.floats(0.05, 1.0)), draw(strategies.zero_points)),
+    )
     return build.graph()
 
 

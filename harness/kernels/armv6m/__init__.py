@@ -10,16 +10,19 @@ from collections.abc import Iterator
 from harness.ir import Graph, Op
 from harness.ir import ops as ir
 from harness.kernels import dots
+from harness.kernels.armv6m import depthwise
 from harness.kernels.kernel_set import Isa, KernelSet
 from harness.kernels.variant import RowVariant, Variant
 
 
 def variants(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> Iterator[Variant]:
     """Yield ways to execute an op on whole tensors, the best first."""
-    del kernels, operand
+    del kernels
     match op:
         case ir.Conv2D():
             yield from dots.conv(Isa.ARMV6M, graph, op)
+        case ir.DepthwiseConv2D():
+            yield from depthwise.depthwise(graph, op, operand)
         case ir.FullyConnected():
             yield from dots.fully_connected(Isa.ARMV6M, graph, op)
         case _:
@@ -32,6 +35,8 @@ def row_variants(kernels: KernelSet, graph: Graph, op: Op) -> Iterator[RowVarian
     match op:
         case ir.Conv2D():
             yield from dots.conv_row(Isa.ARMV6M, graph, op)
+        case ir.DepthwiseConv2D():
+            yield from depthwise.depthwise_row(graph, op)
         case ir.FullyConnected():
             yield from dots.fully_connected_row(Isa.ARMV6M, graph, op)
         case _:
