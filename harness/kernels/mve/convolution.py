@@ -110,13 +110,14 @@ def _conv(graph: Graph, op: Conv2D, gathered: int, *, one_row: bool = False) -> 
         shapes = [(1, height * width, channels) for height, width, channels in shapes]
     weights = live_weights(graph, op, p, axis=0)
     bias = folded_bias(graph, op, p, weights, axis=0)
+    has_pairs = shapes[1][1] > 1 or gathered > 0
     return {
         "x": shape(shapes[0]),
         "y": shape(shapes[1]),
         "window": window(op.window),
         "padding": -p.input_offset,
         "gathered": gathered,
-        "columns": columns(p, weights.reshape(len(weights), -1), bias),
+        "columns": columns(p, weights.reshape(len(weights), -1), bias, has_pairs=has_pairs),
     }
 
 
@@ -126,5 +127,5 @@ def _fully_connected(graph: Graph, op: FullyConnected, p: ConvParameters) -> Fie
     bias = folded_bias(graph, op, p, weights, axis=0)
     return {
         "batch": graph.tensor(op.outputs[0]).elements // len(weights),
-        "columns": columns(p, weights, bias),
+        "columns": columns(p, weights, bias, has_pairs=False),
     }
