@@ -70,7 +70,11 @@ def dense(draw: st.DrawFn) -> Graph:
 def depthwises(draw: st.DrawFn) -> Graph:
     """Draw a depthwise convolution: the usual kernels, some others, channels around a vector."""
     height, width, depth = (draw(st.integers(1, n)) for n in (11, 19, 19))
+    if draw(st.booleans()):
+        height, width = 4 * height, draw(st.sampled_from([width, 1, 1]))
     usual = Window(kernel=draw(sides([3, 5, 7])), stride=draw(sides([1, 2])))
+    if width == 1:
+        usual = replace(usual, kernel=(draw(st.integers(1, 16)), 1))
     usual = replace(usual, padding=pad_same((height, width), usual))
     window = draw(st.just(usual) | plans.windows((height, width)))
     multiplier = draw(st.sampled_from([1, 1, 1, 2, 5]))

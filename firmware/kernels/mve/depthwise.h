@@ -306,6 +306,11 @@ KERNEL rescale_t rescale_of(const mve_depthwise_t *p, int32_t channel)
     DEPTHWISE_ASM(depthwise_##step##_##chunks##_##rows##_##shared##_shift, step, chunks, rows,     \
                   shared, down, WINDOWS_SHIFT, 0)
 
+DEPTHWISE_PASS(1, 1, 1, 1, 1)
+DEPTHWISE_PASS(1, 1, 1, 2, 1)
+DEPTHWISE_PASS(1, 1, 1, 4, 1)
+DEPTHWISE_PASS(2, 1, 1, 1, 1)
+DEPTHWISE_PASS(2, 1, 1, 4, 1)
 DEPTHWISE_PASS(3, 1, 1, 1, 1)
 DEPTHWISE_PASS(3, 1, 1, 3, 1)
 DEPTHWISE_PASS(4, 1, 2, 4, 1)

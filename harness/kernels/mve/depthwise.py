@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.arithmetic import ConvParameters, prepare_conv
 from harness.ir import Graph
-from harness.ir.ops import DepthwiseConv2D, Window
+from harness.ir.ops import DepthwiseConv2D, Padding, Window
 from harness.ir.tensor import Array
 from harness.kernels.call import SCRATCH, Call, Constant, Fields, Name, Operand, RowCall, X, Y
 from harness.kernels.convolution import folded_bias, live_weights, shape, window
@@ -42,6 +42,8 @@ _WHOLE_SCRATCH, _ROW_SCRATCH = 2048, 640
 where one works over its input, the op before needs its input too, and thus more than this one."""
 
 _PASSES = {
+    (1, 1, 1): (4, 2, 1),
+    (2, 1, 1): (4, 1),
     (3, 1, 1): (3, 1),
     (4, 1, 2): (4,),
     (6, 1, 4): (2,),
@@ -128,12 +130,40 @@ class Lines:
         return (gathered + passes * 40) / self.lines + made
 
 
+@dataclass(frozen=True, slots=True)
+class _Planes:
+    """What is convolved: input and output [H, W, C], and the window.
+
+    Planes of a single column are turned to single rows, which are the same bytes: a row has more
+    windows to compute together.
+    """
+
+    x: tuple[int, ...]
+    y: tuple[int, ...]
+    window: Window
+    is_turned: bool = False
+
+
+def _planes(graph: Graph, op: DepthwiseConv2D, *, may_turn: bool) -> _Planes:
+    x, y = (graph.tensor(t).shape[1:] for t in (op.inputs[0], op.outputs[0]))
+    w = op.window
+    if not (may_turn and x[1] == y[1] == w.kernel[1] == 1 and w.padding.left == 0):
+        return _Planes(x, y, w)
+    turned = Window(
+        kernel=(1, w.kernel[0]),
+        stride=(1, w.stride[0]),
+        padding=Padding(left=w.padding.top, right=w.padding.bottom),
+    )
+    return _Planes((1, x[0], x[2]), (1, y[0], y[2]), turned, is_turned=True)
+
+
 def depthwise(graph: Graph, op: DepthwiseConv2D, operand: int | None) -> Iterator[Variant]:
     """Yield the variant of a depthwise convolution, over its input if ``operand`` says so."""
     slides = op.window.dilation == (1, 1)
     if operand is not None and not slides:
         return
-    lines = _whole_lines(graph, op) if slides else _row_lines(graph, op)
+    planes = _planes(graph, op, may_turn=slides)
+    lines = _whole_lines(planes) if slides else _row_lines(planes)
     if not _is_supported(prepare_conv(graph, op), lines):
         return
     function = "mve_depthwise" if slides else "mve_depthwise_by_rows"
@@ -142,19 +172,20 @@ def depthwise(graph: Graph, op: DepthwiseConv2D, operand: int | None) -> Iterato
         function, operands = "mve_depthwise_inplace", (Y, SCRATCH)
 
     def calls() -> tuple[Call, ...]:
-        return (Call(_HEADER, function, _TYPE, _parameters(graph, op, lines), operands),)
+        return (Call(_HEADER, function, _TYPE, _parameters(graph, op, planes, lines), operands),)
 
     yield Variant(_NAME, calls, lines.scratch_bytes)
 
 
 def depthwise_row(graph: Graph, op: DepthwiseConv2D) -> Iterator[RowVariant]:
     """Yield the variant that makes a row of a depthwise convolution."""
-    lines = _row_lines(graph, op)
+    planes = _planes(graph, op, may_turn=False)
+    lines = _row_lines(planes)
     if not _is_supported(prepare_conv(graph, op), lines):
         return
 
     def calls() -> tuple[RowCall, ...]:
-        parameters = _parameters(graph, op, lines)
+        parameters = _parameters(graph, op, planes, lines)
         return (RowCall(_HEADER, "mve_depthwise_row", _TYPE, parameters, takes_scratch=True),)
 
     yield RowVariant(_NAME, calls, lines.scratch_bytes)
@@ -165,16 +196,16 @@ def _is_supported(p: ConvParameters, lines: Lines) -> bool:
     return is_supported(p) or (is_rectified(p) and bool(lines.shifts))
 
 
-def _whole_lines(graph: Graph, op: DepthwiseConv2D) -> Lines:
+def _whole_lines(planes: _Planes) -> Lines:
     """Return lines that slide over a whole tensor."""
-    _, out_h, out_w, _ = graph.tensor(op.outputs[0]).shape
-    height, down = op.window.kernel[0], op.window.stride[0]
+    out_h, out_w, _ = planes.y
+    height, down = planes.window.kernel[0], planes.window.stride[0]
     slack = min(out_h * down, 2 * _VECTOR)
-    most = min(_LANES, graph.tensor(op.inputs[0]).shape[3])
+    most = min(_LANES, planes.x[2])
 
     def lines(channels: int, rows: int) -> Lines:
         pitch = height + (rows - 1) * down
-        return Lines(channels, rows, out_w, pitch, slack, op.window)
+        return Lines(channels, rows, out_w, pitch, slack, planes.window)
 
     chunks = lines(most, 1).chunks
     tried = [
@@ -188,14 +219,14 @@ def _whole_lines(graph: Graph, op: DepthwiseConv2D) -> Lines:
     return _fitting(sorted(tried, key=lambda found: found.instructions(out_h)), _WHOLE_SCRATCH)
 
 
-def _row_lines(graph: Graph, op: DepthwiseConv2D) -> Lines:
+def _row_lines(planes: _Planes) -> Lines:
     """Return lines that serve columns of a single row; dilated ones serve one column at a time."""
-    out_w = graph.tensor(op.outputs[0]).shape[2]
-    most = min(_LANES, graph.tensor(op.inputs[0]).shape[3])
-    is_dilated = op.window.dilation[1] > 1
+    out_w = planes.y[1]
+    most = min(_LANES, planes.x[2])
+    is_dilated = planes.window.dilation[1] > 1
     widths = [1] if is_dilated else [out_w, *(n for n in (32, 16, 8) if n < out_w)]
     tried = [
-        Lines(channels, 1, width, op.window.kernel[0], 0, op.window)
+        Lines(channels, 1, width, planes.window.kernel[0], 0, planes.window)
         for channels in (most, 4, 2, 1)
         for width in widths
         if channels <= most
@@ -209,17 +240,17 @@ def _fitting(tried: list[Lines], scratch_bytes: int) -> Lines:
     return fitting[0] if fitting else min(tried, key=lambda lines: lines.scratch_bytes)
 
 
-def _parameters(graph: Graph, op: DepthwiseConv2D, lines: Lines) -> Fields:
+def _parameters(graph: Graph, op: DepthwiseConv2D, planes: _Planes, lines: Lines) -> Fields:
     """Return an ``mve_depthwise_t``."""
     p = prepare_conv(graph, op)
     weights = live_weights(graph, op, p, axis=3)
     bias = folded_bias(graph, op, p, weights, axis=3)
-    taps = weights[0].transpose(2, 1, 0)
+    taps = weights[0].transpose(2, 0, 1) if planes.is_turned else weights[0].transpose(2, 1, 0)
     rounded = _rounding(p, taps, bias, lines)
     return {
-        "x": shape(graph.tensor(op.inputs[0]).shape[1:]),
-        "y": shape(graph.tensor(op.outputs[0]).shape[1:]),
-        "window": window(op.window),
+        "x": shape(planes.x),
+        "y": shape(planes.y),
+        "window": window(planes.window),
         "depth_multiplier": op.depth_multiplier,
         "padding": -p.input_offset,
         "pitch": lines.pitch,
