@@ -99,7 +99,7 @@ def dense(draw: st.DrawFn) -> Graph:
 
 
 @pytest.mark.parametrize(
-    ("schedule", "size"), [("layer", 16), ("inplace", 16), ("stream", 8), ("patch", 8)]
+    ("schedule", "size"), [("layer", 16), ("inplace", 6), ("stream", 6), ("patch", 6)]
 )
 def test_depthwise_on_m0plus(schedule: str, size: int) -> None:
     used: list[str] = []
