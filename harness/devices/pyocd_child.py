@@ -1,7 +1,7 @@
 """pyOCD at work: ``python -m harness.devices.pyocd_child`` takes a job on stdin, and reports.
 
-A report is a line of JSON: the stage that begins or goes on, or the error that ends it all. This is
-the one module that calls pyOCD, and where its exceptions get names that say what to do.
+A report is a line of JSON: the stage that begins or goes on, or the error that ends it all. Here
+the exceptions of pyOCD get names that say what to do.
 
 Nothing is written before the probe is known to be the right one and the chip to be the board's.
 pyOCD trusts its flash algorithm, so what was programmed is read back here. It would also unlock a
@@ -19,65 +19,28 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pyocd.core import exceptions
-from pyocd.core.session import Session
 from pyocd.coresight.ap import MEM_AP
 from pyocd.flash.loader import FlashLoader
-from pyocd.probe.aggregator import DebugProbeAggregator
 
 from harness.devices.flash_image import Piece, first_difference, read_pieces
-from harness.errors import DeviceBusyError, DeviceError, DeviceNotFoundError, NoAnswerError
+from harness.devices.pyocd_session import UNPLUG, Job, find_probe, open_session, read_job
+from harness.errors import DeviceBusyError, DeviceError, NoAnswerError
 
 _DHCSR, _DEMCR = 0xE000_EDF0, 0xE000_EDFC
 _DEBUG_OFF = 0xA05F_0000
 _READ_BYTES = 1 << 16
 
-_INSTALL = "install the package whose plug-in of pyOCD it is; for bench-sim: pip install -e ."
 _OF_ITS_INSIDES = (OSError, LookupError, ValueError, TypeError, AttributeError, AssertionError)
 """What pyOCD lets through besides its own exceptions: of libusb, and of its own code."""
 
-_UNPLUG = "unplug the probe and plug it in again"
 _UNLOCK = (
     "unlocking erases the whole chip, so it is left to you: `pyocd erase --chip --target {target}`"
     "; on an STM32, set read-out protection to level 0 with STM32CubeProgrammer"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """The register that says which chip it is."""
-
-    register_name: str
-    address: int
-    mask: int
-    value: int
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What is to be done, to which board, through which probe."""
-
-    board: str
-    mcu: str
-    elf: str | None
-    uid: str | None
-    frequency_hz: int
-    connect: str
-    pack: str | None
-    target: str | None
-    identity: Identity | None
-
-
-def read_job(text: str) -> Job:
-    """Return a job from its JSON."""
-    fields: dict[str, Any] = json.loads(text)
-    identity = fields.pop("identity")
-    return Job(**fields, identity=Identity(**identity) if identity else None)
 
 
 class Work:
@@ -192,7 +155,7 @@ class Work:
             ) from None
         except exceptions.TransferTimeoutError as error:
             raise NoAnswerError(
-                f"{who} got no answer from the chip while {self._stage}: {error}", hint=_UNPLUG
+                f"{who} got no answer from the chip while {self._stage}: {error}", hint=UNPLUG
             ) from None
         except exceptions.TransferError as error:
             raise DeviceError(
@@ -201,83 +164,10 @@ class Work:
             ) from None
         except exceptions.ProbeError as error:
             kind = DeviceBusyError if "in use" in str(error) else DeviceError
-            raise kind(f"{who}: {error} (while {self._stage})", hint=_UNPLUG) from None
+            raise kind(f"{who}: {error} (while {self._stage})", hint=UNPLUG) from None
         except (exceptions.Error, *_OF_ITS_INSIDES) as error:
             what = f"{type(error).__name__}: {error}"
             raise DeviceError(f"{who}: pyOCD failed while {self._stage}: {what}") from None
-
-
-def find_probe(uid: str | None) -> Any:
-    """Return the probe of a unique id, or the only one that is connected.
-
-    Raises:
-        DeviceNotFoundError: it is not there, or several are and none is named.
-    """
-    try:
-        found = DebugProbeAggregator.get_all_connected_probes(uid)
-        all_of_them = found or DebugProbeAggregator.get_all_connected_probes()
-    except exceptions.Error as error:
-        hint = _INSTALL if "unknown debug probe type" in str(error) else _UNPLUG
-        raise DeviceError(f"the debug probes cannot be listed: {error}", hint=hint) from None
-    if uid is not None:
-        # pyOCD itself is content with a part of the unique id.
-        for probe in found:
-            if str(probe.unique_id).lower() == uid.lower():
-                return probe
-    elif len(found) == 1:
-        return found[0]
-    names = ", ".join(f"{probe.unique_id} ({probe.description})" for probe in all_of_them)
-    if uid is not None:
-        others = f"connected, and left alone: {names}" if names else "no other is either"
-        raise DeviceNotFoundError(
-            f"probe {uid} is not connected; {others}",
-            hint="plug it in, or correct the uid of the place's probe; `pyocd list` shows them all",
-        )
-    if not found:
-        raise DeviceNotFoundError(
-            "no debug probe is connected",
-            hint="plug the board in; on Linux a probe needs pyOCD's udev rules",
-        )
-    raise DeviceNotFoundError(
-        f"{len(found)} debug probes are connected and none is named: {names}",
-        hint="name the board's as `uid` of its place's probe in lab.yaml",
-    )
-
-
-def open_session(job: Job, probe: Any) -> Any:
-    """Return a session of pyOCD that is not open yet.
-
-    Raises:
-        DeviceNotFoundError: pyOCD does not know the chip.
-    """
-    if job.target is None:
-        raise DeviceNotFoundError(
-            f"{job.board}: nobody says what pyOCD calls its {job.mcu}",
-            hint="name it as pyocd_target in the board's file, or as target of the place's probe",
-        )
-    options: dict[str, object] = {
-        "target_override": job.target,
-        "connect_mode": job.connect,
-        "frequency": job.frequency_hz,
-        "auto_unlock": False,
-        "resume_on_disconnect": False,
-        "hide_programming_progress": True,
-        "no_config": True,
-    }
-    if job.pack is not None:
-        if not Path(job.pack).is_file():
-            raise DeviceNotFoundError(
-                f"{job.pack}: there is no such CMSIS-Pack", hint="correct `pack` in lab.yaml"
-            )
-        options["pack"] = job.pack
-    try:
-        return Session(probe, auto_open=False, options=options)
-    except exceptions.TargetSupportError:
-        raise DeviceNotFoundError(
-            f"pyOCD does not know the target {job.target}",
-            hint=f"`pyocd pack install {job.target}` gets its CMSIS-Pack; without a network, "
-            "name a .pack file as `pack` of the place's probe in lab.yaml",
-        ) from None
 
 
 def start(target: Any) -> None:

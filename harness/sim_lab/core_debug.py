@@ -1,8 +1,8 @@
 """The private peripheral bus of a core: what a debugger halts, steps and resets it with.
 
 Source: Arm DDI 0403 (ARMv7-M Architecture Reference Manual), C1.6 "Debug system registers", C1.8
-"DWT", C1.11 "FPB"; B3.2.6 AIRCR; B6 "Debug ID registers" for the tables of identities. Registers
-that are not of debug (CPUID, VTOR, NVIC) are the emulated core's own.
+"DWT", C1.11 "FPB"; B3.2.6 AIRCR. Registers that are not of debug (CPUID, VTOR, NVIC) are the
+emulated core's own.
 
 The DWT has neither comparators nor a cycle counter, which it says of itself: the emulated machines
 have none. Reset catch is the only vector catch.
@@ -17,12 +17,10 @@ from typing import Protocol
 
 from harness.board.schema import Core
 from harness.sim_lab.adi import BusError
+from harness.sim_lab.rom_table import DWT, FPB, ROM_TABLE, rom_table
 
 PPB_BEGIN, PPB_END = 0xE000_0000, 0xE010_0000
 
-_ROM_TABLE = 0xE00F_F000
-_SCS, _DWT, _FPB = 0xE000_E000, 0xE000_1000, 0xE000_2000
-_ID_BEGIN = 0xFB0
 
 _DEBUG_KEY, _VECTOR_KEY = 0xA05F, 0x05FA
 _C_DEBUGEN, _C_HALT, _C_STEP = 1 << 0, 1 << 1, 1 << 2
@@ -39,9 +37,6 @@ _FPB_CONTROL = 1 << 28 | _FPB_COMPARATORS << 4
 
 _DWT_CONTROL = 1 << 25
 """No comparators, NOCYCCNT."""
-
-_COMPONENT_GENERIC, _COMPONENT_CORESIGHT, _COMPONENT_ROM = 0xE, 0x9, 0x1
-_SCS_V8M = 0x4770_2A04
 
 
 class Register(IntEnum):
@@ -100,7 +95,7 @@ class CoreDebug:
     ) -> None:
         self._core = core
         self._on_stop = on_stop
-        self._identities = _identities(kind)
+        self._identities = rom_table(kind)
         self._control = 0
         self._catch = 0
         self._fault_status = 0
@@ -173,8 +168,8 @@ class CoreDebug:
         identity = self._identities.get(address)
         if identity is not None:
             return identity
-        if address & ~0xFFF in (_DWT, _FPB, _ROM_TABLE):
-            index = (address - _FPB - 8) // 4
+        if address & ~0xFFF in (DWT, FPB, ROM_TABLE):
+            index = (address - FPB - 8) // 4
             return self._comparators[index] if 0 <= index < _FPB_COMPARATORS else 0
         return int.from_bytes(self._core.read(address, 4), "little")
 
@@ -193,8 +188,8 @@ class CoreDebug:
                 self._fault_status &= ~value
             case Register.AIRCR if value >> 16 == _VECTOR_KEY and value & _SYSRESETREQ_OR_VECTRESET:
                 self.reset()
-            case _ if address & ~0xFFF in (_DWT, _FPB, _ROM_TABLE):
-                index = (address - _FPB - 8) // 4
+            case _ if address & ~0xFFF in (DWT, FPB, ROM_TABLE):
+                index = (address - FPB - 8) // 4
                 if 0 <= index < _FPB_COMPARATORS:
                     self._set_comparator(index, value)
             case _:
@@ -265,37 +260,3 @@ class CoreDebug:
             self._core.set_breakpoint(before & ~1, is_set=False)
         if value & 1:
             self._core.set_breakpoint(value & ~1, is_set=True)
-
-
-def _identities(kind: Core) -> dict[int, int]:
-    """Return the ROM table and the identity registers of what it lists, by address."""
-    scs, dwt, fpb = (0x00C, 0x002, 0x003)
-    if kind in (Core.CORTEX_M0, Core.CORTEX_M0PLUS):
-        scs, dwt, fpb = (0x008, 0x00A, 0x00B)
-    registers = {
-        **{
-            _ROM_TABLE + 4 * index: (base - _ROM_TABLE & 0xFFFF_F000) | 3
-            for index, base in enumerate((_SCS, _DWT, _FPB))
-        },
-        **_identity(_ROM_TABLE, 0x4C4, _COMPONENT_ROM),
-        **_identity(_DWT, dwt, _COMPONENT_GENERIC),
-        **_identity(_FPB, fpb, _COMPONENT_GENERIC),
-    }
-    match kind:
-        case Core.CORTEX_M33 | Core.CORTEX_M55:
-            part = 0xD21 if kind is Core.CORTEX_M33 else 0xD22
-            registers |= _identity(_SCS, part, _COMPONENT_CORESIGHT)
-            registers[_SCS + 0xFBC] = _SCS_V8M
-        case _:
-            registers |= _identity(_SCS, scs, _COMPONENT_GENERIC)
-    return registers
-
-
-def _identity(base: int, part: int, component: int) -> dict[int, int]:
-    """Return PIDR4 to CIDR3 of a component by Arm (JEP106 continuation 4, code 0x3B)."""
-    peripheral = [0x04, 0, 0, 0, part & 0xFF, 0xB0 | part >> 8, 0x0B, 0]
-    words = [*peripheral, 0x0D, component << 4, 0x05, 0xB1]
-    found = {base + 0xFD0 + 4 * index: word for index, word in enumerate(words)}
-    if component == _COMPONENT_CORESIGHT:
-        found |= {base + offset: 0 for offset in range(_ID_BEGIN, 0xFD0, 4)}
-    return found

@@ -26,8 +26,8 @@ from harness.sim_lab.faults import parse_fault
 from harness.sim_lab.pack import sim_pack, target_name
 from harness.sim_lab.wire import PROBE_TYPE
 
-_ROM_MACHINES = ("microbit",)
-"""Their flash is behind a controller, which the desk's flash algorithm does not drive."""
+_BUILT_IN = {"microbit": "nrf51"}
+"""Boards whose flash controller QEMU has, and the target of pyOCD's own that programs it."""
 
 _LONGEST_ADDRESS = 100
 """Of a Unix socket: 104 bytes on macOS, 108 on Linux."""
@@ -49,7 +49,7 @@ def open_desk(fault: str = "") -> Iterator[OpenLab]:
     parse_fault(fault)
     find_qemu()
     boards = simulated_boards()
-    pack = sim_pack(boards)
+    pack = sim_pack([board for board in boards if board.name not in _BUILT_IN])
     with tempfile.TemporaryDirectory(prefix="bench-desk-") as folder:
         address = Path(folder) / "s"
         if len(str(address)) > _LONGEST_ADDRESS:
@@ -76,12 +76,14 @@ def open_desk(fault: str = "") -> Iterator[OpenLab]:
 
 def simulated_boards() -> list[Board]:
     """Return the boards that the desk has."""
-    boards = map(load_board, board_names())
-    return [b for b in boards if b.emulation and b.emulation.machine not in _ROM_MACHINES]
+    return [board for board in map(load_board, board_names()) if board.emulation]
 
 
 def _place(name: str, address: Path, port: str, pack: Path) -> Place:
-    probe = Probe(uid=f"{PROBE_TYPE}:{address}/{name}", pack=pack, target=target_name(name))
+    uid = f"{PROBE_TYPE}:{address}/{name}"
+    probe = Probe(uid=uid, pack=pack, target=target_name(name))
+    if name in _BUILT_IN:
+        probe = Probe(uid=uid, target=_BUILT_IN[name])
     return Place(board=name, probe=probe, serial=Serial(port=port))
 
 

@@ -55,7 +55,7 @@ def _with_probe(place: Place, **changes: Any) -> Place:
     return place.model_copy(update={"probe": place.probe.model_copy(update=changes)})
 
 
-@pytest.mark.parametrize("board", [BOARD, "mps2-an386", "nrf52840-dk", "mps3-an547"])
+@pytest.mark.parametrize("board", [BOARD, "mps2-an386", "nrf52840-dk", "mps3-an547", "microbit"])
 def test_a_model_runs_bit_exact_and_counts_as_on_qemu(
     bench: Bench, tmp_path: Path, board: str
 ) -> None:
