@@ -15,7 +15,7 @@ from harness.devices.clock import Clock, cycle_clock, host_clock, icount_clock, 
 from harness.devices.flash import Flasher
 from harness.devices.protocol import Capability
 from harness.devices.qemu import ICOUNT_SHIFT
-from harness.devices.serial_line import SerialConsole, find_port
+from harness.devices.serial_line import BACK_S, SerialConsole, find_port
 from harness.errors import DeviceNotFoundError
 from harness.lab.lock import locked
 from harness.lab.open import OpenLab, find_place
@@ -32,7 +32,8 @@ _HELLO_S = 10.0
 class HardwareDevice:
     """The board of one place of a lab; ``place`` is needed where several have the same.
 
-    Somebody else who has it is waited for ``wait_s``; ``waiting`` hears who it is.
+    Somebody else who has it is waited for ``wait_s``; ``waiting`` hears who it is. A port that goes
+    away in the middle may take ``back_s`` to come back.
     """
 
     kind = DeviceKind.HARDWARE
@@ -46,12 +47,14 @@ class HardwareDevice:
         place: str | None = None,
         wait_s: float = 0.5,
         waiting: Callable[[str], None] = lambda _: None,
+        back_s: float = BACK_S,
     ) -> None:
         self._lab = lab
         self._board = board
         self._flasher = flasher
         self._wait_s = wait_s
         self._waiting = waiting
+        self._back_s = back_s
         self._name, self._place = find_place(lab, board.name, place)
 
     @property
@@ -72,7 +75,9 @@ class HardwareDevice:
         """Program a firmware and yield the line to it."""
         place = self._place
         with locked(self._name, place, wait_s=self._wait_s, waiting=self._waiting):
-            console = SerialConsole(lambda: find_port(place), baud_of(self._board, place))
+            console = SerialConsole(
+                lambda: find_port(place), baud_of(self._board, place), back_s=self._back_s
+            )
             with contextlib.closing(console):
                 self._flasher.program(firmware, self._board, place)
                 self._prove_identity(console)

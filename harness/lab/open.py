@@ -13,6 +13,7 @@ from pathlib import Path
 
 import platformdirs
 
+from harness.board.load import load_board
 from harness.errors import DeviceNotFoundError, near_names
 from harness.facts import load_facts
 from harness.lab.schema import Lab, Place
@@ -64,7 +65,7 @@ def find_place(lab: OpenLab, board: str, name: str | None = None) -> tuple[str, 
     """
     if name is not None:
         return name, _named(lab, board, name)
-    found = [(name, place) for name, place in lab.places.items() if place.board == board]
+    found = [(name, place) for name, place in lab.places.items() if _has(place, board)]
     if len(found) == 1:
         return found[0]
     if found:
@@ -80,13 +81,20 @@ def find_place(lab: OpenLab, board: str, name: str | None = None) -> tuple[str, 
     )
 
 
+def _has(place: Place, board: str) -> bool:
+    """Whether a place has a board of this name; that of one's own is in its file."""
+    if Path(place.board).suffix in (".yaml", ".yml"):
+        return load_board(place.board).name == board
+    return place.board == board
+
+
 def _named(lab: OpenLab, board: str, name: str) -> Place:
     place = lab.places.get(name)
     if place is None:
         raise DeviceNotFoundError(
             f"{lab.name}: there is no place {name!r}", hint=near_names(name, lab.places)
         )
-    if place.board != board:
+    if not _has(place, board):
         raise DeviceNotFoundError(
             f"{lab.name}: place {name} has a {place.board}, not a {board}",
             hint=f"use --board {place.board}",
@@ -95,7 +103,9 @@ def _named(lab: OpenLab, board: str, name: str) -> Place:
 
 
 def _beside(place: Place, folder: Path) -> Place:
-    """Return a place whose pack is a path from here, not from the lab file."""
+    """Return a place whose files are paths from here, not from the lab file."""
+    if Path(place.board).suffix in (".yaml", ".yml"):
+        place = place.model_copy(update={"board": str(folder / place.board)})
     if place.probe is None or place.probe.pack is None:
         return place
     probe = place.probe.model_copy(update={"pack": folder / place.probe.pack})

@@ -88,6 +88,13 @@ def test_a_pack_lies_beside_the_lab_file(tmp_path: Path) -> None:
     assert probe.pack == tmp_path / "Keil.STM32F7xx_DFP.pack"
 
 
+def test_a_board_of_ones_own_lies_beside_the_lab_file_too(tmp_path: Path) -> None:
+    text = (data_dir("boards") / "nucleo-f746zg.yaml").read_text(encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text(text.replace("name: nucleo-f746zg", "name: mine"))
+    desk = opened(tmp_path, GOOD.replace("board: nucleo-f746zg", "board: mine.yaml"))
+    assert find_place(desk, "mine")[0] == "left"
+
+
 def test_a_place_is_found_by_its_board_or_by_its_name(tmp_path: Path) -> None:
     desk = opened(tmp_path)
     assert find_place(desk, "mps2-an386")[0] == "right"

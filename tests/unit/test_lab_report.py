@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +11,6 @@ import pytest
 
 from harness.board.schema import Board
 from harness.devices import flash
-from harness.devices.bad_line import BadLine, Faults
 from harness.devices.fake import NOTHING_KNOWN, Facts, FakeBoard
 from harness.devices.probes import ConnectedProbe, connected_probes
 from harness.errors import DeviceError, NoAnswerError
@@ -24,6 +19,7 @@ from harness.lab.lock import locked
 from harness.lab.open import open_file
 from harness.lab.schema import Place
 from tests.command import Bench
+from tests.desk import board
 
 LAB = """
 schema_version: 1
@@ -57,30 +53,6 @@ def lab(tmp_path: Path) -> Path:
     path = tmp_path / "lab.yaml"
     path.write_text(LAB.format(port=tmp_path / "usb"))
     return path
-
-
-@contextmanager
-def board(tmp_path: Path, fake: FakeBoard) -> Iterator[None]:
-    """Put a fake board at the end of a serial port."""
-    read_fd, say_fd = os.pipe()
-    hear_fd, write_fd = os.pipe()
-    line = BadLine(tmp_path / "usb", Faults())
-    line.attach(read_fd, write_fd)
-
-    def answer() -> None:
-        os.write(say_fd, fake.read(0))
-        while data := os.read(hear_fd, 4096):
-            fake.write(data)
-            os.write(say_fd, fake.read(0))
-
-    answering = threading.Thread(target=answer)
-    with line.running():
-        answering.start()
-        yield
-    os.close(write_fd)
-    answering.join()
-    for fd in (read_fd, say_fd, hear_fd):
-        os.close(fd)
 
 
 def test_a_board_is_known_by_what_its_firmware_says(
