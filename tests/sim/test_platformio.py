@@ -125,6 +125,17 @@ def test_refused_code_is_told_with_its_file_and_line(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "platformio").iterdir()] == []
 
 
+def test_an_old_scons_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = load_board("nucleo-f446re")
+    target = target_for(board, DeviceKind.HARDWARE)
+    about = tmp_path / "old" / "scons-1.0.0.dist-info" / "METADATA"
+    about.parent.mkdir(parents=True)
+    about.write_text("Metadata-Version: 2.1\nName: scons\nVersion: 1.0.0\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "old"))
+    with pytest.raises(ToolchainError, match=r"builds with SCons 4[\d.]+, Python has 1\.0\.0: pip"):
+        platformio.build(tiny_sources(), target, board, out_dir=tmp_path / "out")
+
+
 def test_a_model_that_does_not_fit_says_by_how_much(tmp_path: Path) -> None:
     board = load_board("nucleo-f446re")
     target = target_for(board, DeviceKind.QEMU)

@@ -32,21 +32,21 @@ class BenchPlatform(PlatformBase):
 
 
 def install_scons():
-    """Make the package ``tool-scons`` of the SCons that Python has."""
+    """Make the package ``tool-scons`` of the SCons that Python has, if it is new enough."""
     wanted = get_core_dependencies()["tool-scons"].lstrip("~")
     try:
         found = metadata.version("scons")
     except metadata.PackageNotFoundError:
-        found = "none"
-    if package_version(found).split(".")[:2] != wanted.split(".")[:2]:
+        found = "0"
+    if numbers(found) < numbers(scons_version(wanted)):
+        here = "none" if found == "0" else found
         raise UserSideException(
-            f"PlatformIO wants SCons as its package tool-scons {wanted}, Python has {found}: "
-            "pip install a SCons of that version, or connect to the network once"
+            f"PlatformIO builds with SCons {scons_version(wanted)}, Python has {here}: "
+            "pip install scons, or connect to the network once"
         )
     package = Path(ToolPackageManager().package_dir) / "tool-scons"
     package.mkdir(parents=True, exist_ok=True)
-    version = package_version(found)
-    manifest = {"name": "tool-scons", "version": version}
+    manifest = {"name": "tool-scons", "version": wanted}
     spec = {"owner": "platformio", "id": None, "name": "tool-scons", "requirements": None}
     about = {"type": "tool", **manifest, "spec": {**spec, "uri": None}}
     (package / "scons.py").write_text(START)
@@ -54,9 +54,12 @@ def install_scons():
     (package / ".piopm").write_text(json.dumps(about))
 
 
-def package_version(version):
-    """Return how PlatformIO numbers a SCons: 4.11.1 is 4.41101.0."""
-    major, minor, patch = ([int(part) for part in version.split(".") if part.isdigit()] + [0] * 3)[
-        :3
-    ]
-    return f"{major}.{major}{minor:02d}{patch:02d}.0"
+def scons_version(package_version):
+    """Return which SCons a package has: 4.41101.0 has 4.11.1."""
+    middle = package_version.split(".")[1]
+    return f"{middle[:-4]}.{int(middle[-4:-2])}.{int(middle[-2:])}"
+
+
+def numbers(version):
+    """Return a version as something to compare."""
+    return [int(part) for part in version.split(".") if part.isdigit()]
