@@ -48,6 +48,8 @@ def _missing(group: str) -> str:
     """Return what this machine lacks for a group of tests, or nothing."""
     if group == "models":
         return "" if _directory("BENCH_MODELS") else "BENCH_MODELS names no directory of models"
+    if group == "hil":
+        return "" if os.environ.get("BENCH_LAB") else "BENCH_LAB names no lab"
     packages = [package for package in _PACKAGES.get(group, ()) if not find_spec(package)]
     if packages:
         return f"not installed: {', '.join(packages)}"
