@@ -101,6 +101,13 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.fixture(autouse=True)
+def _boards_are_left_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep ``--device auto`` off the boards of whoever runs the tests."""
+    if not request.node.get_closest_marker("hil"):
+        monkeypatch.delenv("BENCH_LAB", raising=False)
+
+
 @pytest.fixture(scope="session")
 def models_dir() -> Path:
     """The directory of real .tflite files."""
