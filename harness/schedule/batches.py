@@ -30,8 +30,11 @@ def in_batches(plan: Plan, choices: Choices, limit: float) -> Plan:
         if gain <= 0 or not isinstance(segment, StreamSegment):
             continue
         for rows in _BATCHES:
+            packed = _packed(choices, segment, rows)
+            if packed.segment is None or packed.peak_bytes > most:
+                continue
             segments = list(plan.segments)
-            segments[i] = _packed(choices, segment, rows)
+            segments[i] = packed.segment
             made = lay_out(plan.graph, plan.schedule, segments, choices.streams)
             if made.planned_peak_bytes <= most:
                 plan = made
@@ -49,9 +52,6 @@ def _gain(choices: Choices, segment: Segment) -> float:
     return choices.work.instructions(segment) - choices.work.instructions(largest)
 
 
-def _packed(choices: Choices, segment: StreamSegment, batch: int) -> Segment:
+def _packed(choices: Choices, segment: StreamSegment, batch: int) -> Choice:
     ops, by_rows = segment.ops, segment.input_by_rows
-    bare = Choice(ops.start, ops.stop, 0, 0.0, None, Cut(batch=batch), by_rows)
-    packed = choices.packed(bare).segment
-    assert packed is not None
-    return packed
+    return choices.packed(Choice(ops.start, ops.stop, 0, 0.0, None, Cut(batch=batch), by_rows))

@@ -8,8 +8,8 @@ step of its short form is 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterator, Mapping
+from functools import lru_cache, partial
 from itertools import product
 
 import numpy as np
@@ -83,7 +83,8 @@ def _short(graph: Graph, op: BinaryOp) -> tuple[str, Fields] | None:
     return None if added is None else ("add_short", added)
 
 
-def solve_add(p: AddParameters, *, subtract: bool) -> dict[str, int] | None:
+@lru_cache(maxsize=256)  # planning asks for the variants of an op again and again
+def solve_add(p: AddParameters, *, subtract: bool) -> Mapping[str, int] | None:
     """Return factors and addend that give what the reference gives for every pair of values."""
     if (p.low, p.high) != (-128, 127):
         return None
@@ -113,7 +114,8 @@ def _addend(line: Raw, expected: Raw) -> int | None:
     return addend if lowest <= highest and fits else None
 
 
-def solve_mul(p: MulParameters) -> dict[str, int] | None:
+@lru_cache(maxsize=256)
+def solve_mul(p: MulParameters) -> Mapping[str, int] | None:
     """Return the constants of a product's short form, if it is proved."""
     if (p.low, p.high) != (-128, 127) or not 1 <= p.output.right <= MAX_SHIFT:
         return None
