@@ -46,7 +46,8 @@ def read(data: bytes) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert message == "" or message.startswith("fuzz: ")
-    assert peak < MAX_BYTES
+    # Passes widen weights to 64 bits, and have old and new ones at a time.
+    assert peak < MAX_BYTES + 16 * len(data)
     assert time.process_time() - started < MAX_SECONDS
 
 

@@ -50,9 +50,11 @@ def slow_down(monkeypatch: pytest.MonkeyPatch, folder: Path, instructions: int) 
     )
     assert seeded == 1
     kernel.write_text(text)
-    monkeypatch.setattr(
-        "harness.toolchain.gcc.data_dir", lambda name: firmware if name == "firmware" else None
-    )
+    for module in ("gcc", "recipe"):
+        monkeypatch.setattr(
+            f"harness.toolchain.{module}.data_dir",
+            lambda name: firmware if name == "firmware" else None,
+        )
 
 
 def baseline(tmp_path: Path) -> Any:
