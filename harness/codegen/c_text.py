@@ -94,8 +94,18 @@ def array(symbol: str, data: Array, *, prefix: str) -> str:
         # A string of exactly this length has no room for its closing zero, and needs none.
         return "\n".join([f"{head} __attribute__((nonstring)) =", *_string_lines(flat)]) + ";\n"
     literal = floating if flat.dtype == np.float32 else integer
-    rows = wrap([literal(v) for v in flat.tolist()], _TAB)
+    rows = _filled(", ".join(map(literal, flat.tolist())) + ",")
     return "\n".join([f"{head} = {{", *rows, "};"]) + "\n"
+
+
+def _filled(text: str) -> list[str]:
+    """Return a long line of numbers as lines none wider than ``WIDTH``, cut at spaces."""
+    lines, at, room = [], 0, WIDTH - len(_TAB)
+    while len(text) - at > room:
+        end = text.rindex(" ", at, at + room + 1)
+        lines.append(_TAB + text[at:end])
+        at = end + 1
+    return [*lines, _TAB + text[at:]]
 
 
 def c_type(data: Array) -> str:

@@ -28,7 +28,7 @@ def processes(count: int) -> Workers:
     @contextmanager
     def pool() -> Iterator[Executor]:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["harness.experiment.worker"])
+        context.set_forkserver_preload([__name__])
         others = set(multiprocessing.active_children())
         executor = ProcessPoolExecutor(
             count, mp_context=context, initializer=start_worker, initargs=(dict(os.environ),)

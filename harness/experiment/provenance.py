@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+from functools import cache
 from pathlib import Path
 
 from harness import __version__
@@ -13,8 +14,12 @@ from harness.results.record import ToolPart
 _GIT_S = 5.0
 
 
+@cache
 def tool_part() -> ToolPart:
-    """Return version and, in a git checkout of this project, commit and whether it was changed."""
+    """Return version and, in a git checkout of this project, commit and whether it was changed.
+
+    That of the first call, since it is about then that Python read the code it runs.
+    """
     root = data_dir("firmware").parent
     if not (root / ".git").exists():
         return ToolPart(version=__version__)

@@ -43,6 +43,8 @@ class Ran:
         return Record.model_validate_json(self.record_json)
 
 
+_SIGNAL_AGAIN_S = 0.1
+
 _DEVICE_STAGES = ("booting", "uploading", "painting", "running", "counting ops")
 
 
@@ -110,11 +112,18 @@ def start_worker(environment: dict[str, str]) -> None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
 
 
+_ending = threading.Event()
+
+
 def _end_with(sentinel: int) -> None:
     wait([sentinel])
-    os.kill(os.getpid(), signal.SIGTERM)
+    # A signal just before the main thread waits for work does not wake it: the next one does.
+    while not _ending.wait(_SIGNAL_AGAIN_S):
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _end(_signal: int, _frame: object) -> None:
-    # An exception rather than a sudden end, so that the emulator is put away.
-    raise SystemExit(1)
+    # An exception rather than a sudden end, so that the emulator is put away; and only one.
+    if not _ending.is_set():
+        _ending.set()
+        raise SystemExit(1)

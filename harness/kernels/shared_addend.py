@@ -9,6 +9,7 @@ for another one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -37,7 +38,28 @@ def forms_with_addends(
 
     The arguments are those of ``solve_layer``.
     """
-    channels = step_functions(factors, zero_point, low, high, reach)
+    return _forms_with_addends(
+        tuple(factors),
+        (zero_point, low, high),
+        tuple(np.asarray(end, np.int64).tobytes() for end in reach),
+        addends.astype(np.int64).tobytes(),
+        scale,
+        shift,
+    )
+
+
+@lru_cache(maxsize=512)  # the cases of a sweep have models in common
+def _forms_with_addends(
+    factors: tuple[Multiplier, ...],
+    clamp: tuple[int, int, int],
+    reach: tuple[bytes, ...],
+    given_addends: bytes,
+    scale: int,
+    shift: int,
+) -> Layer:
+    least, most = (np.frombuffer(end, np.int64) for end in reach)
+    addends = np.frombuffer(given_addends, np.int64)
+    channels = step_functions(factors, *clamp, (least, most))
     bits = each_scale(scale, channels)
     exact = np.ldexp(channels.slopes, shift + 32 - scale)
     fits = exact < INT32_MAX - max(_TILTS)
@@ -60,7 +82,7 @@ def forms_with_addends(
     layer = Layer(
         shift,
         np.where(fits, multipliers * channels.sign, 0),
-        addends.astype(np.int64),
+        addends,
         np.where(fits, (offsets + base) * channels.sign, 0),
         none,
         solved=fits,

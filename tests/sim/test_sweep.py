@@ -55,8 +55,9 @@ def test_the_second_run_is_three_times_faster(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = SweepSpec(
-        name="twice", models=("hello-world", "ad"), boards=("nucleo-f746zg", "nucleo-f446re"),
-        schedules=("layer", "inplace"), repeat=1,
+        name="twice", models=("hello-world", "kws"),
+        schedules=("layer", "inplace", "stream"), repeat=1,
+        boards=("nucleo-f746zg", "mps2-an386", "mps2-an385", "mps3-an547", "microbit"),
     )  # fmt: skip
     told = []
     for attempt in range(ATTEMPTS):
