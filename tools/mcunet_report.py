@@ -150,29 +150,34 @@ def ours(records: Sequence[Record]) -> list[Sheet]:
             "Instructions of one inference, millions",
             records,
             lambda r: (
-                round(r.latency.instructions / 1e6, 2)
-                if r.latency and r.latency.instructions
-                else None
+                r.latency.instructions / 1e6 if r.latency and r.latency.instructions else None
             ),
+            decimals=2,
         ),
         wide(
             "MACs executed over MACs of the network",
             records,
-            lambda r: round(r.schedule.recompute_ratio, 3) if r.schedule else None,
+            lambda r: r.schedule.recompute_ratio if r.schedule else None,
+            decimals=3,
         ),
         wide("Flash, bytes", records, lambda r: r.flash.total_bytes if r.flash else None),
         wide("Boards that it fits", records, fitting),
     ]
 
 
-def wide(title: str, records: Sequence[Record], figure: Callable[[Record], Cell]) -> Sheet:
+def wide(
+    title: str,
+    records: Sequence[Record],
+    figure: Callable[[Record], Cell],
+    decimals: int | None = None,
+) -> Sheet:
     """Return a table of one figure: a row a network, a column a schedule."""
     cells = {(r.case.model, r.case.schedule): figure(r) for r in records}
     rows = tuple(
         (model, *(cells.get((model, schedule)) for schedule in SCHEDULES))
         for model in models_of(records)
     )
-    return Sheet(title, ("network", *SCHEDULES), rows)
+    return Sheet(title, ("network", *SCHEDULES), rows, decimals)
 
 
 def fitting(record: Record) -> Cell:

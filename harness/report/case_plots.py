@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.report.canvas import (
     BLUE,
@@ -41,6 +41,16 @@ _LOOKS = {
 _OTHER = ("o", SKY)
 _PLOT_POINTS, _LINE_POINTS = 300, 9
 _WIDTH, _ROW, _LEAST_HEIGHT = 9.5, 0.36, 2.6
+
+
+class _End(NamedTuple):
+    """Where a line ends, and where its name goes: both in points from below."""
+
+    at: float
+    placed: float
+    height: float
+    size: int
+    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +124,27 @@ def draw_work(marks: Sequence[Mark], paths: Sequence[Path], *, title: str) -> No
 
 
 def _name_lines(axes: Axes, ends: Sequence[tuple[float, int, str]]) -> None:
-    """Write each network's name to the right of its last mark, close ones above each other."""
+    """Write each network's name to the right of its last mark, close ones above each other.
+
+    Names of a group that is close stand to the right of all of its marks.
+    """
     lowest, highest = min(ends)[0], max(ends)[0]
     points_a_decade = _PLOT_POINTS / math.log10(highest / lowest) if highest > lowest else 0.0
-    above = -math.inf
+    close: list[list[_End]] = []
+    placed = -math.inf
     for height, size, model in sorted(ends):
         at = math.log10(height / lowest) * points_a_decade
-        above = max(at, above + _LINE_POINTS)
-        axes.annotate(
-            model, (size, height), xytext=(8, above - at - 3), textcoords="offset points",
-            fontsize=7.5, color=INK,
-        )  # fmt: skip
+        if not close or at > placed + _LINE_POINTS:
+            close.append([])
+        placed = max(at, placed + _LINE_POINTS)
+        close[-1].append(_End(at, placed, height, size, model))
+    for group in close:
+        right = max(end.size for end in group)
+        for end in group:
+            axes.annotate(
+                end.model, (right, end.height), xytext=(8, end.placed - end.at - 3),
+                textcoords="offset points", fontsize=7.5, color=INK,
+            )  # fmt: skip
 
 
 def _plain(axis: Axis) -> None:

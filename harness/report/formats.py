@@ -9,7 +9,7 @@ import csv
 import html
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -27,11 +27,15 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A table with a title; a cell that has nothing to say is None."""
+    """A table with a title; a cell that has nothing to say is None.
+
+    Fractions have ``decimals`` places, or as many of three as they need.
+    """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    decimals: int | None = None
 
     @property
     def is_number(self) -> tuple[bool, ...]:
@@ -40,12 +44,17 @@ class Sheet:
             any(_is_number(row[column]) for row in self.rows) for column in range(len(self.columns))
         )
 
+    @property
+    def shown(self) -> Iterator[list[str]]:
+        """The cells of each row as a person reads them."""
+        return ([shown(cell, self.decimals) for cell in row] for row in self.rows)
+
 
 def _is_number(cell: Cell) -> bool:
     return isinstance(cell, int | float) and not isinstance(cell, bool)
 
 
-def shown(cell: Cell) -> str:
+def shown(cell: Cell, decimals: int | None = None) -> str:
     """Return a cell as a person reads it."""
     match cell:
         case None:
@@ -54,6 +63,8 @@ def shown(cell: Cell) -> str:
             return "yes" if cell else "no"
         case int():
             return f"{cell:,}"
+        case float() if decimals is not None:
+            return f"{cell:,.{decimals}f}"
         case float():
             return f"{cell:,.3f}".rstrip("0").rstrip(".") if abs(cell) < 1000 else f"{cell:,.0f}"
         case _:
@@ -77,8 +88,8 @@ def _markdown(sheet: Sheet) -> str:
     lines = [f"## {sheet.title}", ""] if sheet.title else []
     lines.append("| " + " | ".join(sheet.columns) + " |")
     lines.append("|" + "|".join("-:" if number else "-" for number in sheet.is_number) + "|")
-    for row in sheet.rows:
-        cells = (shown(cell).replace("|", "\\|").replace("\n", " ") for cell in row)
+    for row in sheet.shown:
+        cells = (cell.replace("|", "\\|").replace("\n", " ") for cell in row)
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -111,7 +122,7 @@ def _latex(sheet: Sheet) -> str:
             r"\toprule",
             " & ".join(map(_tex, sheet.columns)) + r" \\",
             r"\midrule",
-            *(" & ".join(_tex(shown(cell)) for cell in row) + r" \\" for row in sheet.rows),
+            *(" & ".join(_tex(cell) for cell in row) + r" \\" for row in sheet.shown),
             r"\bottomrule",
             r"\end{tabular}",
             r"\end{table}",
@@ -155,6 +166,6 @@ def _html(sheet: Sheet) -> str:
         inner = (f"<{tag}{s}>{html.escape(c)}</{tag}>" for s, c in zip(styles, cells, strict=True))
         return f"<tr>{''.join(inner)}</tr>"
 
-    body = "\n".join(row("td", map(shown, cells)) for cells in sheet.rows)
+    body = "\n".join(row("td", cells) for cells in sheet.shown)
     head = row("th", sheet.columns)
     return f"<h1>{html.escape(sheet.title)}</h1>\n<table>\n{head}\n{body}\n</table>"

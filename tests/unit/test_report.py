@@ -29,6 +29,11 @@ def test_cells_are_shown_as_people_read_them(cell: str | float | bool | None, te
     assert shown(cell) == text
 
 
+def test_fractions_of_a_table_have_as_many_places_as_it_asks_for() -> None:
+    table = Sheet("", ("a",), ((4.7,), (1234.5,), (9.0,)), decimals=2)
+    assert list(table.shown) == [["4.70"], ["1,234.50"], ["9.00"]]
+
+
 def test_markdown_escapes_and_aligns() -> None:
     lines = write([SHEET], Format.MD).splitlines()
     assert lines == [
