@@ -4,7 +4,8 @@
 
 Each case goes through the same library call as ``bench run``, with schedule ``inplace``: planned,
 generated, compiled, run on an emulated core, its outputs compared with the reference interpreter.
-Figures of other engines come from ``reports/published/kernels.yaml``.
+Figures of other engines come from ``reports/published/kernels.yaml``. Cycles of a Cortex-M4 are
+estimated (``harness/timing``).
 """
 
 from __future__ import annotations
@@ -20,16 +21,20 @@ from pathlib import Path
 from harness.board.load import board_names, load_board
 from harness.board.schema import Core
 from harness.comparison.published import load_published
-from harness.errors import BenchError
+from harness.errors import BenchError, UnsupportedModelError
 from harness.experiment.case import Case, Planned, find, plan_case
+from harness.experiment.estimated import CORE, estimate_image
 from harness.experiment.kernel_bench import board_of
 from harness.experiment.run import run_case
 from harness.ir.macs import op_macs
 from harness.kernels.cost import op_class
 from harness.models.catalog import catalog
+from harness.models.preprocess import load_inputs
+from harness.reference.interpreter import run as run_reference
 from harness.report.kernel_report import CaseRow, OpRow, Setting, markdown
 from harness.results.record import Record
 from harness.schedule.plan import InplaceSegment
+from harness.timing.estimate import Estimate
 from harness.toolchain.footprint import Symbol, source_symbols
 
 CORES = ("cortex-m4", "cortex-m7", "cortex-m55", "cortex-m3", "cortex-m0plus")
@@ -123,6 +128,7 @@ def row_of(model: str, path: Path, setting: Setting) -> tuple[CaseRow, list[OpRo
     assert record.firmware is not None
     assert record.correctness is not None
     symbols = source_symbols(Path(record.firmware.elf), "model.c")
+    cycles = estimated(case, planned, record) if setting.core == CORE.value else None
     found = CaseRow(
         model=model,
         **asdict(setting),
@@ -135,9 +141,27 @@ def row_of(model: str, path: Path, setting: Setting) -> tuple[CaseRow, list[OpRo
         weights_bytes=record.flash.weights_bytes,
         flash_bytes=record.flash.total_bytes,
         measured_peak_bytes=record.sram.measured_peak_bytes,
+        estimated_cycles=None if cycles is None else cycles.cycles,
+        open_cycles=None if cycles is None else cycles.open_cycles,
         bit_exact=record.correctness.bit_exact,
     )
     return found, op_rows(model, setting, planned, record, symbols)
+
+
+def estimated(case: Case, planned: Planned, record: Record) -> Estimate | None:
+    """Return the estimated cycles of a case on a Cortex-M4; none for floating point.
+
+    Raises:
+        OutputsDifferError: it did not run as on the board.
+    """
+    assert record.firmware is not None
+    imported = planned.imported
+    sample = load_inputs(case.inputs, imported, find(case).model.entry).samples[0]
+    try:
+        return estimate_image(Path(record.firmware.elf), sample, run_reference(imported, sample))
+    except UnsupportedModelError as error:
+        sys.stderr.write(f"{case.model}: {error.message}\n")
+        return None
 
 
 def op_rows(

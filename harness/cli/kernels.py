@@ -72,6 +72,10 @@ def kernels(
         typer.Option("--form", help="whole tensors, over its own input, or row by row."),
     ] = Form.WHOLE,
     optimize: OptimizeOption = Optimize.CYCLES,
+    estimate_cycles: Annotated[
+        bool,
+        typer.Option("--estimate-cycles", help="By a manual's timings; of cortex-m4 alone."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure one op on an emulated core, by every variant of its kernels."""
@@ -99,6 +103,7 @@ def kernels(
         core=find_core(core),
         form=KernelForm(form.value),
         optimize=optimize.value,
+        is_estimated=estimate_cycles,
     )
     with progress_on_stderr() as report:
         figures = bench_kernel(case, report)

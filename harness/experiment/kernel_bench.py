@@ -14,6 +14,7 @@ from enum import StrEnum
 from harness.board.load import board_names, load_board
 from harness.board.schema import Board, Core
 from harness.errors import UsageError, near_names
+from harness.experiment.estimated import check_core
 from harness.experiment.plan_run import run_plan
 from harness.ir import Graph
 from harness.ir.macs import graph_macs
@@ -36,17 +37,21 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelCase:
-    """What is measured: an op of one shape, on a core."""
+    """What is measured: an op of one shape, on a core; ``is_estimated`` asks for its cycles too."""
 
     shape: OneOpShape
     core: Core
     form: Form = Form.WHOLE
     optimize: str = "cycles"
+    is_estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelFigures:
-    """One variant. ``code_bytes`` is of the op and the kernels under it, without the runtime."""
+    """One variant. ``code_bytes`` is of the op and the kernels under it, without the runtime.
+
+    ``estimated_cycles`` are of the whole inference, give or take ``open_cycles``.
+    """
 
     variant: str
     is_chosen: bool
@@ -58,6 +63,8 @@ class KernelFigures:
     weights_bytes: int
     flash_bytes: int
     is_bit_exact: bool
+    estimated_cycles: int | None = None
+    open_cycles: int | None = None
 
 
 def board_of(core: Core) -> Board:
@@ -95,6 +102,8 @@ def bench_kernel(
         UsageError: the op does not take this shape or form, or no board has the core.
         BenchError: what a run may raise.
     """
+    if case.is_estimated:
+        check_core(case.core)
     graph = one_op(case.shape)
     graph = replace(graph, sha256=hashlib.sha256(repr(case).encode()).hexdigest())
     board = board_of(case.core)
@@ -138,7 +147,8 @@ def _planned(graph: Graph, kernels: KernelSet, form: Form) -> Plan:
 def _run(
     case: KernelCase, board: Board, made: Plan, name: str, *, is_chosen: bool
 ) -> KernelFigures:
-    done, graph = run_plan(made, board, case.optimize), made.graph
+    done = run_plan(made, board, case.optimize, is_estimated=case.is_estimated)
+    graph, cycles = made.graph, done.estimate
     held = made.workspace(0) or made.scratch(0)
     return KernelFigures(
         variant=name,
@@ -151,4 +161,6 @@ def _run(
         weights_bytes=done.firmware.footprint.weights_bytes,
         flash_bytes=done.firmware.footprint.flash_bytes,
         is_bit_exact=done.is_bit_exact,
+        estimated_cycles=None if cycles is None else cycles.cycles,
+        open_cycles=None if cycles is None else cycles.open_cycles,
     )

@@ -10,10 +10,12 @@ from harness.codegen.model_c import generate
 from harness.devices.registry import open_device
 from harness.experiment.case import Case
 from harness.experiment.correctness import compare_outputs
+from harness.experiment.estimated import estimate_image
 from harness.experiment.measure import measure
 from harness.models.preprocess import Inputs, seeded_inputs
 from harness.reference.interpreter import run as run_reference
 from harness.schedule.plan import Plan
+from harness.timing.estimate import Estimate
 from harness.toolchain.firmware import Firmware
 from harness.toolchain.gcc import build
 from harness.toolchain.workspace import build_dir
@@ -29,10 +31,13 @@ class PlanRun:
     firmware: Firmware
     is_bit_exact: bool
     instructions: dict[int, int]
+    estimate: Estimate | None = None
 
 
-def run_plan(made: Plan, board: Board, optimize: str) -> PlanRun:
+def run_plan(made: Plan, board: Board, optimize: str, *, is_estimated: bool = False) -> PlanRun:
     """Build a plan for an emulated board, run it once on seeded inputs, and compare.
+
+    With ``is_estimated`` its cycles are estimated too.
 
     Raises:
         BenchError: it cannot be built or run.
@@ -53,4 +58,5 @@ def run_plan(made: Plan, board: Board, optimize: str) -> PlanRun:
         firmware,
         compare_outputs(measured.outputs, expected).bit_exact,
         dict(zip(sources.steps, counts, strict=True)),
+        estimate_image(firmware.elf, inputs.samples[0], expected[0]) if is_estimated else None,
     )

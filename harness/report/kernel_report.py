@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from harness.comparison.published import Published
 from harness.kernels.cost_data import COSTS
 from harness.report.cost_table import cost_lines
+from harness.timing.cortex_m4 import TABLE
 
 M4 = "cortex-m4"
 PEERS = ("TFLM + CMSIS-NN", "TinyEngine")
@@ -35,7 +36,10 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True)
 class CaseRow(Setting):
-    """One case; figures are empty where ``why_not`` says why there are none."""
+    """One case; figures are empty where ``why_not`` says why there are none.
+
+    ``estimated_cycles``, give or take ``open_cycles``, are those of ``harness/timing``.
+    """
 
     model: str
     imported_macs: int = 0
@@ -47,6 +51,8 @@ class CaseRow(Setting):
     weights_bytes: int | None = None
     flash_bytes: int | None = None
     measured_peak_bytes: int | None = None
+    estimated_cycles: int | None = None
+    open_cycles: int | None = None
     bit_exact: bool | None = None
     why_not: str = ""
 
@@ -234,11 +240,23 @@ def _by_optimization(ran: Sequence[CaseRow]) -> Iterator[str]:
         for goal in goals:
             case = found[goal].get(model)
             row.append(_millions(case.instructions) if case else "")
+            row.append(_estimate(case) if case else "")
             row.append(f"{case.model_code_bytes:,}" if case else "")
         rows.append(row)
-    yield from _table(["model", *(part for g in goals for part in (g, "code, bytes"))], rows)
+    parts = ("estimated cycles", "code, bytes")
+    yield from _table(["model", *(part for g in goals for part in (g, *parts))], rows)
     yield ""
-    yield "Code is that of the model and its kernels, with their tables, without the runtime."
+    yield (
+        "Under what is optimized for stand million instructions, and million cycles that are "
+        f"estimated by {TABLE}, not measured: ± is what that table leaves open. Code is that of "
+        "the model and its kernels, with their tables, without the runtime."
+    )
+
+
+def _estimate(case: CaseRow) -> str:
+    if case.estimated_cycles is None or case.open_cycles is None:
+        return ""
+    return f"{_millions(case.estimated_cycles)} ± {_millions(case.open_cycles)}"
 
 
 def _by_removal(ran: Sequence[CaseRow]) -> Iterator[str]:

@@ -51,6 +51,18 @@ def test_a_variant_of_one_core_stands_beside_the_portable_one(bench: Bench) -> N
     assert chosen["instructions"] < portable["instructions"]
 
 
+@pytest.mark.qemu
+def test_cycles_are_estimated_where_that_is_asked_for(bench: Bench) -> None:
+    pytest.importorskip("unicorn")
+    asked = ("kernels", "pointwise", "--shape", "8x8x16", "--out", 16)
+    assert "est. cycles" not in bench(*asked).out
+    assert "estimated by Arm DDI 0439B, 3.3" in bench(*asked, "--estimate-cycles").out
+    for found in bench(*asked, "--estimate-cycles", "--json").json["variants"]:
+        least = found["estimated_cycles"] - found["open_cycles"]
+        assert found["instructions"] < least < 2 * found["instructions"]
+        assert found["open_cycles"] < found["instructions"] / 20
+
+
 def test_the_command_names_all_ops_that_there_are() -> None:
     assert [kind.value for kind in Kind] == [op.value for op in OneOp]
 
@@ -68,6 +80,10 @@ def test_the_command_names_all_ops_that_there_are() -> None:
         ("softmax --shape 10 --form rows", "SOFTMAX of this shape does not go row by row"),
         ("conv --shape 8x8x4 --out 4 --form inplace", "CONV_2D of this shape cannot overwrite"),
         ("softmax --shape 10 --core m4", "did you mean cortex-m4?"),
+        (
+            "softmax --shape 10 --core cortex-m7 --estimate-cycles",
+            "no table of timings of cortex-m7",
+        ),
     ],
 )
 def test_what_an_op_does_not_take_is_refused(bench: Bench, arguments: str, said: str) -> None:

@@ -39,7 +39,8 @@ def ops(model: str, instructions: int, macs: int, op: str = "pointwise") -> OpRo
 
 
 CASES = [
-    case("a", 1_000_000),
+    case("a", 1_000_000, estimated_cycles=1_500_000, open_cycles=20_000),
+    case("a", 900_000, optimize="instructions", estimated_cycles=1_600_000, open_cycles=30_000),
     case("b", 4_000_000, flash_bytes=50_000),
     case("a", 3_000_000, passes="-remove-constant-channels", macs=1_000_000),
     case("a", 9_000_000, core="cortex-m3", bit_exact=False),
@@ -72,7 +73,7 @@ def test_flash_is_told_by_part_with_a_verdict() -> None:
 
 
 def test_what_is_not_exact_or_did_not_run_is_told() -> None:
-    assert "3 of 4 cases" in " ".join(TEXT.split())
+    assert "4 of 5 cases" in " ".join(TEXT.split())
     assert "- a (cortex-m3): outputs differ from the reference" in TEXT
     assert "- b (cortex-m3): too large" in TEXT
 
@@ -80,3 +81,9 @@ def test_what_is_not_exact_or_did_not_run_is_told() -> None:
 def test_the_gain_of_removing_channels_is_told_only_where_there_is_one() -> None:
     row = "| a | 1,000,000 | 500,000 | 3,000,000 | 1,000,000 | 10,000 | 10,000 |"
     assert row in TEXT
+
+
+def test_cycles_stand_beside_instructions_as_estimates_of_a_table() -> None:
+    row = "| a | 1.000 | 1.500 ± 0.020 | 4,000 | 0.900 | 1.600 ± 0.030 | 4,000 |  |  |  |"
+    assert row in TEXT
+    assert "estimated by Arm DDI 0439B, 3.3, zero wait states, not measured" in TEXT
