@@ -66,6 +66,7 @@ _SEARCHES = (
     *((0, offsets) for offsets in (16, 256, 2048)),
     *((slope, 2048) for slope in (1, -1, 2, -2, 5, -5)),
     (0, 16384),
+    *((slope, 4096) for slope in (10, -10, 20, -20, 50, -50, 100, -100, 200, -200)),
 )
 """How the search widens: by how much the multiplier leaves the real factor, and how many offsets
 are tried to both sides. Few channels need more than the first three."""

@@ -72,9 +72,11 @@ def _forms_with_addends(
     for tilt in _TILTS:
         multiplier = np.maximum(slope[todo] + tilt, 1)
         lowest, highest = lines.intercepts(todo, multiplier)
-        offset = -((given[todo] - lowest) // multiplier)
-        hit = given[todo] + offset * multiplier <= highest
-        multipliers[todo[hit]], offsets[todo[hit]] = multiplier[hit], offset[hit]
+        first = -((given[todo] - lowest) // multiplier)
+        last = (highest - given[todo]) // multiplier
+        hit = first <= last
+        multipliers[todo[hit]] = multiplier[hit]
+        offsets[todo[hit]] = np.clip(0, first, last)[hit]
         todo = todo[~hit]
         if not todo.size:
             break

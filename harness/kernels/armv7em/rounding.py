@@ -33,7 +33,7 @@ _MAX_SHIFT = 15
 
 _SHIFTS_TRIED = 2
 
-_LINES_TRIED = 4
+_LINES_TRIED = 12
 """Of the first channel of a pair, until the second finds one."""
 
 
@@ -219,7 +219,7 @@ def _lines(q: Quantities, shift: int) -> Lines:
         lines.take(first, layer)
         if q.packed:
             lines.take(second, q.follow(second, layer.addends, shift + PACKED_SHIFT))
-        todo = ~_all(lines.solved, 2).repeat(2)
+        todo = (lines.solved[::2] & ~lines.solved[1::2]).repeat(2)
         if not todo.any():
             break
     return lines
