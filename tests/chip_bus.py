@@ -271,7 +271,8 @@ def boot(elf: Path, bus: Bus, *, instructions: int) -> None:
             machine.emu_stop()
 
     chip_id_page = bus.chip.chip_id // _PAGE_BYTES * _PAGE_BYTES
-    for origin, size in (*_PERIPHERALS, (chip_id_page, _PAGE_BYTES)):
+    # The page after it has an nRF52's UICR.
+    for origin, size in (*_PERIPHERALS, (chip_id_page, 2 * _PAGE_BYTES)):
         machine.mmio_map(origin, size, read, origin, write, origin)
     with elf.open("rb") as file:
         image = ELFFile(file)

@@ -127,6 +127,10 @@ class Board(Facts):
         default=None, description="folder under firmware/ports for real boards"
     )
     pyocd_target: str | None = None
+    pyocd_connect: Literal["under-reset", "attach"] = Field(
+        default="under-reset",
+        description="attach where no debugger reaches the chip while its reset line is held",
+    )
     platformio_platform: str | None = Field(
         default=None, description="PlatformIO's platform that has platformio_board"
     )

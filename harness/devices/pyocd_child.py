@@ -25,6 +25,7 @@ from typing import Any
 from pyocd.core import exceptions
 from pyocd.coresight.ap import MEM_AP
 from pyocd.flash.loader import FlashLoader
+from pyocd.target.family.target_nRF52 import NRF52
 
 from harness.devices.flash_image import Piece, first_difference, read_pieces
 from harness.devices.pyocd_session import UNPLUG, Job, find_probe, open_session, read_job
@@ -33,6 +34,7 @@ from harness.errors import DeviceBusyError, DeviceError, NoAnswerError
 _DHCSR, _DEMCR = 0xE000_EDF0, 0xE000_EDFC
 _DEBUG_OFF = 0xA05F_0000
 _READ_BYTES = 1 << 16
+_UICR_APPROTECT, _HW_DISABLED, _ERASED = 0x1000_1208, 0x5A, 0xFFFF_FFFF
 
 _OF_ITS_INSIDES = (OSError, LookupError, ValueError, TypeError, AttributeError, AssertionError)
 """What pyOCD lets through besides its own exceptions: of libusb, and of its own code."""
@@ -66,6 +68,7 @@ class Work:
                 session.open()
                 self._check_identity(session.target)
                 if pieces:
+                    keep_open(session.target)
                     self._program(session, pieces)
                 self._begin("resetting the board")
                 start(session.target)
@@ -168,6 +171,30 @@ class Work:
         except (exceptions.Error, *_OF_ITS_INSIDES) as error:
             what = f"{type(error).__name__}: {error}"
             raise DeviceError(f"{who}: pyOCD failed while {self._stage}: {what}") from None
+
+
+def keep_open(target: Any) -> None:
+    """Let firmware open the debug port of an nRF52 that closes it at each hard reset.
+
+    Such a chip asks for a word in UICR that is erased on a fresh one. pyOCD writes it only where it
+    may also unlock by erasing; here it is written over nothing but an erased word, so a chip that
+    its owner has closed stays closed (Nordic nRF52840 Product Specification v1.7, "UICR").
+
+    Raises:
+        DeviceError: the chip did not take it.
+    """
+    if not isinstance(target, NRF52) or not getattr(target, "hardened_approtect", False):
+        return
+    if target.read32(_UICR_APPROTECT) != _ERASED:
+        return
+    target.write_uicr(_UICR_APPROTECT, _HW_DISABLED)
+    found = target.read32(_UICR_APPROTECT)
+    if found != _HW_DISABLED:
+        raise DeviceError(
+            f"UICR.APPROTECT took 0x{found:08x} for 0x{_HW_DISABLED:08x}: the chip would lock "
+            "itself at the next reset; nothing else was written",
+            hint="`pyocd erase --chip` sets it, and erases everything",
+        )
 
 
 def start(target: Any) -> None:

@@ -67,7 +67,7 @@ class PyOcdFlasher:
                 hint="pip install 'bench-tinyml[hardware]'",
             )
         probe = place.probe or Probe()
-        job = json.dumps(_job(board, probe, elf))
+        job = json.dumps(job_of(board, probe, elf))
         command = [sys.executable, "-m", "harness.devices.pyocd_child"]
         with running("pyOCD", command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
             assert child.process.stdin is not None
@@ -113,7 +113,7 @@ class PyOcdFlasher:
         )
 
 
-def _job(board: Board, probe: Probe, elf: str | None) -> dict[str, Any]:
+def job_of(board: Board, probe: Probe, elf: str | None) -> dict[str, Any]:
     """Return what the child is to do."""
     identity = board.mcu_id
     return {
@@ -122,7 +122,7 @@ def _job(board: Board, probe: Probe, elf: str | None) -> dict[str, Any]:
         "elf": elf,
         "uid": probe.uid,
         "frequency_hz": probe.frequency_hz,
-        "connect": probe.connect,
+        "connect": probe.connect or board.pyocd_connect,
         "pack": str(probe.pack) if probe.pack else None,
         "target": probe.target or board.pyocd_target,
         "identity": identity.model_dump() if identity else None,

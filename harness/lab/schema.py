@@ -43,7 +43,9 @@ class Probe(Facts):
     target: _Text | None = Field(
         default=None, description="pyOCD's name of the chip, where the board's file has another"
     )
-    connect: Literal["under-reset", "attach"] = "under-reset"
+    connect: Literal["under-reset", "attach"] | None = Field(
+        default=None, description="as the board's file says unless given, mostly under-reset"
+    )
 
 
 class Serial(Facts):

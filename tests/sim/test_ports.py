@@ -39,6 +39,7 @@ from tests.graphs import residual_graph
 pytestmark = pytest.mark.qemu  # it needs the compiler that comes with that group
 
 ENOUGH = 20_000_000
+CORE_REGISTERS = 0xE0000000
 CHIPS = (STM32F746, STM32F446, STM32L4R5, STM32H743, NRF52840)
 OVERDRIVEN = (STM32F746, STM32F446)
 CLOCK_HZ = {
@@ -222,3 +223,22 @@ def test_a_clock_that_stands_still_is_told(booted: Boot, chip: Chip) -> None:
     (said,) = booted(chip, "counters").frames()
     assert not Hello.parse(said.payload).clock_counts
     assert booted.state(chip, "counters").measured_hz == 0
+
+
+@pytest.mark.parametrize(
+    ("variant", "word", "opened"),
+    [
+        (0x41414630, 0x5A, [0x5A]),  # "AAF0", opened by who programmed it
+        (0x41414630, 0xFFFFFF00, [0xFFFFFF00]),  # closed by its owner, and left so
+        (0x41414430, 0xFFFFFFFF, []),  # "AAD0" has no such register
+    ],
+)
+def test_the_nrf52_opens_its_debug_port_as_uicr_says(
+    booted: Boot, variant: int, word: int, opened: list[int]
+) -> None:
+    """Product Specification v1.7, "Debug and trace": first thing after each reset."""
+    registers = {**NRF52840.registers, 0x10000104: variant, 0x10001208: word}
+    bus = booted(replace(NRF52840, registers=registers))
+    assert [value for where, value in bus.writes if where == 0x40000558] == opened
+    if opened:
+        assert next(w for w in bus.writes if w[0] < CORE_REGISTERS) == (0x40000558, word)

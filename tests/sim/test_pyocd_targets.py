@@ -20,9 +20,12 @@ import pytest
 pytest.importorskip("unicorn")
 pytest.importorskip("pyocd")
 
+from pyocd.target.family.target_nRF52 import NRF52
+
 from harness.board.load import load_board
 from harness.board.schema import Board, Core
-from harness.devices.pyocd_flash import PyOcdFlasher
+from harness.devices.pyocd_child import keep_open
+from harness.devices.pyocd_flash import PyOcdFlasher, job_of
 from harness.errors import DeviceError
 from harness.lab.schema import Place, Probe, Serial
 from harness.sim_lab.adi import AccessPort, DebugPort, Port
@@ -34,6 +37,7 @@ from tests.flash_image import make_image
 from tests.stm32_flash import DEV_ID, FLASH, Stm32F4
 
 NAME = "chip"
+UICR_APPROTECT = 0x1000_1208
 
 
 @dataclass
@@ -165,3 +169,53 @@ def test_a_locked_chip_is_not_unlocked_by_erasing_it(tmp_path: Path) -> None:
         PyOcdFlasher().program(image, load_board("nrf52840-dk"), place)
     assert "`pyocd erase --chip --target nrf52840`" in caught.value.hint
     assert control_port.written == []
+
+
+class Uicr(NRF52):  # type: ignore[misc]
+    """pyOCD's nRF52, with a word of UICR and the controller that writes it in place of a chip."""
+
+    NVMC_READY, NVMC_CONFIG = 0x4001_E400, 0x4001_E504
+
+    def __init__(self, word: int, *, hardened: bool = True, takes: bool = True) -> None:
+        self.hardened_approtect = hardened
+        self.words = {UICR_APPROTECT: word, self.NVMC_READY: 1, self.NVMC_CONFIG: 0}
+        self._takes = takes
+
+    def read32(self, address: int) -> int:
+        return self.words[address]
+
+    def write32(self, address: int, value: int) -> None:
+        if address == UICR_APPROTECT:
+            value = self.words[address] & value if self.words[self.NVMC_CONFIG] == 1 else -1
+            value = value if self._takes else self.words[address]
+        self.words[address] = value
+
+
+@pytest.mark.parametrize(
+    ("word", "hardened", "after"),
+    [
+        (0xFFFF_FFFF, True, 0x5A),
+        (0xFFFF_FFFF, False, 0xFFFF_FFFF),  # there it means open, and 0x5A would mean closed
+        (0xFFFF_FF00, True, 0xFFFF_FF00),  # closed by its owner
+        (0x5A, True, 0x5A),
+    ],
+)
+def test_an_nrf52_that_would_lock_itself_is_kept_open(
+    word: int, hardened: bool, after: int
+) -> None:
+    chip = Uicr(word, hardened=hardened)
+    keep_open(chip)
+    assert chip.words[UICR_APPROTECT] == after
+    assert chip.words[Uicr.NVMC_CONFIG] == 0, "read-only again"
+
+
+def test_an_nrf52_that_cannot_be_kept_open_is_named() -> None:
+    with pytest.raises(DeviceError, match=r"took 0xffffffff for 0x0000005a: .* lock itself"):
+        keep_open(Uicr(0xFFFF_FFFF, takes=False))
+
+
+def test_a_board_says_how_its_debugger_connects() -> None:
+    nrf, nucleo = load_board("nrf52840-dk"), load_board("nucleo-f746zg")
+    assert job_of(nrf, Probe(), None)["connect"] == "attach"
+    assert job_of(nrf, Probe(connect="under-reset"), None)["connect"] == "under-reset"
+    assert job_of(nucleo, Probe(), None)["connect"] == "under-reset"

@@ -40,6 +40,21 @@ static void console_start(void)
     UART_TASKS_STARTRX = 1;
 }
 
+/*
+ * From build code F on (revision 3) the chip closes its debug port at every hard reset, and only
+ * firmware opens it again, where UICR lets it: HwDisabled there and SwDisable here are the same
+ * 0x5A, so the word is copied, and a chip that its owner has closed stays closed. On earlier ones
+ * UICR alone decides, and the register is not there. Source: nRF52840 Product Specification v1.7,
+ * "Access port protection controlled by hardware and software"; Nordic IN-141 v1.1.
+ */
+static void open_debug_port(void)
+{
+    const uint32_t build_letter = FICR_INFO_VARIANT >> 8 & 0xFFu; /* of "AAF0" the F */
+    if (build_letter >= 'F') {
+        APPROTECT_DISABLE = UICR_APPROTECT;
+    }
+}
+
 static reset_reason_t reset_reason(void)
 {
     const uint32_t reasons = POWER_RESETREAS;
@@ -90,6 +105,7 @@ static uint32_t measure(void)
 
 board_fault_t board_init(void)
 {
+    open_debug_port();
     console_start();
     info.reset_reason = (uint8_t)reset_reason();
     const uint32_t id[] = {FICR_DEVICEID0, FICR_DEVICEID1};

@@ -1,7 +1,9 @@
 /*
  * The peripherals of the nRF52840 that the port uses: tasks and events of Nordic's kind.
  * Source: Nordic nRF52840 Product Specification v1.1, sections 5.4 (CLOCK), 5.3 (POWER), 4.3.1
- * (NVMC cache), 4.4 (FICR), 6.9 (GPIO), 6.22 (RTC), 6.30 (TIMER), 6.33 (UART).
+ * (NVMC cache), 4.4 (FICR), 6.9 (GPIO), 6.22 (RTC), 6.30 (TIMER), 6.33 (UART); v1.7, "Debug and
+ * trace" (access port protection) and "UICR". Those of APPROTECT, FICR and UICR were compared with
+ * the crates nrf52840-pac and nrf52820-pac, which are made from Nordic's SVD files.
  */
 #ifndef BENCH_NRF52_H
 #define BENCH_NRF52_H
@@ -54,6 +56,10 @@
 
 #define FICR_DEVICEID0 NRF_REG(0x10000060u)
 #define FICR_DEVICEID1 NRF_REG(0x10000064u)
+#define FICR_INFO_VARIANT NRF_REG(0x10000104u) /* four letters, the first in the highest byte */
+
+#define UICR_APPROTECT NRF_REG(0x10001208u)
+#define APPROTECT_DISABLE NRF_REG(0x40000558u)
 
 #define GPIO_P0_OUTSET NRF_REG(0x50000508u)
 #define GPIO_P0_OUTCLR NRF_REG(0x5000050Cu)
