@@ -130,14 +130,15 @@ def plugged(faults: Faults, folder: Path, seed: int) -> Iterator[tuple[BadLine, 
             yield line, device
 
 
-def attempt(subject: Subject, folder: Path, seed: int, *, unplug: bool) -> Trial:
-    """Run once over a flaky line, and judge what came back."""
+def attempt(subject: Subject, folder: Path, seed: int, *, unplug: bool, cut: float = 0.0) -> Trial:
+    """Run once over a flaky line, with BREAKs if ``cut`` says so, and judge what came back."""
     random = Random(f"unplug {seed}")
     faults = Faults(
         drop=CHANCE,
         flip=CHANCE,
         chunk=CHANCE,
         stall=CHANCE,
+        cut=cut,
         unplug_after=random.randrange(subject.said_bytes) if unplug else None,
         away_s=AWAY_S,
     )

@@ -1,10 +1,10 @@
 """A serial line that misbehaves as told: between a pty, which pyserial opens, and a board.
 
-It keeps the code honest that talks to real ports. Bytes are dropped, flipped, torn apart and held
-back with given chances, the same ones for the same seed; the port is unplugged once and comes back
-under another name, reached through a link like those under ``/dev/serial/by-id``; and a line can be
-as slow as its baud rate says. What the board said is kept as it was, so that a test can tell a
-figure that is right from one that only looks so.
+It keeps the code honest that talks to real ports. Bytes are dropped, flipped, torn apart, cut off
+by a BREAK and held back with given chances, the same ones for the same seed; the port is unplugged
+once and comes back under another name, reached through a link like those under
+``/dev/serial/by-id``; and a line can be as slow as its baud rate says. What the board said is kept
+as it was, so that a test can tell a figure that is right from one that only looks so.
 """
 
 from __future__ import annotations
@@ -25,13 +25,16 @@ _PACKET_BYTES = 64
 _READ_BYTES = 4096
 _TICK_S = 0.05
 _CHUNK_PAUSE_S = 0.002
+_BREAK_BYTES = 25
+"""What goes under in a BREAK: 0.25 ms at 921,600 baud, where the shortest takes one byte's time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
     """What goes wrong: chances a byte, both ways.
 
-    ``chunk`` tears traffic in two pieces, ``stall`` holds it back for ``stall_s``. After
+    ``chunk`` tears traffic in two pieces, ``stall`` holds it back for ``stall_s``. ``cut`` is a
+    BREAK: no pseudo-terminal carries one, so the line says what a UART makes of it, one zero. After
     ``unplug_after`` bytes from the board the port is gone for ``away_s``. ``bytes_per_s`` bounds
     each way, and ``latency_s`` is what any byte takes at least.
     """
@@ -41,6 +44,7 @@ class Faults:
     chunk: float = 0.0
     stall: float = 0.0
     stall_s: float = 0.02
+    cut: float = 0.0
     unplug_after: int | None = None
     away_s: float = 0.3
     bytes_per_s: float | None = None
@@ -53,6 +57,8 @@ class _Way:
     def __init__(self, faults: Faults, seed: str) -> None:
         self._faults = faults
         self._random = Random(seed)
+        self._cuts = Random(f"{seed} cut")
+        self._cut_left = 0
         self._under_way: deque[tuple[float, bytes]] = deque()
         self._free_at = 0.0
         self.carried_bytes = 0
@@ -97,7 +103,12 @@ class _Way:
                 yield bytes(piece), pause_s
                 piece.clear()
                 pause_s = _CHUNK_PAUSE_S * torn + faults.stall_s * stalled
-            if not dropped:
+            if self._cut_left:
+                self._cut_left -= 1
+            elif faults.cut and self._cuts.random() < faults.cut:
+                self._cut_left = _BREAK_BYTES - 1
+                piece.append(0)
+            elif not dropped:
                 piece.append(byte ^ (1 << bit) if flipped else byte)
         yield bytes(piece), pause_s
 

@@ -3,12 +3,15 @@
 A port is found by its USB serial number, since its name changes when it is plugged in again. Every
 fault of a port (pyserial raises its own SerialException in most places, a plain OSError in others)
 means that the line is gone; it is then looked for again for a bounded time. What a line loses or
-damages is left to the session: it asks again.
+damages is left to the session: it asks again. A BREAK reads as a zero, which ends the frame that it
+cuts; none is ever sent, since an ST-LINK resets its board for one.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import termios
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -128,7 +131,7 @@ class SerialConsole:
         # A port on the network has no such options; its socket bounds what a write may take.
         is_local = "://" not in name
         try:
-            return serial_for_url(
+            port = serial_for_url(
                 name,
                 self._baud,
                 timeout=_SLICE_S,
@@ -137,6 +140,9 @@ class SerialConsole:
             )
         except (OSError, ValueError) as error:
             raise _cannot_open(name, error) from None
+        if is_local:
+            _take_breaks_for_zeros(port)
+        return port
 
     def _reconnect(self) -> None:
         """Open the port again once it is back.
@@ -158,6 +164,18 @@ class SerialConsole:
                         hint="look at the USB cable; a board without power has no port either",
                     ) from None
             time.sleep(_LOOK_AGAIN_S)
+
+
+def _take_breaks_for_zeros(port: Serial) -> None:
+    """Let a BREAK read as a zero; whoever used the port before may have left BRKINT set.
+
+    BRKINT throws away what was received, and ends who has the port as his terminal. pyserial clears
+    the other flags that matter, IGNBRK and PARMRK (termios(3), "input modes").
+    """
+    with contextlib.suppress(termios.error):  # gone already: the first read will tell
+        modes = termios.tcgetattr(port.fileno())
+        modes[0] &= ~termios.BRKINT
+        termios.tcsetattr(port.fileno(), termios.TCSANOW, modes)
 
 
 def _cannot_open(name: str, error: OSError | ValueError) -> DeviceError:

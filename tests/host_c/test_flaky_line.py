@@ -28,6 +28,14 @@ def test_every_figure_is_right_or_refused(subject: Subject, tmp_path: Path) -> N
     assert max(trial.recovery_s for trial in trials) < 5.0
 
 
+def test_breaks_cost_the_frames_that_they_cut_and_nothing_else(
+    subject: Subject, tmp_path: Path
+) -> None:
+    trials = [attempt(subject, tmp_path, seed, unplug=False, cut=1e-3) for seed in range(6)]
+    assert {trial.end for trial in trials} == {"right"}
+    assert max(trial.recovery_s for trial in trials) < 5.0
+
+
 def test_a_run_on_a_sound_line_costs_next_to_nothing_beside_flash_and_transfer(
     subject: Subject, tmp_path: Path
 ) -> None:

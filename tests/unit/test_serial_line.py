@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from harness.devices.bad_line import BadLine, Faults
 from harness.devices.serial_line import SerialConsole, find_port
 from harness.errors import DeviceBusyError, DeviceError, DeviceNotFoundError, NoAnswerError
 from harness.lab.schema import Place, Probe, Serial
+from harness.telemetry.frames import Decoder, Frame, encode
 
 BAUD = 921_600
 
@@ -72,6 +74,47 @@ def test_bytes_go_both_ways_in_whatever_pieces(link: Path, board: Board) -> None
         assert read(port, len(said)) == said
         port.write(b"\0\x03\x11\x13\xff")
         assert board.hear(5) == b"\0\x03\x11\x13\xff", "no byte means anything to the port"
+        port.close()
+
+
+def test_a_break_reads_as_a_zero_whatever_the_port_was_set_to() -> None:
+    """A pseudo-terminal carries no BREAK, so this looks at what its settings make of one."""
+    master, slave = os.openpty()
+    modes = termios.tcgetattr(slave)
+    modes[0] |= termios.BRKINT | termios.IGNBRK | termios.PARMRK
+    termios.tcsetattr(slave, termios.TCSANOW, modes)
+    port = SerialConsole(lambda: os.ttyname(slave), BAUD)
+    set_now = termios.tcgetattr(slave)[0]
+    assert set_now & (termios.BRKINT | termios.IGNBRK | termios.PARMRK) == 0
+    port.close()
+    os.close(master)
+    os.close(slave)
+
+
+def test_a_break_costs_the_frame_that_it_cuts(link: Path, board: Board) -> None:
+    said = [Frame(0x81, number, bytes(range(100))) for number in range(50)]
+    with line(link, board, Faults(cut=2e-3)).running():
+        port, decoder, heard = console(link), Decoder(), list[Frame]()
+        for frame in said:
+            board.say(encode(frame))
+        while data := port.read(0.3):
+            heard += decoder.feed(data)
+        assert decoder.damaged > 0
+        assert [frame for frame in said if frame in heard] == heard
+        assert len(said) - 2 * decoder.damaged <= len(heard) < len(said)
+        port.close()
+
+
+def test_a_break_that_somebody_sends_on_a_pseudo_terminal_is_none(link: Path, board: Board) -> None:
+    """Which is why the line above says zeros; a driver of a real port would do more."""
+    with line(link, board).running():
+        port = console(link)
+        port.write(b"before")
+        termios.tcsendbreak(port._port.fileno(), 0)
+        port.write(b"after")
+        time.sleep(0.1)
+        assert board.hear(100) == b"beforeafter"
+        assert port.read(0.1) == b""
         port.close()
 
 
