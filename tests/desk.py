@@ -1,4 +1,4 @@
-"""A fake board at the end of a serial port, for tests of what talks to real ones."""
+"""Boards for tests of what talks to real ones: at the end of a serial port, in a lab file."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harness.devices.bad_line import BadLine, Faults
 from harness.devices.fake import FakeBoard
+from harness.lab.schema import Lab, Place
 
 
 @contextmanager
@@ -34,3 +35,11 @@ def board(folder: Path, fake: FakeBoard, faults: Faults | None = None) -> Iterat
     answering.join()
     for fd in (read_fd, say_fd, hear_fd):
         os.close(fd)
+
+
+def lab_file(folder: Path, **places: Place) -> Path:
+    """Write a lab file with places, which may be those of an open simulated desk."""
+    lab = Lab(schema_version=1, name="desk", places=places)
+    path = folder / "lab.yaml"
+    path.write_text(lab.model_dump_json(exclude_none=True))  # JSON is YAML
+    return path

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import InsteadOption, JobsOption, JsonOption, StoreOption
+from harness.cli.options import InsteadOption, JobsOption, JsonOption, LabOption, StoreOption
 from harness.data import STORE
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def gate(
     ] = False,
     jobs: JobsOption = None,
     device: InsteadOption = None,
+    lab: LabOption = None,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML.")] = None,
     summary: Annotated[
         Path | None,
@@ -49,7 +50,7 @@ def gate(
     from harness.report.gate_text import github_annotations, github_summary, junit_xml, verdict_text
 
     judged, steps, moved = run_gate(
-        baseline, store, spec, device=device, accept_changes=accept, jobs=jobs
+        baseline, store, spec, device=device, lab=lab, accept_changes=accept, jobs=jobs
     )
     if as_json:
         sys.stdout.write(json.dumps(_json(judged, steps, moved), indent=1) + "\n")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.cli.sweeping import read_spec, run_cases, run_on
 from harness.comparison.gate import Judged, Outcome, judge
 from harness.comparison.history import Change, changes
 from harness.comparison.rules import GateRules
-from harness.comparison.subject import subject_of
+from harness.comparison.subject import Subject, by_device, subject_of
 from harness.errors import UsageError
 from harness.experiment.case import Case
 from harness.experiment.gating import (
@@ -32,6 +32,7 @@ def run_gate(
     spec: Path | None,
     *,
     device: str | None,
+    lab: str | None,
     accept_changes: bool,
     jobs: int | None,
 ) -> Gated:
@@ -43,32 +44,39 @@ def run_gate(
     """
     if accept_changes and spec is None:
         raise UsageError("--accept needs --spec", hint="changes are confirmed by measuring again")
-    past = read_baseline(baseline, store, spec, device, may_be_new=accept_changes)
+    past = read_baseline(baseline, store, spec, device=device, lab=lab, may_be_new=accept_changes)
     if spec is None:
         judged = judge(past.subjects, subjects_today(store, past), GateRules())
         return judged, _steps(store, judged), []
-    wanted = read_spec(spec, device)
+    wanted = read_spec(spec, device, lab)
     rules = wanted.gate
     done = run_on(wanted, store, jobs=jobs, fresh=False).done
-    judged = judge(past.subjects, [subject_of(case.record) for case in done], rules)
+    told = by_device(subject_of(case.record) for case in done)
+
+    def subject(record: Record) -> Subject:
+        return told(subject_of(record))
+
+    judged = judge(map(told, past.subjects), [subject(case.record) for case in done], rules)
 
     def measure(cases: Sequence[Case]) -> list[Record]:
         return run_cases(cases, store, jobs=jobs)
 
-    again = cases_of(done, wanted.timeout_s)
-    judged, records = look_again(judged, again, rules, measure)
+    again = cases_of(done, wanted.timeout_s, subject)
+    judged, records = look_again(judged, again, rules, measure, subject)
     moved = []
     if accept_changes:
-        moved = accept(past, judged, [*(case.record for case in done), *records])
-    return judged, _steps(store, judged), moved
+        moved = accept(past, judged, [*(case.record for case in done), *records], subject)
+    return judged, _steps(store, judged, told), moved
 
 
-def _steps(store: Path, judged: Sequence[Judged]) -> list[Change]:
+def _steps(
+    store: Path, judged: Sequence[Judged], told: Callable[[Subject], Subject] = lambda it: it
+) -> list[Change]:
     """Return where the figures of the cases that changed have stepped before, newest first."""
     wanted = {case.identity for case in judged if case.outcome is not Outcome.SAME}
     models = sorted({identity.model.replace("'", "''") for identity in wanted})
     if not models or not store.is_dir():
         return []
     where = " or ".join(f"model = '{model}'" for model in models)
-    subjects = [subject_of(record) for _, record in find(store, where)]
+    subjects = [told(subject_of(record)) for _, record in find(store, where)]
     return changes(subject for subject in subjects if subject.identity in wanted)

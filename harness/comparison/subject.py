@@ -6,7 +6,7 @@ is, its conditions say what must be alike before two figures may be divided by e
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 
 from harness.results.record import CasePart, DevicePart, OpPart, Record
@@ -14,7 +14,11 @@ from harness.results.record import CasePart, DevicePart, OpPart, Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Which case; None where a source does not say, which matches anything."""
+    """Which case; None where a source does not say, which matches anything.
+
+    ``device`` is said only where one case ran on several (:func:`by_device`): elsewhere it is one
+    of the conditions.
+    """
 
     model: str
     board: str | None = None
@@ -25,6 +29,7 @@ class Identity:
     optimize: str | None = None
     passes: str | None = None
     inputs: str | None = None
+    device: str | None = None
 
     def __str__(self) -> str:
         """The case in one line, without what is usual."""
@@ -43,6 +48,8 @@ class Identity:
             parts.append(f"passes {self.passes}")
         if self.inputs not in (None, "seeded"):
             parts.append(f"inputs {self.inputs}")
+        if self.device is not None:
+            parts.append(f"device {self.device}")
         return ", ".join(parts)
 
 
@@ -81,7 +88,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """One case with its figures; ``failed`` says why there are none. ``source`` says whose."""
+    """One case with its figures; ``failed`` says why there are none. ``source`` says whose.
+
+    ``device`` is what was asked for, as in ``--device``.
+    """
 
     identity: Identity
     conditions: Conditions
@@ -89,6 +99,7 @@ class Subject:
     ops: tuple[OpPart, ...] = ()
     failed: str = ""
     source: str = ""
+    device: str = ""
     commit: str = ""
     created: str = ""
 
@@ -129,6 +140,7 @@ def subject_of(record: Record) -> Subject:
         ops=record.ops,
         failed=record.error.message if record.error else "",
         source=record.id,
+        device=record.case.device,
         commit=record.tool.git_commit,
         created=record.created,
     )
@@ -216,3 +228,20 @@ def difference(before: Conditions, after: Conditions) -> dict[str, tuple[str, st
         if old is not None and new is not None and old != new:
             found[name] = (old, new)
     return found
+
+
+def by_device(subjects: Iterable[Subject]) -> Callable[[Subject], Subject]:
+    """Return what tells cases apart that differ in nothing but the device, if subjects have some.
+
+    Others are left as they are, so that a case that moved to another device is still that case.
+    """
+    devices: dict[Identity, set[str]] = {}
+    for subject in subjects:
+        devices.setdefault(subject.identity, set()).add(subject.device)
+
+    def told(subject: Subject) -> Subject:
+        if len(devices.get(subject.identity, ())) < 2:
+            return subject
+        return replace(subject, identity=replace(subject.identity, device=subject.device))
+
+    return told

@@ -18,7 +18,7 @@ from harness.devices.renode import board_script
 from harness.devices.renode_process import find_renode
 from harness.devices.replay import built_for, read_capture
 from harness.errors import DeviceNotFoundError, DoesNotFitError, UsageError, near_names
-from harness.experiment.labs import is_attached, is_simulated
+from harness.experiment.labs import check_lab, is_attached, is_simulated
 from harness.importer.tflite import read_tflite
 from harness.ir import Graph
 from harness.kernels.kernel_set import PORTABLE, KernelSet, kernels_for
@@ -105,7 +105,7 @@ def find(case: Case) -> Found:
     """Find what a case names.
 
     Raises:
-        UsageError: a board, model, device or pass that does not exist.
+        UsageError: a board, model, device or pass that does not exist, or a lab that is none.
         InputError: a file that is not what it should be, or a model that cannot be had.
         DeviceNotFoundError: the board has no such device.
     """
@@ -113,6 +113,7 @@ def find(case: Case) -> Found:
     board = load_board(case.board)
     if case.lab is not None and case.device != "auto" and kind is not DeviceKind.HARDWARE:
         raise UsageError(f"--lab is of --device hardware, not of {case.device}")
+    check_lab(case.lab, board.name)
     if case.device == "auto":
         kind = _best_kind(case, board)
     builds_for = kind

@@ -23,6 +23,7 @@ from harness.data import data_dir
 from harness.errors import InputError, UsageError
 from harness.experiment.case import Case
 from harness.experiment.sweep import Done
+from harness.lab.open import LAB_VARIABLE, default_file
 from harness.results.frame import find
 from harness.results.record import CasePart, Record
 from harness.results.store import append
@@ -31,6 +32,8 @@ CHANGED = (FAILING | {Outcome.IMPROVED}) - {Outcome.MISSING}
 ACCEPTED = frozenset({Outcome.REGRESSED, Outcome.IMPROVED, Outcome.INCOMPARABLE, Outcome.NEW})
 
 Measure = Callable[[Sequence[Case]], list[Record]]
+AsSubject = Callable[[Record], Subject]
+"""How a record is seen: its device is part of what it is, or one of its conditions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +46,17 @@ class Baseline:
 
 
 def read_baseline(
-    text: str, store: Path, spec: Path | None, device: str | None = None, *, may_be_new: bool
+    text: str,
+    store: Path,
+    spec: Path | None,
+    *,
+    device: str | None = None,
+    lab: str | None = None,
+    may_be_new: bool,
 ) -> Baseline:
     """Return the baseline of a folder or a revision; ``may_be_new`` allows a folder to be missing.
+
+    A revision without records is measured on ``device`` in ``lab``, those of ``spec`` if None.
 
     Raises:
         UsageError: it names neither.
@@ -71,12 +82,14 @@ def read_baseline(
                 f"{store} has no records of {text} ({commit[:9]})",
                 hint="with --spec it is checked out and measured",
             )
-        _measure_revision(commit, spec, store, device)
+        _measure_revision(commit, spec, store, device=device, lab=lab)
         subjects = of_commit(store, commit)
     return Baseline(f"{text} ({commit[:9]})", subjects, None)
 
 
-def _measure_revision(commit: str, spec: Path, store: Path, device: str | None) -> None:
+def _measure_revision(
+    commit: str, spec: Path, store: Path, *, device: str | None, lab: str | None
+) -> None:
     """Sweep a revision with its own code, into the store."""
     root = data_dir("firmware").parent
     with tempfile.TemporaryDirectory() as spare:
@@ -85,6 +98,8 @@ def _measure_revision(commit: str, spec: Path, store: Path, device: str | None) 
         try:
             command = [sys.executable, "-m", "harness", "sweep", str(spec.resolve())]
             instead = [] if device is None else ["--device", device]
+            if lab is not None:
+                instead += ["--lab", str(Path(lab).resolve()) if Path(lab).is_file() else lab]
             _run([*command, "--store", str(store.resolve()), "--json", *instead], tree)
         finally:
             _run(["git", "-C", str(root), "worktree", "remove", "--force", str(tree)], root)
@@ -92,6 +107,8 @@ def _measure_revision(commit: str, spec: Path, store: Path, device: str | None) 
 
 def _run(command: Sequence[str], folder: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(folder)}
+    if (ours := default_file()) is not None:
+        environment[LAB_VARIABLE] = str(ours.resolve())  # it may lie in the folder that we are in
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
@@ -114,14 +131,18 @@ def subjects_today(store: Path, baseline: Baseline) -> list[Subject]:
 
 
 def look_again(
-    judged: Sequence[Judged], cases: dict[Identity, Case], rules: GateRules, measure: Measure
+    judged: Sequence[Judged],
+    cases: dict[Identity, Case],
+    rules: GateRules,
+    measure: Measure,
+    subject: AsSubject = subject_of,
 ) -> tuple[list[Judged], list[Record]]:
     """Measure every case that changed once more; return the verdicts, and what was measured."""
     doubtful = [c for c in judged if c.outcome in CHANGED and c.identity in cases and c.before]
     if not doubtful:
         return list(judged), []
     records = measure([cases[case.identity] for case in doubtful])
-    again = {record.identity: record for record in map(subject_of, records)}
+    again = {record.identity: record for record in map(subject, records)}
     final = {}
     for case in doubtful:
         assert case.before is not None
@@ -130,7 +151,12 @@ def look_again(
     return [final.get(case.identity, case) for case in judged], records
 
 
-def accept(baseline: Baseline, judged: Sequence[Judged], records: Sequence[Record]) -> list[Path]:
+def accept(
+    baseline: Baseline,
+    judged: Sequence[Judged],
+    records: Sequence[Record],
+    subject: AsSubject = subject_of,
+) -> list[Path]:
     """Move a baseline: add the newest record of every case that changed or is new.
 
     Raises:
@@ -139,7 +165,7 @@ def accept(baseline: Baseline, judged: Sequence[Judged], records: Sequence[Recor
     """
     if baseline.folder is None:
         raise UsageError("a revision cannot move", hint="--accept needs a folder as --baseline")
-    newest = {subject_of(record).identity: record for record in records}
+    newest = {subject(record).identity: record for record in records}
     return [
         append(baseline.folder, newest[case.identity])[1]
         for case in judged
@@ -153,11 +179,15 @@ def case_of(part: CasePart, timeout_s: float) -> Case:
         board=part.board,
         model=part.model,
         device=part.device,
+        lab=part.lab,
+        flash=part.flash,
         schedule=part.schedule,
         sram_limit=part.sram_limit,
         input_by_rows=part.input_by_rows,
         patch=part.patch,
         optimize=part.optimize,
+        builder=part.builder,
+        passes=part.passes,
         inputs=None if part.inputs == "seeded" else Path(part.inputs),
         warmup=part.warmup,
         repeat=part.repeat,
@@ -165,6 +195,8 @@ def case_of(part: CasePart, timeout_s: float) -> Case:
     )
 
 
-def cases_of(done: Sequence[Done], timeout_s: float) -> dict[Identity, Case]:
+def cases_of(
+    done: Sequence[Done], timeout_s: float, subject: AsSubject = subject_of
+) -> dict[Identity, Case]:
     """Return the case behind each subject of a sweep."""
-    return {subject_of(case.record).identity: case_of(case.record.case, timeout_s) for case in done}
+    return {subject(case.record).identity: case_of(case.record.case, timeout_s) for case in done}

@@ -11,7 +11,7 @@ from harness.devices.serial_line import find_port
 from harness.errors import DeviceNotFoundError
 from harness.lab.labgrid_address import parse_address
 from harness.lab.open import FILE_NAME, LAB_VARIABLE, OpenLab, default_file, find_place, open_file
-from harness.sim_lab.desk import open_desk
+from harness.sim_lab.desk import check_fault, open_desk
 
 SIMULATED = "sim"
 
@@ -20,6 +20,17 @@ def is_simulated(lab: str | None) -> bool:
     """Whether the boards of a lab are simulated: then their firmware is that of the emulation."""
     address = parse_address(lab or "")
     return address.simulated if address else (lab or "").partition(":")[0] == SIMULATED
+
+
+def check_lab(lab: str | None, board: str | None) -> None:
+    """Refuse a simulated desk with a fault that a board cannot have, before anything is built.
+
+    Raises:
+        UsageError: there is no such fault, or the board cannot have it.
+    """
+    name, _, fault = (lab or "").partition(":")
+    if name == SIMULATED:
+        check_fault(fault, board)
 
 
 def is_attached(board: str) -> bool:
@@ -38,6 +49,19 @@ def is_attached(board: str) -> bool:
         return False
 
 
+def place_in_file(lab: str | None, board: str, place: str | None) -> str | None:
+    """Return the place that a lab file has a board at; ``place`` itself for other kinds of labs.
+
+    Raises:
+        FactsError: the lab file is wrong.
+        DeviceNotFoundError: it has no such place, or several.
+    """
+    path = default_file() if lab is None else Path(lab)
+    if path is None or is_simulated(lab) or parse_address(lab or "") is not None:
+        return place
+    return find_place(open_file(path), board, place)[0]
+
+
 @contextmanager
 def open_lab(
     lab: str | None,
@@ -54,7 +78,7 @@ def open_lab(
     Raises:
         DeviceNotFoundError: there is no lab file, or it cannot be reached.
         FactsError: the lab file is wrong.
-        UsageError: the simulated desk has no such fault.
+        UsageError: the simulated desk has no such fault, or the board cannot have it.
         DeviceError: the simulated desk does not start.
     """
     if (address := parse_address(lab or "")) is not None:
@@ -62,6 +86,7 @@ def open_lab(
             yield opened
         return
     if lab is not None and is_simulated(lab):
+        check_lab(lab, board)
         with open_desk(lab.partition(":")[2]) as desk:
             yield desk
         return

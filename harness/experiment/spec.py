@@ -5,7 +5,8 @@
     name: nightly
     models: [kws, vww]
     boards: [nucleo-f746zg]
-    devices: [qemu]
+    devices: [qemu, hardware]
+    lab: lab.yaml
     schedules: [layer, stream]
     sram_limits: [null, 65536]
     optimize: [cycles, size]
@@ -22,6 +23,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from harness.board.load import board_names
+from harness.board.schema import DeviceKind
 from harness.comparison.rules import GateRules
 from harness.devices.flash import FLASHERS
 from harness.errors import UsageError, near_names
@@ -31,6 +33,7 @@ from harness.models.catalog import catalog
 from harness.passes.selection import select_passes
 from harness.results.record import Count
 from harness.schedule.search import SCHEDULES
+from harness.toolchain.firmware import Builder
 from harness.toolchain.flags import OPTIMIZATIONS
 
 MAX_CASES = 10_000
@@ -90,7 +93,8 @@ _Names = Annotated[tuple[str, ...], Field(min_length=1)]
 class SweepSpec(Facts):
     """A sweep; a list that is left out has one member, the default of ``bench run``.
 
-    ``lab`` and ``flash`` are for boards, as ``--lab`` and ``--flash`` are. ``gate`` says what
+    ``builder``, ``lab`` and ``flash`` are as ``--builder``, ``--lab`` and ``--flash``; emulators,
+    which a sweep may have beside boards, have nothing to do with a lab. ``gate`` says what
     ``bench gate`` lets pass of it.
     """
 
@@ -108,6 +112,7 @@ class SweepSpec(Facts):
     warmup: Annotated[int, Field(ge=0, le=10_000)] = 1
     repeat: Annotated[int, Field(ge=1, le=10_000)] = 3
     timeout_s: Annotated[float, Field(ge=1, le=86_400)] = 600.0
+    builder: Builder = "direct"
     lab: str | None = None
     flash: Annotated[str, AfterValidator(_flasher)] = FLASHERS[0]
     gate: GateRules = GateRules()
@@ -158,8 +163,14 @@ def cases(spec: SweepSpec) -> tuple[Case, ...]:
             warmup=spec.warmup,
             repeat=spec.repeat,
             timeout_s=spec.timeout_s,
-            lab=spec.lab,
+            builder=spec.builder,
+            lab=spec.lab if _is_in_lab(device) else None,
             flash=spec.flash,
         )
         for model, board, device, schedule, limit, by_rows, optimize, passes in combinations
     )
+
+
+def _is_in_lab(device: str) -> bool:
+    """Whether a device may be a board of the lab; a sweep may have emulators beside them."""
+    return device == "auto" or device_kind(device)[0] is DeviceKind.HARDWARE

@@ -19,10 +19,10 @@ from harness.board.load import board_names, load_board
 from harness.board.schema import Board
 from harness.devices.pipe import Child, running
 from harness.devices.qemu import find_qemu
-from harness.errors import DeviceError, NoAnswerError
+from harness.errors import DeviceError, NoAnswerError, UsageError
 from harness.lab.open import OpenLab
 from harness.lab.schema import Place, Probe, Serial
-from harness.sim_lab.faults import parse_fault
+from harness.sim_lab.faults import Fault, parse_fault
 from harness.sim_lab.pack import sim_pack, target_name
 from harness.sim_lab.wire import PROBE_TYPE
 
@@ -34,6 +34,22 @@ _LONGEST_ADDRESS = 100
 
 _START_S = 30.0
 _END_S = 5.0
+
+
+def check_fault(fault: str, board: str | None = None) -> None:
+    """Refuse a fault that does not exist, or that a board cannot have.
+
+    Raises:
+        UsageError: it would have no effect.
+    """
+    if parse_fault(fault) is not Fault.WRONG_ID or board is None:
+        return
+    able = [each.name for each in simulated_boards() if each.mcu_id is not None]
+    if board not in able:
+        raise UsageError(
+            f"{board} has no register that says which chip it is, so that cannot be wrong",
+            hint=f"sim:{fault} is for {', '.join(able)}",
+        )
 
 
 @contextlib.contextmanager

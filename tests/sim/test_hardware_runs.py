@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.data import data_dir
+from harness.results.store import read
+from harness.sim_lab.desk import open_desk
 from tests.command import Bench
+from tests.desk import lab_file
 
 pytestmark = pytest.mark.qemu
 
@@ -47,3 +51,44 @@ def test_a_sweep_goes_to_the_lab_that_is_named(bench: Bench, tmp_path: Path) -> 
     swept = bench("sweep", "desk.yaml", "--lab", "sim", "--json").json
     assert (swept["cases"], swept["ok"]) == (2, 2)
     assert {each["case"]["lab"] for each in swept["records"]} == {"sim"}
+
+
+def test_a_nightly_in_a_lab_is_swept_and_gated_through_its_lab_file(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """One board under two names: its cases run one after the other, also for the second look.
+
+    The simulated micro:bit has the real one's addresses, so it passes for a real board here.
+    """
+    known = (data_dir("boards") / "microbit.yaml").read_text()
+    (tmp_path / "own.yaml").write_text(
+        known.replace("name: microbit", "name: own").replace(
+            "emulation:", "port: nrf51\nemulation:"
+        )
+    )
+    (tmp_path / "nightly.yaml").write_text(
+        "name: nightly\nmodels: [hello-world]\nboards: [own.yaml]\nrepeat: 20\n"
+        "devices: [qemu, hardware, 'hardware:left']\n"
+    )
+    with open_desk() as desk:
+        place = desk.places["microbit"].model_copy(update={"board": "own.yaml"})
+        lab = lab_file(tmp_path, left=place)
+        swept = bench("sweep", "nightly.yaml", "--lab", lab, "--json")
+        assert swept.code == 0, swept.err
+        said = swept.json
+        assert (said["cases"], said["ok"]) == (3, 3)
+        assert [each["case"]["lab"] for each in said["records"]] == [None, str(lab), str(lab)]
+        kinds = [read(Path(each["path"])).device for each in said["records"]]
+        assert [(kind.kind, kind.stand_in) for kind in kinds if kind] == [
+            ("qemu", False),
+            ("hardware", False),
+            ("hardware", False),
+        ]
+        gated = ("gate", "--spec", "nightly.yaml", "--lab", lab, "--baseline", "base")
+        assert bench(*gated, "--accept").code == 0
+        judged = bench(*gated, "--json").json["cases"]
+        assert len(judged) == 3, "each device is held against itself"
+        assert [each["outcome"] for each in judged if "device qemu" in each["case"]] == ["same"]
+        assert {each["outcome"] for each in judged}.isdisjoint(
+            {"incomparable", "missing", "broken"}
+        )

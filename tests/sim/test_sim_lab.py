@@ -12,15 +12,30 @@ from typing import Any, cast
 import pytest
 
 from harness.board.load import load_board
+from harness.board.schema import DeviceKind
+from harness.board.target import target_for
+from harness.devices.flash import NoFlasher
+from harness.devices.hardware import HardwareDevice
 from harness.devices.pyocd_flash import PyOcdFlasher
-from harness.errors import DeviceBusyError, DeviceError, DeviceNotFoundError, NoAnswerError
+from harness.errors import (
+    DeviceBusyError,
+    DeviceError,
+    DeviceNotFoundError,
+    FirmwareFaultError,
+    NoAnswerError,
+)
 from harness.lab.open import OpenLab
 from harness.lab.schema import Place, Probe
 from harness.sim_lab import wire
 from harness.sim_lab.desk import open_desk
+from harness.telemetry.messages import Run
+from harness.telemetry.session import Session
 from harness.toolchain.firmware import Firmware
+from harness.toolchain.gcc import build
 from tests.command import Bench
+from tests.desk import lab_file
 from tests.flash_image import make_image
+from tests.tiny_model import INPUT, tiny_sources
 
 pytest.importorskip("pyocd")
 pytestmark = pytest.mark.qemu
@@ -98,6 +113,35 @@ def test_a_board_is_programmed_again_and_reset(desk: OpenLab, image: Firmware) -
     _program(desk, image)
     _program(desk, image)
     PyOcdFlasher().reset(load_board(BOARD), desk.places[BOARD])
+
+
+def test_bench_lab_reset_starts_a_board_from_the_beginning(
+    desk: OpenLab, bench: Bench, tmp_path: Path
+) -> None:
+    """Through the command line and pyOCD; the board says BOOT, and what it knew is gone."""
+    board, place = load_board(BOARD), desk.places[BOARD]
+    firmware = build(tiny_sources(), target_for(board, DeviceKind.QEMU), out_dir=tmp_path)
+    lab = lab_file(tmp_path, left=place)
+    with HardwareDevice(desk, board, PyOcdFlasher()).open(firmware) as console:
+        session = Session(console)
+        session.hello(build_id=firmware.build_id, model_sha256=firmware.model_sha256)
+        session.load([INPUT])
+        told = bench("lab", "reset", BOARD, "--lab", lab)
+        assert told.code == 3
+        assert "has this board" in told.err
+    told = bench("lab", "reset", BOARD, "--lab", lab)
+    assert (told.code, told.out) == (0, f"left: the {BOARD} was reset\n"), told.err
+    with HardwareDevice(desk, board, NoFlasher()).open(firmware) as console:
+        session = Session(console)
+        session.hello(build_id=firmware.build_id, model_sha256=firmware.model_sha256)
+        with pytest.raises(FirmwareFaultError, match="has only 0 B of its inputs"):
+            session._link.ask(Run(0, 1))
+
+
+def test_a_reset_of_a_fresh_simulated_board(bench: Bench) -> None:
+    told = bench("lab", "reset", "nrf52840-dk", "--lab", "sim")
+    assert (told.code, told.out) == (0, "nrf52840-dk: the nrf52840-dk was reset\n"), told.err
+    assert bench("lab", "reset", BOARD, "--lab", "sim:no-probe").code == 3
 
 
 @pytest.mark.parametrize(

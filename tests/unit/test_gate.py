@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -11,8 +13,11 @@ import pytest
 from harness.comparison.gate import Judged, Outcome, confirmed, judge
 from harness.comparison.history import changes
 from harness.comparison.rules import GateRules
-from harness.comparison.subject import Subject, subject_of
+from harness.comparison.subject import Subject, by_device, subject_of
 from harness.errors import FactsError
+from harness.experiment.case import Case
+from harness.experiment.draft import Draft
+from harness.experiment.gating import case_of
 from harness.facts import read_facts
 from harness.report.gate_text import (
     github_annotations,
@@ -43,6 +48,32 @@ def one(before: Record | None, after: Record | None, rules: GateRules = RULES) -
 
 def with_part(record: Record, part: str, **changed: object) -> Record:
     return record.model_copy(update={part: getattr(record, part).model_copy(update=changed)})
+
+
+def test_the_second_look_is_at_the_very_case() -> None:
+    other: dict[str, Any] = {
+        "str": "other", "str | None": "other", "int": 7, "int | None": 7, "bool": True,
+        "float": 7.0, "Path | None": Path("x.npz"), "Builder": "platformio",
+        "tuple[int, tuple[int, int]] | None": (2, (3, 3)),
+    }  # fmt: skip
+    case = Case(**{field.name: other[str(field.type)] for field in fields(Case)})
+    assert case_of(Draft(case).finish(None)[0].case, case.timeout_s) == case
+
+
+def test_a_case_on_two_devices_is_two_and_one_that_moved_is_one() -> None:
+    emulated = make_record(0)
+    real = with_part(make_record(1), "case", device="hardware:left")
+    both = [subject_of(emulated), subject_of(real)]
+    told = by_device(both)
+    judged = judge(map(told, both), map(told, both), RULES)
+    assert [case.outcome for case in judged] == [Outcome.SAME, Outcome.SAME]
+    assert {str(case.identity).rpartition(", ")[2] for case in judged} == {
+        f"device {emulated.case.device}",
+        "device hardware:left",
+    }
+    alone = by_device(both[1:])
+    (moved,) = judge(map(alone, both[:1]), map(alone, both[1:]), RULES)
+    assert moved.identity == both[0].identity
 
 
 def test_what_is_equal_is_the_same() -> None:

@@ -86,6 +86,16 @@ def test_passes_are_a_list_as_all_else_is() -> None:
     assert tuple(case.passes for case in cases(spec)) == texts
 
 
+def test_a_sweep_goes_to_a_lab_beside_emulators() -> None:
+    there = {"devices": ("qemu", "hardware:left"), "lab": "desk.yaml", "builder": "platformio"}
+    spec = SPEC.model_copy(update={"models": ("kws",), "schedules": ("layer",), **there})
+    wanted = [(case.device, case.lab, case.builder) for case in cases(spec)]
+    assert wanted == [
+        ("qemu", None, "platformio"),
+        ("hardware:left", "desk.yaml", "platformio"),
+    ]
+
+
 def test_a_sweep_is_bounded() -> None:
     spec = SPEC.model_copy(update={"sram_limits": tuple(range(2000))})
     with pytest.raises(UsageError, match="six: 12,000 cases, a sweep has at most 10,000"):

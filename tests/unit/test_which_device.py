@@ -66,6 +66,16 @@ def test_a_lab_goes_with_hardware_alone(port: Path) -> None:
         find(of(device="qemu", lab="sim"))
 
 
+def test_a_fault_that_a_board_cannot_have_is_refused(port: Path) -> None:
+    with pytest.raises(UsageError, match="mps2-an386 has no register that says which") as caught:
+        find(of(board="mps2-an386", device="hardware", lab="sim:wrong-id"))
+    assert "nucleo-f746zg" in caught.value.hint
+    assert "mps2" not in caught.value.hint
+    with pytest.raises(UsageError, match="has no fault 'wrong-di'"):
+        find(of(device="hardware", lab="sim:wrong-di"))
+    assert find(of(device="hardware", lab="sim:wrong-id")).is_simulated
+
+
 def test_without_a_lab_file_the_hint_says_how_to_have_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,3 +121,35 @@ def test_boards_run_side_by_side_and_each_one_thing_at_a_time() -> None:
     assert sorted(ran) == [(0, "a 1"), (1, "a 2"), (2, "b 1"), (3, "a 3")]
     assert [number for number, _ in ran if number != 2] == [0, 1, 3], "in their order"
     assert list(run_on_boards({}, run)) == []
+
+
+def test_one_board_under_two_names_has_one_user(tmp_path: Path) -> None:
+    lab = tmp_path / "lab.yaml"
+    lab.write_text(
+        "schema_version: 1\nname: desk\nplaces:\n"
+        "  left: {board: nucleo-f746zg, serial: {port: /dev/ttyACM0}}\n"
+        "  right: {board: nrf52840-dk, serial: {port: /dev/ttyACM1}}\n"
+    )
+    users: list[str] = []
+
+    def run(case: Case) -> str:
+        users.append(case.board)
+        assert users.count(case.board) == 1, "one board, one case"
+        time.sleep(0.02)
+        users.remove(case.board)
+        return case.device
+
+    named = [
+        ("nucleo-f746zg", "hardware"),
+        ("nucleo-f746zg", "hardware:left"),
+        ("nrf52840-dk", "hardware:right"),
+        ("nrf52840-dk", "hardware"),
+    ]
+    todo = {
+        number: Case(board=board, model="kws", device=device, lab=str(lab))
+        for number, (board, device) in enumerate(named)
+    }
+    assert sorted(run_on_boards(todo, run)) == [(n, device) for n, (_, device) in enumerate(named)]
+    # What the lab does not have is the failure of that case, not of the sweep.
+    lost = Case(board="nrf52840-dk", model="kws", device="hardware:lost", lab=str(lab))
+    assert list(run_on_boards({7: lost}, run)) == [(7, "hardware:lost")]
