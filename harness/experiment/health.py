@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from harness.board.load import load_board
-from harness.devices.probes import connected_probes, source_of_target
+from harness.devices.probes import Known, known_to_pyocd
 from harness.devices.renode_process import find_renode
 from harness.errors import DeviceError, DeviceNotFoundError
 from harness.models.catalog import MODELS_VARIABLE, catalog
@@ -62,8 +62,7 @@ def check_all(board_name: str) -> tuple[Check, ...]:
         _check_newlib(),
         _check_renode(),
         _check_machine(board_name),
-        _check_probes(),
-        _check_target(board_name),
+        *_check_pyocd(board_name),
         _check_extra("platformio", "--builder and --flash platformio"),
         _check_extra("labgrid", "--lab labgrid://…"),
         _check_models(),
@@ -119,27 +118,24 @@ def _check_machine(board_name: str) -> Check:
     return Check(what, State.MISSING, f"this QEMU has no {machine}", "update QEMU to 7.2 or later")
 
 
-def _check_probes() -> Check:
-    what = "pyOCD (--device hardware)"
+def _check_pyocd(board_name: str) -> tuple[Check, Check]:
+    """What pyOCD sees, and whether it can program the board's chip."""
+    what, whose = "pyOCD (--device hardware)", f"pyOCD's support of {board_name}"
     try:
-        probes = connected_probes()
+        known = known_to_pyocd()
     except DeviceError as error:
-        return Check(what, State.OPTIONAL, error.message, error.hint)
-    found = f"{version('pyocd')}, " + (
-        "; ".join(f"{probe.description} {probe.uid}" for probe in probes) or "no probe is connected"
-    )
-    return Check(what, State.OK, found)
+        missing = State.OPTIONAL, error.message, error.hint
+        return Check(what, *missing), Check(whose, *missing)
+    probes = "; ".join(f"{probe.description} {probe.uid}" for probe in known.probes)
+    found = f"{version('pyocd')}, {probes or 'no probe is connected'}"
+    return Check(what, State.OK, found), _check_target(whose, board_name, known)
 
 
-def _check_target(board_name: str) -> Check:
+def _check_target(what: str, board_name: str, known: Known) -> Check:
     target = load_board(board_name).pyocd_target
-    what = f"pyOCD's support of {board_name}"
     if target is None:
         return Check(what, State.OPTIONAL, "the board's file names no pyocd_target")
-    try:
-        source = source_of_target(target)
-    except DeviceError as error:
-        return Check(what, State.OPTIONAL, error.message, error.hint)
+    source = known.source(target)
     if source is None:
         remedy = f"pyocd pack install {target}, or name its .pack file in lab.yaml"
         return Check(what, State.OPTIONAL, f"{target} needs its CMSIS-Pack", remedy)

@@ -6,13 +6,14 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from harness.board.schema import Board
 from harness.devices import flash
 from harness.devices.fake import NOTHING_KNOWN, Facts, FakeBoard
-from harness.devices.probes import ConnectedProbe, connected_probes
+from harness.devices.probes import ConnectedProbe, connected_probes, known_to_pyocd
 from harness.errors import DeviceError, NoAnswerError
 from harness.experiment import lab_report
 from harness.lab.lock import locked
@@ -150,14 +151,34 @@ def test_stuck_or_strange_listing_of_probes_is_an_error(monkeypatch: pytest.Monk
         raise subprocess.TimeoutExpired("pyocd", 20.0)
 
     monkeypatch.setattr(subprocess, "run", stuck)
-    with pytest.raises(NoAnswerError, match="the debug probes were not listed within 20 s"):
+    with pytest.raises(NoAnswerError, match="pyOCD did not list its probes within 20 s"):
         connected_probes()
-    strange = SimpleNamespace(stdout="{}", stderr="Traceback\nImportError: libusb")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: strange)
-    with pytest.raises(DeviceError, match=r"pyOCD does not list .* ImportError: libusb"):
+
+    def said(stdout: str, stderr: str = "") -> None:
+        done = SimpleNamespace(stdout=stdout, stderr=stderr)
+        monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+
+    said("", "Traceback\nImportError: libusb")
+    with pytest.raises(DeviceError, match=r"does not list its probes: ImportError: libusb"):
         connected_probes()
-    listed = '{"boards": [{"unique_id": "066B", "info": "STLink", "vendor_name": "ST"}]}'
-    monkeypatch.setattr(
-        subprocess, "run", lambda *_, **__: SimpleNamespace(stdout=listed, stderr="")
-    )
+    said('{"error": "no backend"}')
+    with pytest.raises(DeviceError, match=r"does not list its probes: no backend"):
+        connected_probes()
+    said('{"probes": [{"unique_id": "066B", "info": "STLink", "vendor_name": "ST"}]}')
     assert connected_probes() == [ConnectedProbe("066B", "STLink")]
+
+
+def test_pyocd_starts_once_for_all_its_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyocd")
+    starts: list[object] = []
+    run = subprocess.run
+
+    def noting(*arguments: Any, **options: Any) -> Any:
+        starts.append(arguments)
+        return run(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "run", noting)
+    known = known_to_pyocd()
+    assert known.source("STM32H743xx") == known.source("nrf52840") == "builtin"
+    assert known.source("a-chip") is None
+    assert len(starts) == 1
