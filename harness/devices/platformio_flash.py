@@ -30,6 +30,7 @@ from harness.toolchain.pio_project import (
     offline_files,
     vendor_environment,
 )
+from harness.toolchain.pio_registry import is_registry_reachable
 from harness.toolchain.platformio import Said, run_pio, write_project
 
 LONGEST_S = 900.0
@@ -43,6 +44,7 @@ PROBE_FLAGS = {
 Configuration"; SEGGER UM08001, "J-Link Commander", command line options)."""
 
 _NO_REGISTRY = re.compile(r"HTTPClientError|InternetConnectionError|UnknownPackageError", re.I)
+_FETCHING = re.compile(r"^(Platform|Tool|Library) Manager: Installing ", re.M)
 _SUFFIXES = {"bin": "binary", "hex": "ihex"}
 
 
@@ -106,12 +108,36 @@ class PlatformioFlasher:
                 project=project,
                 core=core,
                 timeout_s=self.longest_s,
+                watch=_ignore if is_offline else _OnlyWithRegistry(board),
             )
         except ToolchainError as error:
             kind = NoAnswerError if "no end after" in error.message else DeviceError
             raise kind(error.message, hint=error.hint) from None
         if said.code != 0:
             raise _told(said.text) or _unreachable(said.text, board) or _failed(said, board)
+
+
+class _OnlyWithRegistry:
+    """Ends PlatformIO when it begins to fetch a package that it cannot get."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._is_reachable: bool | None = None
+
+    def __call__(self, text: str) -> None:
+        """Look at what PlatformIO said.
+
+        Raises:
+            DeviceNotFoundError: it fetches, and its registry is not there.
+        """
+        if self._is_reachable is None and _FETCHING.search(text):
+            self._is_reachable = is_registry_reachable()
+            if not self._is_reachable:
+                raise _no_registry(self._board)
+
+
+def _ignore(_text: str) -> None:
+    """The offline platform is installed, too, but from a folder."""
 
 
 def _vendor_project(board: Board, place: Place) -> Files:
@@ -167,8 +193,10 @@ def _failed(said: Said, board: Board) -> DeviceError:
 
 
 def _unreachable(text: str, board: Board) -> DeviceError | None:
-    if not _NO_REGISTRY.search(text):
-        return None
+    return _no_registry(board) if _NO_REGISTRY.search(text) else None
+
+
+def _no_registry(board: Board) -> DeviceNotFoundError:
     return DeviceNotFoundError(
         f"PlatformIO's platform {board.platformio_platform} is not installed whole, and its "
         "registry cannot be reached",

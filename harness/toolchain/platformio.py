@@ -16,7 +16,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,7 +40,9 @@ _QUIET = {
     "PLATFORMIO_SETTING_CHECK_PRUNE_SYSTEM_THRESHOLD": "0",
     "PLATFORMIO_NO_ANSI": "true",
     "LC_ALL": "C.UTF-8",
+    "PYTHONUNBUFFERED": "1",  # so that what it does now is known now
 }
+_LOOK_S = 0.5
 _COMPLAINT = re.compile(r"^\S+?:\d+(:\d+)?: (fatal )?error: .+", re.M)
 _OTHER_COMPLAINTS = re.compile(r"^.*(error|undefined reference|could not).*", re.M | re.I)
 
@@ -144,10 +147,12 @@ def run_pio(
     project: Path,
     core: Path | None,
     timeout_s: float = COMPILE_TIMEOUT_S,
+    watch: Callable[[str], None] = lambda _: None,
 ) -> Said:
     """Run PlatformIO in a project and return how it ended.
 
-    ``core`` is where it keeps packages; the user's own place when None.
+    ``core`` is where it keeps packages; the user's own place when None. ``watch`` is shown all that
+    was said so far, while it runs, and ends it by raising an error.
 
     Raises:
         ToolchainError: it is not installed, does not start, or has not ended in time.
@@ -168,7 +173,7 @@ def run_pio(
     except OSError as error:
         raise ToolchainError(f"PlatformIO does not start: {error.strerror}") from None
     try:
-        text, _ = child.communicate(timeout=timeout_s)
+        text = _communicate(child, timeout_s, watch)
     except subprocess.TimeoutExpired:
         raise ToolchainError(f"pio {' '.join(arguments)}: no end after {timeout_s:.0f} s") from None
     finally:
@@ -179,6 +184,21 @@ def run_pio(
         if child.stdout is not None:
             child.stdout.close()
     return Said(child.returncode, text)
+
+
+def _communicate(
+    child: subprocess.Popen[str], timeout_s: float, watch: Callable[[str], None]
+) -> str:
+    """Return what a child says until its end; raises TimeoutExpired, and what ``watch`` raises."""
+    end_s = time.monotonic() + timeout_s
+    while True:
+        left_s = end_s - time.monotonic()
+        try:
+            return child.communicate(timeout=max(0.0, min(left_s, _LOOK_S)))[0]
+        except subprocess.TimeoutExpired as late:
+            if left_s <= 0:
+                raise
+            watch((late.output or b"").decode(errors="replace"))
 
 
 def find_pio() -> list[str]:

@@ -127,6 +127,20 @@ def test_a_platform_that_cannot_be_fetched_is_named(tmp_path: Path) -> None:
     assert "or use --flash pyocd" in error.hint
 
 
+def test_a_platform_that_is_missing_offline_is_named_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PlatformIO itself takes a minute to give up."""
+    monkeypatch.setenv("PLATFORMIO_CORE_DIR", str(tmp_path / "core"))
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nothing answers
+    image = firmware(tmp_path, DeviceKind.HARDWARE)
+    begin = time.monotonic()
+    with pytest.raises(DeviceNotFoundError, match="platform ststm32 is not installed whole"):
+        PlatformioFlasher().program(image, BOARD, PLACE)
+    assert time.monotonic() - begin < 15
+
+
 def test_no_probe_is_taken_that_is_not_named(tmp_path: Path) -> None:
     place = Place.model_validate({"board": "nucleo-f746zg", "serial": {"port": "/dev/null"}})
     with pytest.raises(DeviceNotFoundError, match="its place names no probe"):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,11 @@ import pytest
 from harness.board.load import board_names, load_board
 from harness.board.schema import DeviceKind
 from harness.board.target import target_for
-from harness.errors import ToolchainError, UsageError
-from harness.toolchain import platformio
+from harness.errors import DeviceNotFoundError, ToolchainError, UsageError
+from harness.toolchain import pio_registry, platformio
 from harness.toolchain.compiler import Compiler
 from harness.toolchain.pio_project import project_files
+from harness.toolchain.pio_registry import is_registry_reachable
 from harness.toolchain.platformio import Said, find_pio, run_pio
 from harness.toolchain.recipe import image_recipe
 from tests.tiny_model import tiny_sources
@@ -138,6 +141,40 @@ def test_a_hang_is_ended_with_all_that_it_started(
         run_pio([f"sleep 60 & echo $! > {pid}; wait"], project=tmp_path, core=None, timeout_s=1)
     assert time.monotonic() - begin < 10
     assert _is_gone(int(pid.read_text()))
+
+
+def test_who_watches_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platformio, "find_pio", lambda: ["/bin/sh", "-c"])
+    heard: list[str] = []
+
+    def watch(text: str) -> None:
+        heard.append(text)
+        if "Installing" in text:
+            raise DeviceNotFoundError("offline")
+
+    begin = time.monotonic()
+    with pytest.raises(DeviceNotFoundError, match="offline"):
+        run_pio(["echo Installing; sleep 60"], project=tmp_path, core=None, watch=watch)
+    assert time.monotonic() - begin < 10
+    said = run_pio(["echo one; sleep 1.2; echo two"], project=tmp_path, core=None, watch=watch)
+    assert (said.code, said.text) == (0, "one\ntwo\n"), "looking on takes nothing away"
+    assert heard[-1] == "one\n"
+
+
+def test_a_registry_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+    def slow(*_: object, **__: object) -> None:
+        time.sleep(2)
+        raise OSError
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    begin = time.monotonic()
+    assert not is_registry_reachable(0.5)
+    assert time.monotonic() - begin < 1.5
+    monkeypatch.setattr(pio_registry, "urlopen", lambda *_, **__: nullcontext())
+    assert is_registry_reachable(3)
 
 
 def test_settings_for_other_projects_are_not_passed_on(
