@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from harness.ir import Graph
 from harness.ir.ops import Padding
 from harness.kernels.kernel_set import Isa, KernelSet
+from harness.kernels.library import row_calls
+from harness.schedule.plan import LayerSegment, StreamSegment
+from harness.schedule.room import give_room
 from harness.schedule.search import assemble, plan
 from tests import strategies
 from tests.graphs import GraphBuilder, Quantized
@@ -54,8 +57,8 @@ def convolutions(draw: st.DrawFn) -> Graph:
 def dense_graphs(draw: st.DrawFn) -> Graph:
     """Draw a fully connected op, or a convolution that is one."""
     build = GraphBuilder("dense", draw(strategies.seeds))
-    depth = draw(st.sampled_from([1, 3, 4, 7, 16, 33, 100]))
-    channels = draw(st.sampled_from([1, 2, 3, 4, 5, 8, 10, 24]))
+    depth = draw(st.sampled_from([1, 3, 4, 7, 16, 33, 383, 600, 1030]))
+    channels = draw(st.sampled_from([1, 2, 3, 4, 5, 8, 10, 13, 24]))
     is_conv, batch = draw(st.booleans()), draw(st.integers(1, 2))
     shape = (1, 1, 1, depth) if is_conv else (batch, depth)
     x = build.input(shape, quantized=draw(strategies.quantizations))
@@ -107,6 +110,29 @@ def test_whole_tensors(graphs: st.SearchStrategy[Graph], schedule: str) -> None:
         assert_on_core(plan(batch.graph, schedule, kernels=KERNELS), BOARD)
 
     check()
+
+
+@pytest.mark.parametrize(
+    ("channels", "function"),
+    [
+        (40, "dsp_fully_connected_bytes_row"),
+        (2400, "dsp_fully_connected_row"),
+        (4000, "dsp_fully_connected_row"),
+    ],
+    ids=["as they are read", "in pieces", "whole"],
+)
+def test_a_dense_row_is_expanded_as_there_is_room(channels: int, function: str) -> None:
+    """The more channels the second op has, the more bytes the arena has for the first."""
+    build = GraphBuilder()
+    x = build.fully_connected(build.input((1, 1030), quantized=(0.02, 3)), 24)
+    build.fully_connected(x, channels)
+    graph = Batch([build.graph()]).graph
+    made = give_room(assemble(graph, "stream", [StreamSegment(0, 0), LayerSegment(1)], KERNELS))
+    scratch = made.scratch(0)
+    (call,) = row_calls(KERNELS, graph, graph.ops[0], scratch.size_bytes if scratch else 0)
+    assert call.function == function
+    assert ("pieces" in call.parameters) == (channels == 2400)
+    assert_on_core(made, BOARD)
 
 
 @pytest.mark.parametrize("fuse", [plans.stream, plans.stripes, plans.patches])
