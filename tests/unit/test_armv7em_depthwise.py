@@ -39,5 +39,5 @@ def test_channels_share_an_addend() -> None:
 
 
 def test_size_does_without_functions_for_3x3_alone() -> None:
-    assert fields((3, 3))["op"]["weights"].data.nbytes == 8 * 12
+    assert fields((3, 3))["op"]["weights"].data.nbytes == 8 * 9
     assert fields((3, 3), compact=True)["weights_bytes"] == 10

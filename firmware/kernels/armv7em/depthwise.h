@@ -40,7 +40,14 @@ typedef struct {
     int32_t of_two, of_one;
 } depthwise_taps_t;
 
-typedef struct {
+struct depthwise_short;
+struct depthwise_work;
+
+/* Does what a core does, for any kernel, and with the rounding of the reference. */
+typedef void depthwise_exactly_t(const struct depthwise_short *p, const struct depthwise_work *work,
+                                 const int32_t *exact, const word_t *x, int8_t *y, int32_t rows);
+
+typedef struct depthwise_short {
     shape_t x, y;
     window_t window; /* what of the kernel ever lies on the tensor */
     int32_t depth_multiplier;
@@ -57,11 +64,13 @@ typedef struct {
     depthwise_taps_t packed; /* how weights lie in flash */
     int32_t weights_bytes;   /* of a channel */
     const void *weights;     /* [OC, bytes]: two taps of two rows a word, the first in bytes 1 and
-                                3, then lone ones; of a 3x3 kernel as its cores take them */
+                                3, then lone ones; of 3x3 kernels a
+                                depthwise_3x3_weights_t */
     const int32_t *channels; /* [OC, 2]: bias and multiplier of the short form; or an index of
                                 `exact` and DEPTHWISE_EXACT */
     const int32_t *exact;    /* [n, 3]: a depthwise_exact_t each */
-    int32_t addend;          /* of all short forms */
+    depthwise_exactly_t *exactly; /* NULL, and not linked, where no channel needs it */
+    int32_t addend;               /* of all short forms */
     output_t output;
 } depthwise_short_t;
 
@@ -145,7 +154,7 @@ typedef struct {
 #define DEPTHWISE_PHASES 4
 
 /* What is the same for all channels: where scratch holds what, and how it is filled. */
-typedef struct {
+typedef struct depthwise_work {
     int32_t *task;
     depthwise_tail_t *tail;
     word_t *planes;
@@ -262,8 +271,7 @@ KERNEL int32_t depthwise_sum(const depthwise_short_t *p, const int32_t *weights,
     return sum >> DEPTHWISE_SCALE;
 }
 
-/* What a core does, for any kernel, and with the rounding of the reference. */
-SHARED void depthwise_exactly(const depthwise_short_t *p, const depthwise_work_t *work,
+SELDOM void depthwise_exactly(const depthwise_short_t *p, const depthwise_work_t *work,
                               const int32_t *exact, const word_t *x, int8_t *y, int32_t rows)
 {
     const depthwise_tail_t *tail = work->tail;
@@ -285,7 +293,7 @@ KERNEL void depthwise_run(const depthwise_short_t *p, const depthwise_work_t *wo
                           const int32_t *channel, const word_t *x, int8_t *y, int32_t rows)
 {
     if (channel[1] == DEPTHWISE_EXACT) {
-        depthwise_exactly(p, work, p->exact + 3 * channel[0], x, y, rows);
+        p->exactly(p, work, p->exact + 3 * channel[0], x, y, rows);
     } else {
         p->core(work->task, (const int32_t *)x, y, rows);
     }

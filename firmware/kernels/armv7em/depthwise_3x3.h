@@ -10,12 +10,21 @@
 #include "armv7em/depthwise.h"
 #include "armv7em/depthwise_3x3_cores.h"
 
-/* `weights` are [OC, 3], as the cores take them; `core` of the op is not used. */
-typedef struct {
+/* `weights` are those that the cores take, [OC]; `core` of the op is not used. */
+struct depthwise_3x3;
+
+/* Does what a core does, with the rounding of the reference. */
+typedef void depthwise_3x3_exactly_t(const struct depthwise_3x3 *p,
+                                     const depthwise_3x3_task_t *task,
+                                     const depthwise_3x3_weights_t *w, const int32_t *exact,
+                                     const word_t *x, int32_t width);
+
+typedef struct depthwise_3x3 {
     depthwise_short_t op;
     depthwise_3x3_core_t *core;
-    bool makes_two_rows; /* so does the core, from a pair of rows and the next one */
-    int32_t columns;     /* that are computed at a time */
+    depthwise_3x3_exactly_t *exactly; /* NULL, and not linked, where no channel needs it */
+    bool makes_two_rows;              /* so does the core, from a pair of rows and the next one */
+    int32_t columns;                  /* that are computed at a time */
 } depthwise_3x3_t;
 
 /*
@@ -58,12 +67,13 @@ KERNEL void depthwise_3x3_blocks(const depthwise_3x3_t *p, depthwise_3x3_task_t 
     }
 }
 
-/* What a core does, with the rounding of the reference. */
-SHARED void depthwise_3x3_exactly(const depthwise_3x3_t *p, const depthwise_3x3_task_t *task,
-                                  const int32_t *weights, const int32_t *exact, const word_t *x,
-                                  int32_t width)
+SELDOM void depthwise_3x3_exactly(const depthwise_3x3_t *p, const depthwise_3x3_task_t *task,
+                                  const depthwise_3x3_weights_t *w, const int32_t *exact,
+                                  const word_t *x, int32_t width)
 {
     const depthwise_short_t *op = &p->op;
+    const int8_t columns[3][3] = {
+        {w->a0, w->b0, w->c0}, {w->a1, w->b1, w->c1}, {w->a2, w->b2, w->c2}};
     const int32_t stride = op->window.stride.w;
     for (int32_t row = 0; row < task->rows; row++) {
         const int32_t top = row * stride, odd = 16 * (top % 2), even = 16 - odd;
@@ -73,10 +83,9 @@ SHARED void depthwise_3x3_exactly(const depthwise_3x3_t *p, const depthwise_3x3_
             int32_t sum = exact[0];
             for (int32_t tap = 0; tap < 3; tap++) {
                 const word_t first = line[tap], next = line[op->line_words + tap];
-                const int32_t a = (int8_t)(weights[tap] >> 8), b = (int8_t)weights[tap];
-                const int32_t c = (int8_t)(weights[tap] >> 16);
-                sum += a * (int16_t)(first >> odd) + c * (int16_t)(next >> odd);
-                sum += b * (int16_t)((odd > 0 ? next : first) >> even);
+                const int8_t *abc = columns[tap];
+                sum += abc[0] * (int16_t)(first >> odd) + abc[2] * (int16_t)(next >> odd);
+                sum += abc[1] * (int16_t)((odd > 0 ? next : first) >> even);
             }
             *y = quantized(rescale(sum, exact[1], exact[2]), &op->output);
         }
@@ -97,19 +106,20 @@ SHARED void depthwise_3x3_channels(const depthwise_3x3_t *p, depthwise_3x3_task_
     const int32_t first = channels.first * op->depth_multiplier;
     const int32_t *channel = op->channels + 2 * first;
     const int32_t *const end = op->channels + 2 * channels.last * op->depth_multiplier;
-    const int32_t *weights = (const int32_t *)op->weights + 3 * first;
+    const depthwise_3x3_weights_t *weights = op->weights;
     const word_t *plane = work->planes;
     int32_t left = op->depth_multiplier; /* output channels of this plane */
 
     y += first;
+    weights += first;
     plane += (DEPTHWISE_GROUP - (channels.last - channels.first)) * work->plane_words;
 #pragma GCC unroll 1
-    for (; channel < end; channel += 2, weights += 3) {
+    for (; channel < end; channel += 2, weights++) {
         task->y = y++;
         task->rows = rows;
         task->below = below;
         if (channel[1] == DEPTHWISE_EXACT) {
-            depthwise_3x3_exactly(p, task, weights, op->exact + 3 * channel[0], plane, width);
+            p->exactly(p, task, weights, op->exact + 3 * channel[0], plane, width);
         } else {
             p->core(task, weights, channel, (const int32_t *)plane);
             if (goes_twice) {
@@ -188,7 +198,7 @@ SHARED void depthwise_3x3_rows(const depthwise_3x3_t *p, const rows_t *x, span_t
  * depth multiplier is 1 and no output reaches an input that is not expanded yet; whoever calls this
  * has checked it.
  */
-KERNEL void depthwise_3x3(const depthwise_3x3_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+SHARED void depthwise_3x3(const depthwise_3x3_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
 {
     const rows_t all = {.base = x, .row_bytes = p->op.x_step.h, .pixel_bytes = p->op.x_step.w};
     depthwise_3x3_rows(p, &all, (span_t){0, p->op.y.h}, (span_t){0, p->op.y.w}, y, scratch);

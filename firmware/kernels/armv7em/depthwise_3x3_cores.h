@@ -40,12 +40,17 @@ typedef struct {
 
 _Static_assert(offsetof(depthwise_3x3_task_t, y_overlap) == 88 || sizeof(void *) != 4, "as above");
 
-/*
- * Computes `rows` of a channel. `weights` are a word for each kernel column, in bytes b, a, c, b;
- * `channel` is bias and multiplier; `x` is line 0.
- */
-typedef void depthwise_3x3_core_t(depthwise_3x3_task_t *task, const int32_t *weights,
-                                  const int32_t *channel, const int32_t *x);
+/* Weights of a channel in flash: a, b and c of the columns, in an order that takes few words. */
+typedef struct {
+    int8_t a0, a1, b0, b1, c0, c1, a2, c2, b2;
+} depthwise_3x3_weights_t;
+
+_Static_assert(sizeof(depthwise_3x3_weights_t) == 9, "not padded");
+
+/* Computes `rows` of a channel. `channel` is bias and multiplier; `x` is line 0. */
+typedef void depthwise_3x3_core_t(depthwise_3x3_task_t *task,
+                                  const depthwise_3x3_weights_t *weights, const int32_t *channel,
+                                  const int32_t *x);
 
 /* clang-format off */
 
@@ -57,21 +62,28 @@ typedef void depthwise_3x3_core_t(depthwise_3x3_task_t *task, const int32_t *wei
 #define AT_X_SKIP "#76"
 #define AT_OVERLAP "#84"
 
-/* From here on r12 is the task, lr is x; r0-r11 are free. */
+/*
+ * From here on r12 is the task, lr is x; r0-r11 are free. Of three words of weights the bytes 1
+ * and 3 are taken, or 0 and 2; what meets line 1 of the last column is put together.
+ */
 #define BEGIN_3X3                                                                                  \
     "push {r4-r11, lr}\n"                                                                          \
     "mov r12, r0\n"                                                                                \
     "mov lr, r3\n"                                                                                 \
     "ldm r2, {r2, r3}\n"                                                                           \
-    "ldm r1, {r8, r9, r10}\n"                                                                      \
+    "ldr r4, [r1]\n"                                                                               \
+    "ldr r7, [r1, #2]\n"                                                                           \
+    "ldr r8, [r1, #5]\n"                                                                           \
     "mov r11, #0xff00ff00\n"                                                                       \
     "str r3, [r12, #32]\n"                                                                         \
-    "and r3, r8, r11\n"                                                                            \
-    "and r4, r9, r11\n"                                                                            \
-    "and r5, r10, r11\n"                                                                           \
-    "and r6, r11, r8, lsl #8\n"                                                                    \
-    "and r7, r11, r9, lsl #8\n"                                                                    \
-    "and r8, r11, r10, lsl #8\n"                                                                   \
+    "and r3, r11, r4, lsl #8\n"                                                                    \
+    "and r4, r11, r4\n"                                                                            \
+    "and r5, r11, r8\n"                                                                            \
+    "and r6, r11, r7, lsl #8\n"                                                                    \
+    "and r7, r11, r7\n"                                                                            \
+    "lsl r9, r8, #8\n"                                                                             \
+    "pkhtb r8, r9, r8, asr #16\n"                                                                  \
+    "and r8, r11, r8\n"                                                                            \
     "stm r12, {r2-r8}\n"
 
 #define FIRST(sum, x, w, bias) "smlad " sum ", " x ", " w ", " bias "\n"
@@ -89,7 +101,7 @@ typedef void depthwise_3x3_core_t(depthwise_3x3_task_t *task, const int32_t *wei
  */
 static __attribute__((naked, noipa, unused)) void
 depthwise_3x3_two_rows(depthwise_3x3_task_t *task __attribute__((unused)),
-                       const int32_t *weights __attribute__((unused)),
+                       const depthwise_3x3_weights_t *weights __attribute__((unused)),
                        const int32_t *channel __attribute__((unused)),
                        const int32_t *x __attribute__((unused)))
 {
@@ -236,7 +248,7 @@ depthwise_3x3_two_rows(depthwise_3x3_task_t *task __attribute__((unused)),
 #define DEPTHWISE_3X3_CORE(name, line4, line2, step, last)                                         \
     static __attribute__((naked, noipa, unused)) void name(                                        \
         depthwise_3x3_task_t *task __attribute__((unused)),                                        \
-        const int32_t *weights __attribute__((unused)),                                            \
+        const depthwise_3x3_weights_t *weights __attribute__((unused)),                                            \
         const int32_t *channel __attribute__((unused)), const int32_t *x __attribute__((unused)))  \
     {                                                                                              \
         __asm__ volatile(                                                                          \

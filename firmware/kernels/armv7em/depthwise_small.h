@@ -17,7 +17,15 @@
 #define SMALL_TASK_WORDS 18
 #define SMALL_TAPS 7
 
-typedef struct {
+struct depthwise_small;
+struct small_task;
+
+/* Makes one channel of all outputs, k-th of its four, with the rounding of the reference. */
+typedef void depthwise_small_exactly_t(const struct depthwise_small *p,
+                                       const struct small_task *task, int32_t k,
+                                       const int32_t *exact, int8_t *y);
+
+typedef struct depthwise_small {
     int32_t channels;
     int32_t cells;          /* of a plane */
     int32_t outputs;        /* likewise */
@@ -28,6 +36,7 @@ typedef struct {
     const int8_t *weights;  /* [taps, C] */
     const int32_t *table;   /* [C, 2], as channels of depthwise_short_t, but with the whole bias */
     const int32_t *exact;   /* likewise */
+    depthwise_small_exactly_t *exactly; /* NULL, and not linked, where no channel needs it */
     int32_t addend;
     output_t output;
 } depthwise_small_t;
@@ -40,7 +49,7 @@ typedef struct {
 } small_window_t;
 
 /* What the core works with, at the begin of scratch; it knows the offsets. */
-typedef struct {
+typedef struct small_task {
     int32_t bias[DEPTHWISE_GROUP];
     int32_t multiplier[DEPTHWISE_GROUP];
     int32_t addend[DEPTHWISE_GROUP]; /* all alike */
@@ -116,8 +125,7 @@ depthwise_small_core(small_task_t *task __attribute__((unused)),
 
 /* clang-format on */
 
-/* One channel of all outputs, k-th of its four, with the rounding of the reference. */
-SHARED void depthwise_small_exactly(const depthwise_small_t *p, const small_task_t *task, int32_t k,
+SELDOM void depthwise_small_exactly(const depthwise_small_t *p, const small_task_t *task, int32_t k,
                                     const int32_t *exact, int8_t *y)
 {
     const int8_t *base = (const int8_t *)task;
@@ -218,7 +226,7 @@ SHARED void depthwise_small(const depthwise_small_t *p, const int8_t *x, int8_t 
 #pragma GCC unroll 1
         for (int32_t k = done; k < DEPTHWISE_GROUP; k++) {
             if (channel[2 * k + 1] == DEPTHWISE_EXACT) {
-                depthwise_small_exactly(p, task, k, p->exact + 3 * channel[2 * k], y + base + k);
+                p->exactly(p, task, k, p->exact + 3 * channel[2 * k], y + base + k);
             }
         }
     }

@@ -175,7 +175,7 @@ def _parameters(
         "weights_bytes": packed.nbytes // len(table.channels),
         "weights": Constant("weights", packed),
         "channels": Constant("channels", table.channels),
-        "exact": Constant("exact", table.exact) if len(table.exact) else Name("NULL"),
+        **table.exactly("NULL" if geometry.is_3x3 else "depthwise_exactly"),
         "addend": table.addend,
         "output": {"zero_point": p.output_offset, "low": p.low, "high": p.high},
     }
@@ -197,9 +197,11 @@ def _3x3(parameters: Fields, geometry: Geometry, columns: int, *, two_rows: bool
     """Return a ``depthwise_3x3_t``; with stride 1 it may make ``two_rows`` from the same lines."""
     makes_two_rows = geometry.window.stride == (1, 1) and two_rows
     core = "two_rows" if makes_two_rows else f"one_row_stride{geometry.window.stride[1]}"
+    exact = parameters["exact"]
     return {
         "op": parameters,
         "core": Name(f"depthwise_3x3_{core}"),
+        "exactly": exact if isinstance(exact, Name) else Name("depthwise_3x3_exactly"),
         "makes_two_rows": int(makes_two_rows),
         "columns": columns,
     }
@@ -223,7 +225,7 @@ def _small(graph: Graph, op: DepthwiseConv2D, geometry: Geometry) -> Fields:
         "windows": Constant("windows", small.windows(geometry)),
         "weights": Constant("weights", np.ascontiguousarray(weights)),
         "table": Constant("channels", table.channels),
-        "exact": Constant("exact", table.exact) if len(table.exact) else Name("NULL"),
+        **table.exactly("depthwise_small_exactly"),
         "addend": table.addend,
         "output": {"zero_point": p.output_offset, "low": p.low, "high": p.high},
     }
@@ -243,14 +245,13 @@ def _packed(weights: Array, geometry: Geometry, pairs: int) -> tuple[Array, int,
 
     Of taps of two rows, a word has two: the second's rows in bytes 0 and 2, the first's in 1 and 3.
     The last row of an odd number has taps of one row, a byte each; if those before are odd in
-    number, the first of them goes with them. Weights of a 3x3 kernel are a column's: its second
-    row, its first, its third, and its second again.
+    number, the first of them goes with them. Weights of a 3x3 kernel are a
+    ``depthwise_3x3_weights_t``.
     """
     kernel_h, kernel_w, channels = weights.shape
     if geometry.is_3x3:
-        a, b, c = weights
-        columns = np.stack([b, a, c, b], axis=-1).swapaxes(0, 1)
-        return np.ascontiguousarray(columns).view("<i4").reshape(channels, -1), 0, 0
+        (a0, a1, a2), (b0, b1, b2), (c0, c1, c2) = weights
+        return np.stack([a0, a1, b0, b1, c0, c1, a2, c2, b2], axis=-1), 0, 0
     padded = np.zeros((2 * pairs, geometry.taps, channels), np.int8)
     padded[:kernel_h, :kernel_w] = weights
     phase = np.arange(geometry.taps) * geometry.window.dilation[1] % geometry.phases
@@ -278,6 +279,12 @@ class _Table:
     channels: Array
     addend: int
     exact: Array
+
+    def exactly(self, function: str) -> Fields:
+        """Return the exact channels, and the C function that computes them, if there are any."""
+        if not len(self.exact):
+            return {"exact": Name("NULL"), "exactly": Name("NULL")}
+        return {"exact": Constant("exact", self.exact), "exactly": Name(function)}
 
 
 def _table(
