@@ -1,4 +1,4 @@
-"""One graph for each way in which kernels of Armv7E-M round: small pointwise convolutions."""
+"""One graph for each way in which kernels of Armv7E-M round: small convolutions."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _ENDS: dict[str, tuple[Activation, float, Quantized, tuple[float, ...]]] = {
 where outputs lie on one side of the zero point."""
 
 
-def ways_of_rounding() -> dict[str, Graph]:
+def ways_of_rounding(kernel: tuple[int, int] = (1, 1)) -> dict[str, Graph]:
     """Return the graphs by the ways of their parts: weights, rounding, clamp."""
     graphs = {}
     for weights in ("packed", "plain"):
         for name, (activation, scale, quantized, scales) in _ENDS.items():
             build = GraphBuilder(name, seed=1)
-            x = build.input((1, 3, 3, 8), quantized=(scale, -3))
+            x = build.input((1, 2 + kernel[0], 2 + kernel[1], 8), quantized=(scale, -3))
             y = build.conv(
                 x,
                 6,
-                (1, 1),
+                kernel,
                 padding=Padding(),
                 activation=activation,
                 weight_scales=scales,

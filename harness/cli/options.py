@@ -82,8 +82,8 @@ OptimizeOption = Annotated[
     Optimize,
     typer.Option(
         "--optimize",
-        help="cycles and instructions are the same by now: the kernels that execute the fewest "
-        "instructions. size takes less flash for a few percent more of them.",
+        help="cycles takes the kernels that are fast and small; instructions the fewest "
+        "instructions, whatever flash they take; size less flash for a few percent more of them.",
     ),
 ]
 BuilderOption = Annotated[

@@ -14,11 +14,16 @@ from harness.kernels.call import Call, RowCall
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Variant:
-    """A way to execute an op on whole tensors, one call after the other."""
+    """A way to execute an op on whole tensors, one call after the other.
+
+    ``instructions`` are those of its loops, counted, where it is unlike what the cost model was
+    fitted to.
+    """
 
     name: str
     calls: Callable[[], tuple[Call, ...]]
     scratch_bytes: int = 0
+    instructions: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.ir.macs import op_macs
 from harness.kernels.cost import instructions, row_instructions
-from harness.kernels.library import goes_in_batches
+from harness.kernels.library import goes_in_batches, variant
 from harness.schedule.fusion import Fusion
 from harness.schedule.geometry import Axis, evenly, length, sums_all_rows, tile
 from harness.schedule.plan import (
@@ -49,9 +49,10 @@ class Work:
         """Return the instructions of an op on whole tensors."""
         key = position, operand
         if key not in self._whole:
-            self._whole[key] = instructions(
-                self._fusion.kernels, self._graph, self._graph.ops[position], operand
-            )
+            op, kernels = self._graph.ops[position], self._fusion.kernels
+            counted = variant(kernels, self._graph, op, operand).instructions
+            fitted = instructions(kernels, self._graph, op, operand)
+            self._whole[key] = fitted if counted is None else counted
         return self._whole[key]
 
     def instructions(self, segment: Segment) -> float:

@@ -9,7 +9,14 @@ from collections.abc import Iterator
 
 from harness.ir import Graph, Op
 from harness.ir import ops as ir
-from harness.kernels.armv7em import convolution, depthwise, elementwise, fully_connected, pooling
+from harness.kernels.armv7em import (
+    convolution,
+    depthwise,
+    elementwise,
+    fully_connected,
+    pooling,
+    winograd,
+)
 from harness.kernels.kernel_set import KernelSet
 from harness.kernels.variant import RowVariant, Variant
 
@@ -19,6 +26,8 @@ def variants(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> I
     compact = kernels.optimize == "size"
     match op:
         case ir.Conv2D():
+            if kernels.optimize == "instructions":
+                yield from winograd.winograd(kernels, graph, op)
             yield from convolution.conv(graph, op, operand, compact=compact)
         case ir.FullyConnected():
             yield from fully_connected.fully_connected(graph, op, operand)

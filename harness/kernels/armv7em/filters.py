@@ -179,11 +179,11 @@ def exactly(p: ConvParameters, function: Name, sums: Name, ways: Sequence[Way]) 
     """Return what computes the channels that are left to C, if there are any."""
     if Way.EXACT not in ways:
         return {}
-    table = Structs("exact", "channels_t", (_exact(p),))
+    table = Structs("exact", "channels_t", (exact_channels(p),))
     return {"exactly": function, "sums": sums, "exact": table}
 
 
-def _exact(p: ConvParameters) -> Fields:
+def exact_channels(p: ConvParameters) -> Fields:
     """Return a ``channels_t`` without a bias, which the sums have."""
     multipliers = np.array([factor.multiplier for factor in p.multipliers], np.int32)
     shifts = np.array([factor.shift for factor in p.multipliers], np.int8)

@@ -112,10 +112,14 @@ def choose_rounding(
     *,
     packed: bool,
     group: int,
+    scale: int = 0,
 ) -> Rounding:
-    """Return how some channels are rounded, ``group`` of them at a time; ``reach`` is of each."""
+    """Return how some channels are rounded, ``group`` of them at a time; ``reach`` is of each.
+
+    All sums are larger by ``scale`` bits.
+    """
     up = 127 - p.high
-    q = Quantities(p, channels, reach, packed, up)
+    q = Quantities(p, channels, reach, packed, up, scale)
     clamp = up + p.low + 128, p.low + 128
     count = len(channels)
     if clamp[0] > 127:
@@ -139,13 +143,17 @@ def choose_rounding(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quantities:
-    """What decides over the rounding of channels: factors, reach, and how far outputs go up."""
+    """What decides over the rounding of channels: factors, reach, and how far outputs go up.
+
+    Sums are larger than what is reached by ``scale`` bits.
+    """
 
     p: ConvParameters
     channels: Sequence[int]
     reach: tuple[Array, Array]
     packed: bool
     up: int
+    scale: int = 0
 
     @property
     def second(self) -> Flags:
@@ -160,7 +168,7 @@ class Quantities:
 
     def solve(self, some: Flags, shift: int | None, nth: int) -> Layer | None:
         """Return the lines of some channels, or the ``nth`` of those that there are."""
-        return solve_layer(*self._asked(some), shift=shift, steps=False, nth=nth)
+        return solve_layer(*self._asked(some), scale=self.scale, shift=shift, steps=False, nth=nth)
 
     def follow(self, some: Flags, addends: Array, shift: int) -> Layer:
         """Return the lines of some channels whose sums are larger, and whose addends are given."""
