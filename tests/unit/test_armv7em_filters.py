@@ -84,8 +84,9 @@ def test_a_pair_keeps_what_it_shares_only_once(way: Way, packed: bool, words: li
     assert rounding.ends(way).tolist() == [words]
 
 
-def test_a_single_run_is_rounded_up_and_of_several_the_rest_comes_last() -> None:
+def test_runs_are_rounded_up_where_that_is_free_else_the_rest_comes_last() -> None:
     assert Runs(1, 1, 5).order == [0, 2, 1, 3, 4, -1, -1, -1]
+    assert Runs(2, 1, 3).order == [0, 2, 1, -1, 3, 5, 4, -1]
     assert Runs(2, 1, 5).order == [0, 2, 1, 3, 5, 7, 6, 8, 4, 9]
 
 
@@ -117,3 +118,20 @@ def test_a_window_that_is_all_of_the_input_is_fully_connected() -> None:
     (variant,) = convolution.conv(graph, op, None)
     (call,) = variant.calls()
     assert call.function == "dsp_fully_connected"
+
+
+def padded_calls(size: int) -> tuple[str, int]:
+    """Return how a 5x3 convolution of a padded square is called, and what scratch it takes."""
+    build = GraphBuilder()
+    build.conv(build.input((1, size, size, 1)), 8, (5, 3))
+    graph = build.graph()
+    (op,) = graph.ops
+    assert isinstance(op, Conv2D)
+    (variant,) = convolution.conv(graph, op, None)
+    return variant.calls()[0].function, variant.scratch_bytes
+
+
+def test_small_inputs_are_put_into_their_padding() -> None:
+    small, large = padded_calls(20), padded_calls(40)
+    assert (small[0], large[0]) == ("dsp_conv_padded", "dsp_conv")
+    assert small[1] - large[1] == 24 * 22

@@ -4,8 +4,9 @@
  * All cells that three windows see are gathered and expanded to 16 bits on scratch, then block.h
  * makes all channels of the three pixels. Of a window, the cells that lie side by side in memory
  * are a run: a row of the kernel, or one cell if it is dilated. A run is expanded in words of four
- * values; the values of all runs that are left over come last, two by two. A single run has none
- * left over: its last word reaches past it, and meets weights of 0.
+ * values; the values of all runs that are left over come last, two by two. Where the products are
+ * no more for it, none are left over: the last word of a run reaches past it, and meets weights of
+ * 0.
  *
  * The input's zero point is folded into the bias, so a padded cell counts as one that holds it. A
  * window at the border is put together on scratch, run by run.
@@ -231,6 +232,47 @@ KERNEL void dsp_conv(const dsp_conv_t *p, const int8_t *x, int8_t *y, int8_t *sc
 {
     const rows_t all = whole_rows(x, &p->x);
     dsp_conv_rows(p, &all, 0, p->y.h, all_columns(&p->y), y, scratch);
+}
+
+/* A convolution whose input is put into its padding on scratch first. */
+typedef struct {
+    dsp_conv_t conv;    /* of the padded input: without padding */
+    int32_t row_bytes;  /* of the input, */
+    int32_t rows, seen; /* its rows, and bytes of each, that windows see, */
+    int32_t at;         /* and where they begin on scratch */
+} dsp_conv_padded_t;
+
+/*
+ * The whole op where little is padded: no window is at the border then, and blocks of three rows
+ * can be one pixel wide, however few columns there are.
+ */
+SHARED void dsp_conv_padded(const dsp_conv_padded_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+{
+    const dsp_conv_t *const conv = &p->conv;
+    const int32_t bytes = conv->x.h * conv->x.w * conv->x.c, row_bytes = conv->x.w * conv->x.c;
+    const rows_t all = whole_rows(scratch, &conv->x);
+    const int32_t below = conv->y.w * conv->y.c;
+    int8_t *const rest = scratch + divide_up(bytes, 4) * 4;
+    void *const values = rest + 2 * conv->border_bytes;
+    gather_t down = conv->gather;
+    conv_lines_t lines;
+    int32_t row = 0;
+
+    __builtin_memset(scratch, conv->padding, (uint32_t)bytes);
+    for (int32_t i = 0; i < p->rows; i++, x += p->row_bytes) {
+        __builtin_memcpy(scratch + p->at + i * row_bytes, x, (uint32_t)p->seen);
+    }
+    down.step = conv->window.stride.h * row_bytes;
+    for (; row + LANES <= conv->y.h; row += LANES, y += 2 * below) {
+        find_lines(conv, &all, row, &lines);
+        for (int32_t column = 0; column < conv->y.w; column++, y += conv->y.c) {
+            gather_lanes(values, lines.runs, column * conv->gather.step, &down);
+            make_channels(&conv->filters, values, y, LANES, below, 2 * below);
+        }
+    }
+    if (row < conv->y.h) {
+        dsp_conv_rows(conv, &all, row, conv->y.h - row, all_columns(&conv->y), y, rest);
+    }
 }
 
 #endif

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.arithmetic import prepare_conv
 from harness.ir import Graph
@@ -23,13 +24,16 @@ _HEADER = "armv7em/conv.h"
 
 _MAX_RUNS = 32
 
+_PADDED_BYTES = 1024
+"""So small an input is put into its padding, as a large part of it is border."""
+
 
 @dataclass(frozen=True, slots=True)
 class Runs:
     """The cells of a window that lie side by side: how many such runs, and values of each.
 
-    ``words`` of four values are expanded together. A single run is rounded up to them; of several
-    the values left over come last.
+    ``words`` of four values are expanded together. Runs are rounded up to them where the products
+    are no more; else the values left over come last.
     """
 
     count: int
@@ -39,12 +43,13 @@ class Runs:
     @property
     def words(self) -> int:
         """Words of four values that a run is expanded in."""
-        return -(-self.values // 4) if self.count == 1 else self.values // 4
+        up = -(-self.values // 4)
+        return up if self.count * up == -(-self.count * self.values // 4) else self.values // 4
 
     @property
     def rest(self) -> int:
         """Values of a run that are left over."""
-        return 0 if self.count == 1 else self.values % 4
+        return max(self.values - 4 * self.words, 0)
 
     @property
     def order(self) -> list[int]:
@@ -100,7 +105,16 @@ def conv(
         parameters = _conv(graph, op, runs, pixels)
         return (Call(_HEADER, "dsp_conv", "dsp_conv_t", parameters, (X, Y, SCRATCH)),)
 
-    yield Variant(_NAME, gathering, runs.expanded_bytes + 2 * _border_bytes(runs))
+    def padded() -> tuple[Call, ...]:
+        parameters = _padded(graph, op, runs, pixels)
+        return (Call(_HEADER, "dsp_conv_padded", "dsp_conv_padded_t", parameters, (X, Y, SCRATCH)),)
+
+    scratch = runs.expanded_bytes + 2 * _border_bytes(runs)
+    around = math.prod(_padded_shape(graph, op))
+    if not op.window.padding.is_zero and around <= _PADDED_BYTES:
+        yield Variant(_NAME, padded, -(-around // 4) * 4 + scratch)
+    else:
+        yield Variant(_NAME, gathering, scratch)
 
 
 def conv_row(graph: Graph, op: Conv2D, *, compact: bool = False) -> Iterator[RowVariant]:
@@ -190,6 +204,31 @@ def _conv(graph: Graph, op: Conv2D, runs: Runs, pixels: int) -> Fields:
             "rest_bytes": runs.count * runs.words * 8 * LANES,
         },
         "filters": _filters(graph, op, runs, pixels),
+    }
+
+
+def _padded_shape(graph: Graph, op: Conv2D) -> tuple[int, int, int]:
+    """Return the shape of what all windows see: the input in its padding."""
+    (_, height, width, _), x = graph.tensor(op.outputs[0]).shape, graph.tensor(op.inputs[0]).shape
+    (sy, sx), (extent_h, extent_w) = op.window.stride, op.window.extent
+    return (height - 1) * sy + extent_h, (width - 1) * sx + extent_w, x[3]
+
+
+def _padded(graph: Graph, op: Conv2D, runs: Runs, pixels: int) -> Fields:
+    """Return a ``dsp_conv_padded_t``."""
+    (_, height, width, depth), around = graph.tensor(op.inputs[0]).shape, _padded_shape(graph, op)
+    top, left = op.window.padding.top, op.window.padding.left
+    conv = _conv(graph, op, runs, pixels)
+    return {
+        "conv": {
+            **conv,
+            "x": shape(around),
+            "window": window(replace(op.window, padding=Padding())),
+        },
+        "row_bytes": width * depth,
+        "rows": min(height, around[0] - top),
+        "seen": max(min(width, around[1] - left), 0) * depth,
+        "at": (top * around[1] + left) * depth,
     }
 
 
