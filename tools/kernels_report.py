@@ -21,7 +21,7 @@ from pathlib import Path
 from harness.board.load import board_names, load_board
 from harness.board.schema import Core
 from harness.comparison.published import load_published
-from harness.errors import BenchError, UnsupportedModelError
+from harness.errors import BenchError
 from harness.experiment.case import Case, Planned, find, plan_case
 from harness.experiment.estimated import CORE, estimate_image
 from harness.experiment.kernel_bench import board_of
@@ -148,8 +148,8 @@ def row_of(model: str, path: Path, setting: Setting) -> tuple[CaseRow, list[OpRo
     return found, op_rows(model, setting, planned, record, symbols)
 
 
-def estimated(case: Case, planned: Planned, record: Record) -> Estimate | None:
-    """Return the estimated cycles of a case on a Cortex-M4; none for floating point.
+def estimated(case: Case, planned: Planned, record: Record) -> Estimate:
+    """Return the estimated cycles of a case on a Cortex-M4.
 
     Raises:
         OutputsDifferError: it did not run as on the board.
@@ -157,11 +157,7 @@ def estimated(case: Case, planned: Planned, record: Record) -> Estimate | None:
     assert record.firmware is not None
     imported = planned.imported
     sample = load_inputs(case.inputs, imported, find(case).model.entry).samples[0]
-    try:
-        return estimate_image(Path(record.firmware.elf), sample, run_reference(imported, sample))
-    except UnsupportedModelError as error:
-        sys.stderr.write(f"{case.model}: {error.message}\n")
-        return None
+    return estimate_image(Path(record.firmware.elf), sample, run_reference(imported, sample))
 
 
 def op_rows(

@@ -1,14 +1,16 @@
 """What instructions take on a Cortex-M4, by its manual, without wait states.
 
 Source: Arm DDI 0439B (Cortex-M4 technical reference manual), 3.3.1 tables 3-1 and 3-2, 3.3.2
-"Load/store timings". Two things are left open there, and are taken in the middle of their range:
-the refill of the pipeline after a branch, P = 1 to 3, and a division, 2 to 12.
+"Load/store timings"; of floating point 7.2.3, table 7-1. Two things are left open there, and are
+taken in the middle of their range: the refill of the pipeline after a branch, P = 1 to 3, and a
+division, 2 to 12.
 
 What is not modelled makes an estimate too low: wait states of flash, which most chips have at full
 speed and hide in part; fetches that wait for instructions of 32 bits which lie across words;
 accesses that are not aligned (one or two cycles each); a literal that is loaded while the next
-instructions are fetched. What makes it too high: an IT may be folded into the instruction before
-it, and what its condition skips takes one cycle.
+instructions are fetched; results of floating point that the next instruction needs. What makes it
+too high: an IT may be folded into the instruction before it, and what its condition skips takes one
+cycle.
 """
 
 from __future__ import annotations
@@ -48,7 +50,26 @@ STORES = frozenset(["str", "strb", "strh"])
 """One cycle; with an index register two, but right behind a load one."""
 
 MULTIPLE = frozenset(["ldm", "ldmdb", "stm", "stmdb", "push", "pop", "ldrd", "strd"])
-"""1 + N cycles for N registers, whatever comes before."""
+"""1 + N cycles for N words, whatever comes before."""
+
+FLOAT_ACCESSES = frozenset(
+    ["vldr", "vstr", "vldmia", "vldmdb", "vstmia", "vstmdb", "vpush", "vpop"]
+)
+"""The same."""
+
+_FLOAT_SINGLE = """
+    vabs vneg vadd vsub vmul vnmul vcmp vcmpe vcvt vcvtr vmrs vmsr
+"""
+_FLOAT_MULTIPLY_ADD = """
+    vmla vmls vnmla vnmls vfma vfms vfnma vfnms
+"""
+FLOAT = {
+    **dict.fromkeys(_FLOAT_SINGLE.split(), 1),
+    **dict.fromkeys(_FLOAT_MULTIPLY_ADD.split(), 3),
+    "vdiv": 14,
+    "vsqrt": 14,
+}
+"""So many cycles; VMOV takes one for each register of the core that it moves, and at least one."""
 
 BRANCHES = frozenset(["b", "bl", "blx", "bx", "cbz", "cbnz"])
 """One cycle, and P where it is taken."""
@@ -58,7 +79,10 @@ TABLE_BRANCHES = frozenset(["tbb", "tbh"])
 
 DIVISIONS = frozenset(["sdiv", "udiv"])
 
-_ACCESSES = LOADS | STORES | MULTIPLE
+_KNOWN = (
+    *(SINGLE | LOADS | STORES | MULTIPLE | BRANCHES | TABLE_BRANCHES | DIVISIONS),
+    *(*FLOAT_ACCESSES, *FLOAT, "vmov"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +106,7 @@ REFILLED = Cycles(REFILL[0], REFILL[-1])
 
 def is_known(name: str) -> bool:
     """Return whether the table has an instruction."""
-    return name in SINGLE | _ACCESSES | BRANCHES | TABLE_BRANCHES | DIVISIONS
+    return name in _KNOWN
 
 
 def sequence_cycles(
@@ -106,7 +130,7 @@ def _alone(instruction: Instruction, before: Instruction | None) -> Cycles:
     is_behind_load = (
         before is not None and before.name in LOADS and not _is_from(instruction, before)
     )
-    if name in MULTIPLE:
+    if name in MULTIPLE or name in FLOAT_ACCESSES:
         count = 1 + instruction.count
     elif name in LOADS:
         count = 1 if is_behind_load else 2
@@ -114,6 +138,10 @@ def _alone(instruction: Instruction, before: Instruction | None) -> Cycles:
         count = 2 if instruction.is_indexed and not is_behind_load else 1
     elif name in TABLE_BRANCHES:
         count = 2
+    elif name == "vmov":
+        count = max(instruction.count, 1)
+    elif name in FLOAT:
+        count = FLOAT[name]
     else:
         assert name in SINGLE or name in BRANCHES, name
         count = 1

@@ -11,6 +11,10 @@ INSTALL = "pip install 'bench-tinyml[estimate]'"
 _MULTIPLE = ("ldm", "ldmdb", "stm", "stmdb")
 _STACK = ("push", "pop")
 _DOUBLE = ("ldrd", "strd")
+_FLOAT_MULTIPLE = ("vldmia", "vldmdb", "vstmia", "vstmdb")
+_FLOAT_STACK = ("vpush", "vpop")
+_NEW_NAMES = {"fconsts": "vmov", "fmstat": "vmrs"}
+"""Of what Capstone calls by its name before the unified syntax."""
 
 
 def disassemble(code: bytes, address: int) -> tuple[Instruction, ...]:
@@ -39,9 +43,9 @@ def _engine() -> Any:
 
 
 def _instruction(each: Any) -> Instruction:
-    from capstone.arm import ARM_OP_MEM, ARM_OP_REG
+    from capstone.arm import ARM_CC_AL, ARM_CC_INVALID, ARM_OP_MEM, ARM_OP_REG
 
-    name = each.insn_name()
+    name = _NEW_NAMES.get(each.insn_name(), each.insn_name())
     if name == "hint":
         name = each.mnemonic.removesuffix(".w")
     operands = each.operands
@@ -57,10 +61,30 @@ def _instruction(each: Any) -> Instruction:
         bases, count = {registers[0]}, len(registers) - 1
     elif name in _DOUBLE:
         count = 2
+    elif name in _FLOAT_MULTIPLE:
+        bases, count = {registers[0]}, _words(registers[1:])
+    elif name in _FLOAT_STACK:
+        bases, count = {"sp"}, _words(registers)
+    elif name in ("vldr", "vstr"):
+        count = _words(registers)
+    elif name == "vmov":
+        count = sum(not register.startswith(("s", "d")) for register in registers)
     if name.startswith(("ldr", "str")) or name in _MULTIPLE or name in _STACK:
         # What they load, without the base that they may move on.
         written -= bases - set(_loaded(name, registers))
-    return Instruction(name, frozenset(written), frozenset(bases | indices), bool(indices), count)
+    return Instruction(
+        name,
+        written=frozenset(written),
+        address=frozenset(bases | indices),
+        is_indexed=bool(indices),
+        is_conditional=each.cc not in (ARM_CC_AL, ARM_CC_INVALID),
+        count=count,
+    )
+
+
+def _words(registers: list[str]) -> int:
+    """Of floating point: D registers have two."""
+    return sum(2 if register.startswith("d") else 1 for register in registers)
 
 
 def _loaded(name: str, registers: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ from harness.errors import UnsupportedModelError
 from harness.timing import cortex_m4
 from harness.timing.cortex_m4 import Cycles
 from harness.timing.disassembly import disassemble
+from harness.timing.instruction import Instruction
 from harness.timing.trace import START, Trace, trace
 
 
@@ -54,14 +55,18 @@ def count(found: Trace) -> tuple[int, Cycles]:
     if unknown:
         raise UnsupportedModelError(
             f"instructions that {cortex_m4.TABLE}, does not time: {', '.join(sorted(unknown))}",
-            hint="models of integers have none of them",
         )
     instructions, cycles = 0, cortex_m4.NOTHING
     for (before, block), times in found.steps.items():
         instructions += times * len(code[block])
-        is_next = before != START and sum(before) == block[0]
-        last = code[before][-1] if is_next else None
+        last = None if before == START else code[before][-1]
+        if last is not None and (sum(before) != block[0] or _always_leaves(last)):
+            last, cycles = None, cycles + cortex_m4.REFILLED * times
         cycles += cortex_m4.sequence_cycles(code[block], before=last) * times
-        if not is_next and before != START:
-            cycles += cortex_m4.REFILLED * times
     return instructions, cycles
+
+
+def _always_leaves(instruction: Instruction) -> bool:
+    """Return whether the pipeline is refilled even where the next address is gone to."""
+    is_jump = "pc" in instruction.written and instruction.name not in ("cbz", "cbnz")
+    return is_jump and not instruction.is_conditional

@@ -86,7 +86,27 @@ def test_the_inner_loops_that_the_notes_compare(shape: str) -> None:
 LOOP = bytes.fromhex("0138fdd1")
 """``subs r0, #1; bne .-2``."""
 
-VADD = bytes.fromhex("30ee000a")
+WFI = bytes.fromhex("30bf")
+
+FLOAT = {
+    "vldr s0,[r1]": ("91ed000a", 2),
+    "vldr d1,[r1,#4]": ("91ed011b", 3),
+    "vldmia r1!,{s0-s3}": ("bcec040a", 5),
+    "vpush {d8-d9}": ("2ded048b", 5),
+    "vmov s0,r1": ("00ee101a", 1),
+    "vmov d0,r1,r4": ("44ec101b", 2),
+    "vmov.f32 s0,#1.0": ("b7ee000a", 1),
+    "vcvt.s32.f32 s0,s0": ("bdeec00a", 1),
+    "vmrs APSR_nzcv,fpscr": ("f1ee10fa", 1),
+    "vfma.f32 s0,s1,s2": ("a0ee810a", 3),
+    "vdiv.f32 s0,s1,s2": ("80ee810a", 14),
+}
+
+
+@pytest.mark.parametrize("text", FLOAT)
+def test_floating_point_takes_what_the_manual_says(text: str) -> None:
+    code, cycles = FLOAT[text]
+    assert sequence_cycles(disassemble(bytes.fromhex(code), 0)) == Cycles(cycles, cycles)
 
 
 def test_a_branch_is_refilled_after_only_where_it_is_taken() -> None:
@@ -96,6 +116,13 @@ def test_a_branch_is_refilled_after_only_where_it_is_taken() -> None:
     instructions, cycles = count(Trace(steps, {block: LOOP, after: nop}, ()))
     assert instructions == 21
     assert cycles == Cycles(21 + 9 * cortex_m4.REFILL[0], 21 + 9 * cortex_m4.REFILL[-1])
+
+
+def test_a_jump_is_refilled_after_even_if_it_goes_to_the_next_address() -> None:
+    jump, after = (0x100, 2), (0x102, 2)
+    code = {jump: bytes.fromhex("1847"), after: bytes.fromhex("00bf")}
+    _, cycles = count(Trace({(START, jump): 1, (jump, after): 1}, code, ()))
+    assert cycles == Cycles(2 + cortex_m4.REFILL[0], 2 + cortex_m4.REFILL[-1])
 
 
 def test_loads_are_pipelined_across_blocks_that_follow_one_another() -> None:
@@ -120,9 +147,9 @@ def test_machine_code_says_what_is_moved_and_by_which_address() -> None:
 
 
 def test_an_instruction_that_the_table_does_not_have_is_named() -> None:
-    block = (0x100, 4)
-    with pytest.raises(UnsupportedModelError, match="does not time: vadd"):
-        count(Trace({(START, block): 1}, {block: VADD}, ()))
+    block = (0x100, 2)
+    with pytest.raises(UnsupportedModelError, match="does not time: wfi"):
+        count(Trace({(START, block): 1}, {block: WFI}, ()))
 
 
 def test_code_that_is_none_is_refused() -> None:
