@@ -26,8 +26,9 @@
 
 /*
  * `stream` has for each pair of channels: where the two sums begin, the weights, and what turns the
- * sums into outputs. Weights come in units of 4 values. After the first, the loop over them is
- * unrolled by 8 units; `skip` of the first of `loops` rounds are left out.
+ * sums into outputs; packed weights begin with a unit before the sums, for one load of both.
+ * Weights come in units of 4 values. After the first, the loop over them is unrolled by 8 units;
+ * `skip` of the first of `loops` rounds are left out.
  */
 typedef struct {
     const int32_t *stream;
@@ -85,9 +86,9 @@ typedef struct filters {
     "smlad   r7, r4, r2, r7             \n"                                                        \
     "smlad   r8, r5, r2, r8             \n"                                                        \
     "smlad   r9, r6, r2, r9             \n" SECOND_HALF_packed
-/* The first unit, which spreads where the sums begin, r7 and r10, to all lanes. */
+/* The first unit, which loads where the sums begin, r7 and r10, and spreads them to all lanes. */
 #define FIRST_packed                                                                               \
-    "ldrd    r2, r3, [r1], #8           \n"                                                        \
+    "ldmia.w r1!, {r2, r3, r7, r10}     \n"                                                        \
     "ldmia.n r0!, {r4, r5, r6}          \n"                                                        \
     "smlad   r11, r5, r2, r10           \n"                                                        \
     "smlad   r12, r6, r2, r10           \n"                                                        \
@@ -97,10 +98,16 @@ typedef struct filters {
     "smlad   r9, r6, r2, r7             \n"                                                        \
     "smlad   r7, r4, r2, r7             \n" SECOND_HALF_packed
 #define UNIT_BYTES_packed "64"
+#define ENTRY_packed "add     r4, r7, r4, lsl #6         \n"
 #define SEPARATE_packed                                                                            \
     "sub     r10, r10, r7               \n"                                                        \
     "sub     r11, r11, r8               \n"                                                        \
     "sub     r12, r12, r9               \n"
+
+/* r7: where the first unit lies; r4: how many are left out, to where the first round begins. */
+#define ENTRY_BY(BYTES)                                                                            \
+    "mov     r8, #" BYTES "\n"                                                                     \
+    "mla     r4, r4, r8, r7             \n"
 
 /* r10-r12: sums of b. */
 #define HALF_UNIT_plain                                                                            \
@@ -116,11 +123,13 @@ typedef struct filters {
     "smlad   r12, r6, r2, r12           \n"
 #define UNIT_plain HALF_UNIT_plain HALF_UNIT_plain
 #define FIRST_plain                                                                                \
+    "ldrd    r7, r10, [r1], #8          \n"                                                        \
     "mov     r8, r7                     \n"                                                        \
     "mov     r9, r7                     \n"                                                        \
     "mov     r11, r10                   \n"                                                        \
     "mov     r12, r10                   \n" UNIT_plain
 #define UNIT_BYTES_plain "76"
+#define ENTRY_plain ENTRY_BY("76")
 #define SEPARATE_plain
 
 /*
@@ -210,8 +219,8 @@ typedef struct filters {
     "stmia   r2!, {r7-r12}              \n"
 
 /*
- * On the stack: [0] y, [4] its end, [8] where lanes 1 and 2 lie, [16] x, [20] where the first round
- * begins, [24] rounds, [28] the point, [32] the clamp. The fifth argument comes above what is
+ * On the stack: [0] y, [4] its end, [8] where lanes 1 and 2 lie, [16] x, [20] rounds, [24] where
+ * the first round begins, [28] the point, [32] the clamp. The fifth argument comes above what is
  * saved.
  */
 #define BLOCK(NAME, WEIGHTS, CLAMP, FINISH)                                                        \
@@ -226,19 +235,14 @@ typedef struct filters {
                        "strd    r7, r8, [sp, #28]          \n" KEEP_##CLAMP                        \
                        "add     r6, r2, r6                 \n"                                     \
                        "strd    r2, r6, [sp]               \n"                                     \
-                       "adr.w   r7, 2f                     \n"                                     \
-                       "mov     r8, #" UNIT_BYTES_##WEIGHTS                                        \
-                       "\n"                                                                        \
-                       "mla     r4, r4, r8, r7             \n"                                     \
+                       "adr.w   r7, 2f                     \n" ENTRY_##WEIGHTS                     \
                        "orr     r4, r4, #1                 \n"                                     \
-                       "str     r1, [sp, #16]              \n"                                     \
-                       "strd    r4, r5, [sp, #20]          \n"                                     \
+                       "strd    r1, r5, [sp, #16]          \n"                                     \
+                       "str     r4, [sp, #24]              \n"                                     \
                        "mov     r1, r3                     \n"                                     \
                        "1:                                 \n" /* two channels */                  \
-                       "ldrd    r7, r10, [r1], #8          \n"                                     \
-                       "ldr     r0, [sp, #16]              \n" FIRST_##WEIGHTS                     \
-                       "ldrd    r3, lr, [sp, #20]          \n"                                     \
-                       "bx      r3                         \n"                                     \
+                       "ldrd    r0, lr, [sp, #16]          \n" FIRST_##WEIGHTS                     \
+                       "ldr.w   pc, [sp, #24]              \n"                                     \
                        ".balign 4                          \n"                                     \
                        "2:                                 \n"                                     \
                        ".rept   8                          \n" UNIT_##WEIGHTS                      \
@@ -284,7 +288,7 @@ BLOCK(block_plain_round_clamp, plain, clamp, FINISH(clamp, ROUND(TWICE)))
     "smlad   r7, r4, r2, r7             \n"                                                        \
     "smlad   r8, r5, r2, r8             \n" SECOND_HALF_two
 #define FIRST_two                                                                                  \
-    "ldrd    r2, r3, [r1], #8           \n"                                                        \
+    "ldmia.w r1!, {r2, r3, r7, r10}     \n"                                                        \
     "ldrd    r4, r5, [r0], #12          \n"                                                        \
     "smlad   r11, r5, r2, r10           \n"                                                        \
     "smlad   r10, r4, r2, r10           \n"                                                        \
@@ -292,6 +296,7 @@ BLOCK(block_plain_round_clamp, plain, clamp, FINISH(clamp, ROUND(TWICE)))
     "smlad   r8, r5, r2, r7             \n"                                                        \
     "smlad   r7, r4, r2, r7             \n" SECOND_HALF_two
 #define UNIT_BYTES_two "52"
+#define ENTRY_two ENTRY_BY("52")
 #define SEPARATE_two                                                                               \
     "sub     r10, r10, r7               \n"                                                        \
     "sub     r11, r11, r8               \n"

@@ -44,16 +44,17 @@ typedef struct {
 SHARED void dsp_pointwise_pixels(const dsp_pointwise_t *p, const int8_t *x, int8_t *y,
                                  int32_t count, int8_t *scratch)
 {
-    const int32_t from = p->x.c, to = p->y.c, words = p->words;
+    const int32_t from = p->x.c, to = p->y.c, rounds = divide_up(p->words, EXPAND_UNROLLED);
+    const int32_t skip = (EXPAND_UNROLLED * rounds - p->words) * EXPAND_BYTES;
     void *const values = scratch;
 
     for (; count >= LANES; count -= LANES, x += LANES * from, y += LANES * to) {
-        expand_lanes(values, x, x + from, x + 2 * from, words);
+        expand_lanes(values, x, x + from, x + 2 * from, skip, rounds);
         make_channels(&p->filters, values, y, LANES, to, 2 * to);
     }
     if (count > 0) {
         const int32_t second = count - 1;
-        expand_lanes(values, x, x + second * from, x, words);
+        expand_lanes(values, x, x + second * from, x, skip, rounds);
         make_channels(&p->filters, values, y, count, second * to, 0);
     }
 }

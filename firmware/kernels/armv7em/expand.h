@@ -50,25 +50,23 @@ KERNEL int32_t load_word(const int8_t *x)
     "sxtb16  r12, r12, ror #8   \n"                                                                \
     "stmia.w r0!, {r7-r12}      \n"
 
+#define EXPAND_UNROLLED 4
+#define EXPAND_BYTES 40
+
 /*
- * Expands `words` times four values, words > 0, of each of three pixels, and returns where it
- * ended. The loop is unrolled by four, 40 bytes each, and entered where the first round has as
- * many as are too few for a whole one.
+ * Expands words of four values of each of three pixels, and returns where it ended. The loop is
+ * unrolled by EXPAND_UNROLLED words of EXPAND_BYTES of code; the first of `rounds` leaves out
+ * `skip` bytes of it. What is added to the program counter counts from four bytes behind the
+ * addition.
  */
 NAKED int32_t *expand_lanes(UNUSED int32_t *to, UNUSED const int8_t *x0, UNUSED const int8_t *x1,
-                            UNUSED const int8_t *x2, UNUSED int32_t words)
+                            UNUSED const int8_t *x2, UNUSED int32_t skip, UNUSED int32_t rounds)
 {
     __asm volatile("push    {r4-r9}            \n"
-                   "ldr     r12, [sp, #24]     \n"
-                   "rsb     r4, r12, #0        \n"
-                   "and     r4, r4, #3         \n"
-                   "add     r12, r12, r4       \n"
-                   "adr.w   r5, 1f             \n"
-                   "mov     r6, #40            \n"
-                   "mla     r4, r4, r6, r5     \n"
-                   "orr     r4, r4, #1         \n"
-                   "bx      r4                 \n"
+                   "ldrd    r4, r12, [sp, #24] \n"
                    ".balign 4                  \n"
+                   "add     pc, r4             \n"
+                   "nop                        \n"
                    "1:                         \n"
                    ".rept   4                  \n"
                    "ldr.w   r7, [r1], #4       \n"
@@ -82,7 +80,11 @@ NAKED int32_t *expand_lanes(UNUSED int32_t *to, UNUSED const int8_t *x0, UNUSED 
                    "sxtb16  r9, r9, ror #8     \n"
                    "stmia.w r0!, {r4-r9}       \n"
                    ".endr                      \n"
-                   "subs    r12, r12, #4       \n"
+                   "2:                         \n"
+                   ".if     2b - 1b - 4 * 40   \n"
+                   ".error  \"EXPAND_BYTES\"   \n"
+                   ".endif                     \n"
+                   "subs    r12, r12, #1       \n"
                    "bne.w   1b                 \n"
                    "pop     {r4-r9}            \n"
                    "bx      lr                 \n");

@@ -1,8 +1,9 @@
 """Weights as ``armv7em/block.h`` reads them.
 
 A pair of channels is one stretch of a stream: where the two sums begin, the weights, and what turns
-the sums into outputs. Of a pair the second channel is summed up 256-fold if the weights are packed
-(halfwords ``256 * b + a``), which asks for ``b >= -127`` where ``a < 0``, and for eight bits more.
+the sums into outputs; packed weights begin with a unit before the sums. Of a pair the second
+channel is summed up 256-fold if the weights are packed (halfwords ``256 * b + a``), which asks for
+``b >= -127`` where ``a < 0``, and for eight bits more.
 
 Pairs that lie side by side and are rounded alike are a part. Most layers are one part; a channel
 that has no line costs two more.
@@ -23,6 +24,9 @@ from harness.kernels.step_function import accumulator_reach
 
 UNIT = 4
 """Values that the inner loop multiplies at a time."""
+
+_UNIT_WORDS = 2
+"""Of a pair of channels."""
 
 UNROLLED = 8
 """Units of a round of the inner loop."""
@@ -171,7 +175,9 @@ def _stream(
     start = wrapped(starts(bias, rounding.starts(way), packed=packed)).reshape(-1, 2)
     words = np.ascontiguousarray(halfwords(weights, packed=packed)).view(np.int32)
     ends = wrapped(rounding.ends(way))
-    stream: Array = np.concatenate([start, words, ends], axis=1)[list(pairs)]
+    before = _UNIT_WORDS if packed else 0
+    parts = [words[:, :before], start, words[:, before:], ends]
+    stream: Array = np.concatenate(parts, axis=1)[list(pairs)]
     return stream
 
 
