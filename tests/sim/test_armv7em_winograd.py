@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from harness.importer.tflite import read_tflite
 from harness.ir import Graph
 from harness.ir.ops import Conv2D, Padding
+from harness.ir.tensor import constant
 from harness.kernels import library
 from harness.kernels.armv7em import winograd
 from harness.kernels.kernel_set import Isa, KernelSet
@@ -91,6 +93,23 @@ def test_whole_tensors() -> None:
 @pytest.mark.usefixtures("always")
 def test_all_ways_of_rounding() -> None:
     assert_by_tiles(Batch(list(ways_of_rounding((3, 3)).values())).graph)
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("scales", [(0.01,), (-0.01, *[0.01] * 7)], ids=["in assembly", "in C"])
+def test_sums_as_large_as_they_may_be(scales: tuple[float, ...]) -> None:
+    """Outputs need all 32 bits; of the sums on the way there some need more."""
+    build = GraphBuilder()
+    x = build.input((1, 6, 6, 8), quantized=(0.05, -128))
+    build.conv(x, 8, weight_scales=scales, quantized=(2500.0, 3))
+    (op,) = build.ops
+    assert isinstance(op, Conv2D)
+    tensor = build.tensors[op.inputs[2]]
+    bias = build.rng.choice([-1, 1], 8) * ((1 << 29) - (1 << 22))
+    build.tensors[op.inputs[2]] = constant(tensor.name, bias.astype(np.int32), tensor.quantization)
+    graph = Batch([build.graph()]).graph
+    assert winograd.is_supported(graph, op)
+    assert_by_tiles(graph)
 
 
 @pytest.mark.parametrize(
