@@ -69,7 +69,10 @@ def test_only_who_asks_for_the_fewest_instructions_pays_the_flash() -> None:
 
 @pytest.mark.parametrize(
     ("size", "depth", "channels"),
-    [((1, 1), 32, 32), ((1, 4), 32, 32), ((3, 3), 64, 64), ((8, 8), 6, 8), ((8, 8), 16, 1)],
+    [
+        *(((1, 1), 32, 32), ((1, 4), 32, 32), ((3, 3), 64, 64), ((8, 8), 8, 2)),
+        *(((8, 8), 6, 8), ((8, 8), 16, 1)),
+    ],
 )
 def test_shapes_that_do_not_pay_or_do_not_fit_are_gathered(
     size: tuple[int, int], depth: int, channels: int

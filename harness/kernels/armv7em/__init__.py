@@ -27,7 +27,7 @@ def variants(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> I
     match op:
         case ir.Conv2D():
             if kernels.optimize == "instructions":
-                yield from winograd.winograd(kernels, graph, op)
+                yield from winograd.winograd(graph, op)
             yield from convolution.conv(graph, op, operand, compact=compact)
         case ir.FullyConnected():
             yield from fully_connected.fully_connected(graph, op, operand)
