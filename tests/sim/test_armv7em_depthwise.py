@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from harness.ir import Graph, TensorId
 from harness.ir.ops import Activation, DepthwiseConv2D, Padding, Window
 from harness.kernels import library
+from harness.kernels.call import Name
 from harness.kernels.kernel_set import Isa, KernelSet
 from harness.schedule.fusion import Fusion
 from harness.schedule.plan import LayerSegment, StreamSegment
@@ -88,6 +89,25 @@ def convolve(draw: st.DrawFn, build: GraphBuilder, x: TensorId, multiplier: int)
         bias=draw(st.booleans()),
         weight_scales=draw(scales(shape[3] * multiplier)),
         quantized=quantized,
+    )
+
+
+def one_sided(
+    build: GraphBuilder,
+    x: TensorId,
+    kernel: tuple[int, int],
+    *,
+    stride: tuple[int, int] = (1, 1),
+    weight_scales: tuple[float, ...] = (0.01,),
+) -> TensorId:
+    """Convolve with a ReLU: outputs lie above the zero point, where lines are exact."""
+    return build.depthwise(
+        x,
+        kernel,
+        stride=stride,
+        activation=Activation.RELU,
+        weight_scales=weight_scales,
+        quantized=(0.05, -128),
     )
 
 
@@ -175,6 +195,34 @@ def test_small_planes_in_place_with_and_without_a_short_form(channels: int) -> N
     assert_on_core(plan(graph, "inplace", kernels=ARMV7EM), BOARD)
 
 
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "function", "core"),
+    [
+        ((9, 1), (3, 1), (1, 1), "depthwise_small", "depthwise_small_round"),
+        ((12, 14), (3, 3), (1, 1), "depthwise_whole", "depthwise_round_2x3_stride1"),
+        ((20, 22), (5, 5), (2, 2), "depthwise_whole", "depthwise_round_3x5_stride2"),
+    ],
+)
+def test_outputs_on_both_sides_of_the_zero_point(
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    function: str,
+    core: str,
+) -> None:
+    """Without an activation, as before the pointwise half of a separable convolution."""
+    build = GraphBuilder()
+    x = build.input((1, *size, 10), quantized=(0.02, 5))
+    build.depthwise(x, kernel, stride=stride, quantized=(0.07, -9))
+    graph = Batch([build.graph()]).graph
+    for schedule in ("layer", "stream"):
+        made = plan(graph, schedule, kernels=ARMV7EM)
+        (call,) = library.calls(ARMV7EM, graph, graph.ops[0], None)
+        assert (call.function, call.parameters["core"]) == (function, Name(core))
+        assert call.parameters["exact"] == Name("NULL")
+        assert_on_core(made, BOARD)
+
+
 def test_scaled_sums_at_their_extremes() -> None:
     """All cells and weights at the ends of int8, with biases that take sums to their ends."""
     build = GraphBuilder()
@@ -217,7 +265,7 @@ def test_3x3_kernels_on_all_blocks_of_columns(
     build = GraphBuilder()
     x = build.input((1, *size, 11), quantized=(0.02, 5))
     for channel_scales in ((0.004,) * 11, (0.004, -0.004, 0.9, *(0.004,) * 8)):
-        build.depthwise(x, (3, 3), stride=stride, weight_scales=channel_scales)
+        one_sided(build, x, (3, 3), stride=stride, weight_scales=channel_scales)
     graph = Batch([build.graph()]).graph
     for schedule in ("layer", "stream"):
         made = plan(graph, schedule, kernels=ARMV7EM)
@@ -229,8 +277,9 @@ def test_3x3_kernels_on_all_blocks_of_columns(
 def test_rows_in_batches(stride: tuple[int, int], batch: int) -> None:
     """Rings of any length, so that rows of a batch may not lie one behind the other."""
     build = GraphBuilder()
-    x = build.depthwise(build.input((1, 13, 10, 11), quantized=(0.02, 5)), (3, 3))
-    x = build.depthwise(x, (3, 3), stride=stride, weight_scales=(0.004, -0.004, *(0.9,) * 9))
+    x = one_sided(build, build.input((1, 13, 10, 11), quantized=(0.02, 5)), (3, 3))
+    scales = (0.004, -0.004, *(0.9,) * 9)
+    x = one_sided(build, x, (3, 3), stride=stride, weight_scales=scales)
     build.depthwise(x, (5, 5))
     graph = Batch([build.graph()]).graph
     cut = Cut(batch=batch)
@@ -242,8 +291,8 @@ def test_a_stream_with_room_goes_in_batches() -> None:
     """A later op needs more bytes than the stream does with one row at a time."""
     build = GraphBuilder()
     x = build.conv(build.input((1, 24, 24, 4)), 24, (1, 1))
-    x = build.conv(build.depthwise(x, (3, 3)), 4, (1, 1))
-    build.fully_connected(build.conv(x, 8, (24, 24), padding=Padding()), 3000)
+    x = build.conv(one_sided(build, x, (3, 3)), 4, (1, 1))
+    build.fully_connected(build.conv(x, 8, (24, 24), padding=Padding()), 7000)
     made = plan(build.graph(), "stream", kernels=ARMV7EM)
     assert any(isinstance(s, StreamSegment) and s.batch > 1 for s in made.segments)
     portable = plan(build.graph(), "stream")

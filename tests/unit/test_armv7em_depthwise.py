@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
+from harness.ir.ops import Activation
 from harness.kernels.armv7em import depthwise
 from tests.graphs import GraphBuilder
 
 
 def fields(kernel: tuple[int, int], *, compact: bool = False) -> Any:
     build = GraphBuilder()
-    build.depthwise(build.input((1, 24, 24, 8)), kernel)
+    x = build.input((1, 24, 24, 8))
+    build.depthwise(x, kernel, activation=Activation.RELU, quantized=(0.05, -128))
     graph = build.graph()
     (op,) = graph.ops
     variant = next(depthwise.variants(graph, op, None, compact=compact))  # type: ignore[arg-type]

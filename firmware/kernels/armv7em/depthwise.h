@@ -70,7 +70,9 @@ typedef struct depthwise_short {
                                 `exact` and DEPTHWISE_EXACT */
     const int32_t *exact;    /* [n, 3]: a depthwise_exact_t each */
     depthwise_exactly_t *exactly; /* NULL, and not linked, where no channel needs it */
-    int32_t addend;               /* of all short forms */
+    int32_t addend;               /* of all short forms; or as below */
+    const uint8_t *shifts; /* [OC], less one, if channels are rounded as the reference does; the
+                              addend is the zero point and half a unit then, doubled; or NULL */
     output_t output;
 } depthwise_short_t;
 
@@ -205,7 +207,8 @@ KERNEL depthwise_work_t depthwise_work(const depthwise_short_t *p, int8_t *scrat
     int32_t *const task = (int32_t *)(void *)scratch;
     depthwise_tail_t *const tail = (void *)(task + 4 + p->pairs * p->taps);
     const int32_t reach = (p->taps - 1) * p->window.dilation.w / p->spacing;
-    depthwise_work_t work = depthwise_planes(p, (word_t *)(void *)(tail + 1), slots, left,
+    word_t *const end = (word_t *)(void *)(tail + 1);
+    depthwise_work_t work = depthwise_planes(p, p->shifts != NULL ? end + 1 : end, slots, left,
                                              outputs + reach, pixel_bytes);
     work.task = task;
     work.tail = tail;
@@ -288,15 +291,26 @@ SELDOM void depthwise_exactly(const depthwise_short_t *p, const depthwise_work_t
     }
 }
 
+/* Tells the core how an output channel is rounded. */
+SELDOM void depthwise_shift(const depthwise_short_t *p, const depthwise_work_t *work, int32_t o)
+{
+    const int32_t shift = p->shifts[o];
+    *(word_t *)(void *)(work->tail + 1) = shift;
+    work->tail->addend = p->addend * (1 << shift);
+}
+
 /* Computes rows of an output channel with the weights of the task, from lines x and y on. */
 KERNEL void depthwise_run(const depthwise_short_t *p, const depthwise_work_t *work,
                           const int32_t *channel, const word_t *x, int8_t *y, int32_t rows)
 {
     if (channel[1] == DEPTHWISE_EXACT) {
         p->exactly(p, work, p->exact + 3 * channel[0], x, y, rows);
-    } else {
-        p->core(work->task, (const int32_t *)x, y, rows);
+        return;
     }
+    if (p->shifts != NULL) {
+        depthwise_shift(p, work, (channel - p->channels) / 2);
+    }
+    p->core(work->task, (const int32_t *)x, y, rows);
 }
 
 /*

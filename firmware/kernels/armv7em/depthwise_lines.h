@@ -42,7 +42,7 @@ typedef struct {
     int32_t x_skip;     /* likewise in scratch */
     int32_t rows;       /* to go */
     int32_t line_bytes; /* from a line to the next */
-} depthwise_tail_t;
+} depthwise_tail_t;     /* then the channel's shift, if it is rounded */
 
 #define TAIL_Y "#12"
 #define TAIL_LEFT "#16"
@@ -50,6 +50,8 @@ typedef struct {
 #define TAIL_X_SKIP "#32"
 #define TAIL_ROWS "#36"
 #define TAIL_LINE_BYTES "#40"
+#define TAIL_BACK "#20"
+#define TAIL_SHIFT "#44"
 
 #define SMLAD(sum, x, w) "smlad " sum ", " x ", " w ", " sum "\n"
 
@@ -109,7 +111,25 @@ typedef struct {
 /* At stride 2 the taps 0, 2, ... lie in the even columns, the taps 1, 3, ... in the odd ones. */
 #define HALVES(even, odd) even NEXT odd
 
-#define RESCALE(sum) "smmlar " sum ", " sum ", r4, r5\nssat " sum ", #8, " sum ", asr %c[shift]\n"
+/* By a line, whose multiplier and addend are r4 and r5. */
+#define LINE_BEGIN
+#define LINE_RESCALE(sum)                                                                          \
+    "smmlar " sum ", " sum ", r4, r5\nssat " sum ", #8, " sum ", asr %c[shift]\n"
+#define LINE_END
+
+/*
+ * As the reference does: the doubling high multiply takes twice the sum, and halves go away from
+ * zero, so sums below 0 are lowered by one. r5 is the zero point and half a unit, doubled and
+ * shifted; r7 the shift, less one; r10 is lent.
+ */
+#define ROUND_BEGIN "ldr r7, [r12, " TAIL_SHIFT "]\n"
+#define ROUND_RESCALE(sum)                                                                         \
+    "asr " sum ", " sum ", #7\n"                                                                   \
+    "smmlar r10, " sum ", r4, r5\n"                                                                \
+    "add r10, r10, " sum ", asr #31\n"                                                             \
+    "asr r10, r10, r7\n"                                                                           \
+    "ssat " sum ", #8, r10, asr #1\n"
+#define ROUND_END "ldr r10, [r12, " TAIL_BACK "]\n"
 
 /*
  * A core computes `rows` output rows of a channel, from line x and output y on; the tail of its
@@ -118,7 +138,7 @@ typedef struct {
  */
 typedef void depthwise_core_t(int32_t *task, const int32_t *x, int8_t *y, int32_t rows);
 
-#define DEPTHWISE_CORE(name, taps, lines4, lines2)                                                 \
+#define DEPTHWISE_CORE(name, way, taps, lines4, lines2)                                            \
     static __attribute__((naked, noipa, unused)) void name(                                        \
         int32_t *task __attribute__((unused)), const int32_t *x __attribute__((unused)),           \
         int8_t *y __attribute__((unused)), int32_t rows __attribute__((unused)))                   \
@@ -137,7 +157,8 @@ typedef void depthwise_core_t(int32_t *task, const int32_t *x, int8_t *y, int32_
             "1: ldm r12!, {r0-r3}\n" /* four outputs */                                            \
             lines4                                                                                 \
             "ldm r12, {r4, r5, r6, r8, r9, r10}\n"                                                 \
-            RESCALE("r0") RESCALE("r1") RESCALE("r2") RESCALE("r3")                                \
+            way##_BEGIN way##_RESCALE("r0") way##_RESCALE("r1")                                    \
+            way##_RESCALE("r2") way##_RESCALE("r3") way##_END                                      \
             "add lr, lr, r10\n"                                                                    \
             "subs r9, r9, #4\n"                                                                    \
             "strb r0, [r8]\n"                                                                      \
@@ -156,7 +177,7 @@ typedef void depthwise_core_t(int32_t *task, const int32_t *x, int8_t *y, int32_
             "3: ldm r12!, {r0-r3}\n" /* two outputs, or a last one */                              \
             lines2                                                                                 \
             "ldm r12, {r4, r5, r6, r8, r9, r10}\n"                                                 \
-            RESCALE("r0") RESCALE("r1")                                                            \
+            way##_BEGIN way##_RESCALE("r0") way##_RESCALE("r1") way##_END                          \
             "add lr, lr, r10\n"                                                                    \
             "sub lr, lr, #8\n"                                                                     \
             "subs r9, r9, #2\n"                                                                    \
@@ -184,28 +205,32 @@ typedef void depthwise_core_t(int32_t *task, const int32_t *x, int8_t *y, int32_
 /* clang-format on */
 
 /* Cores for a number of pairs of kernel rows, of kernel columns, and a stride. */
-#define DEPTHWISE_CORES(pairs)                                                                     \
-    DEPTHWISE_CORE(depthwise_##pairs##x1_stride1, pairs * 1, LINES_##pairs(LINE4_1),               \
+#define DEPTHWISE_CORES(prefix, way, pairs)                                                        \
+    DEPTHWISE_CORE(prefix##pairs##x1_stride1, way, pairs * 1, LINES_##pairs(LINE4_1),              \
                    LINES_##pairs(LINE2_1))                                                         \
-    DEPTHWISE_CORE(depthwise_##pairs##x3_stride1, pairs * 3, LINES_##pairs(LINE4_3),               \
+    DEPTHWISE_CORE(prefix##pairs##x3_stride1, way, pairs * 3, LINES_##pairs(LINE4_3),              \
                    LINES_##pairs(LINE2_3))                                                         \
-    DEPTHWISE_CORE(depthwise_##pairs##x5_stride1, pairs * 5, LINES_##pairs(LINE4_5),               \
+    DEPTHWISE_CORE(prefix##pairs##x5_stride1, way, pairs * 5, LINES_##pairs(LINE4_5),              \
                    LINES_##pairs(LINE2_5))                                                         \
-    DEPTHWISE_CORE(depthwise_##pairs##x7_stride1, pairs * 7, LINES_##pairs(LINE4_7),               \
+    DEPTHWISE_CORE(prefix##pairs##x7_stride1, way, pairs * 7, LINES_##pairs(LINE4_7),              \
                    LINES_##pairs(LINE2_7))                                                         \
-    DEPTHWISE_CORE(depthwise_##pairs##x3_stride2, pairs * 3,                                       \
+    DEPTHWISE_CORE(prefix##pairs##x3_stride2, way, pairs * 3,                                      \
                    LINES_##pairs(HALVES(LINE4_2, LINE4_1)),                                        \
                    LINES_##pairs(HALVES(LINE2_2, LINE2_1)))                                        \
-    DEPTHWISE_CORE(depthwise_##pairs##x5_stride2, pairs * 5,                                       \
+    DEPTHWISE_CORE(prefix##pairs##x5_stride2, way, pairs * 5,                                      \
                    LINES_##pairs(HALVES(LINE4_3, LINE4_2)),                                        \
                    LINES_##pairs(HALVES(LINE2_3, LINE2_2)))                                        \
-    DEPTHWISE_CORE(depthwise_##pairs##x7_stride2, pairs * 7,                                       \
+    DEPTHWISE_CORE(prefix##pairs##x7_stride2, way, pairs * 7,                                      \
                    LINES_##pairs(HALVES(LINE4_4, LINE4_3)),                                        \
                    LINES_##pairs(HALVES(LINE2_4, LINE2_3)))
 
-DEPTHWISE_CORES(1)
-DEPTHWISE_CORES(2)
-DEPTHWISE_CORES(3)
-DEPTHWISE_CORES(4)
+DEPTHWISE_CORES(depthwise_, LINE, 1)
+DEPTHWISE_CORES(depthwise_, LINE, 2)
+DEPTHWISE_CORES(depthwise_, LINE, 3)
+DEPTHWISE_CORES(depthwise_, LINE, 4)
+DEPTHWISE_CORES(depthwise_round_, ROUND, 1)
+DEPTHWISE_CORES(depthwise_round_, ROUND, 2)
+DEPTHWISE_CORES(depthwise_round_, ROUND, 3)
+DEPTHWISE_CORES(depthwise_round_, ROUND, 4)
 
 #endif

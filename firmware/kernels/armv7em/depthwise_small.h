@@ -25,6 +25,9 @@ typedef void depthwise_small_exactly_t(const struct depthwise_small *p,
                                        const struct small_task *task, int32_t k,
                                        const int32_t *exact, int8_t *y);
 
+/* Makes four channels of all outputs. */
+typedef void depthwise_small_core_t(struct small_task *task, const int32_t *windows);
+
 typedef struct depthwise_small {
     int32_t channels;
     int32_t cells;          /* of a plane */
@@ -38,6 +41,8 @@ typedef struct depthwise_small {
     const int32_t *exact;   /* likewise */
     depthwise_small_exactly_t *exactly; /* NULL, and not linked, where no channel needs it */
     int32_t addend;
+    const uint8_t *shifts; /* likewise */
+    depthwise_small_core_t *core;
     output_t output;
 } depthwise_small_t;
 
@@ -52,12 +57,12 @@ typedef struct {
 typedef struct small_task {
     int32_t bias[DEPTHWISE_GROUP];
     int32_t multiplier[DEPTHWISE_GROUP];
-    int32_t addend[DEPTHWISE_GROUP]; /* all alike */
+    int32_t addend[DEPTHWISE_GROUP]; /* all alike; or shifts, less one */
     int32_t x_row, w_row;
     int8_t *y;
     int32_t pixel_bytes;
     const int32_t *end; /* of the windows */
-    int32_t unused;
+    int32_t point;      /* if channels are rounded */
 } small_task_t;
 
 _Static_assert(sizeof(small_task_t) == SMALL_TASK_WORDS * 4 || sizeof(void *) != 4, "as listed");
@@ -73,9 +78,23 @@ _Static_assert(sizeof(small_task_t) == SMALL_TASK_WORDS * 4 || sizeof(void *) !=
     "smlatt r2, r4, r6, r2\n"                                                                      \
     "smlatt r3, r5, r7, r3\n"
 
-#define SMALL_RESCALE(sum, multiplier, addend)                                                     \
+#define SMALL_LINE(sum, multiplier, addend)                                                        \
     "smmlar " sum ", " sum ", " multiplier ", " addend "\n"                                        \
     "ssat " sum ", #8, " sum ", asr %[shift]\n"
+
+/* As the reference rounds (depthwise_lines.h); lr: the point. */
+#define SMALL_ROUND(sum, multiplier, shift)                                                        \
+    "asr " sum ", " sum ", #7\n"                                                                   \
+    "lsl r12, lr, " shift "\n"                                                                     \
+    "smmlar r12, " sum ", " multiplier ", r12\n"                                                   \
+    "add r12, r12, " sum ", asr #31\n"                                                             \
+    "asr r12, r12, " shift "\n"                                                                    \
+    "ssat " sum ", #8, r12, asr #1\n"
+
+#define SMALL_LINE_BEGIN
+#define SMALL_LINE_END
+#define SMALL_ROUND_BEGIN "str lr, [sp, #4]\nldr lr, [r12, #68]\n"
+#define SMALL_ROUND_END "ldrd r12, lr, [sp]\n"
 
 /*
  * Four channels of all outputs, window by window.
@@ -83,45 +102,53 @@ _Static_assert(sizeof(small_task_t) == SMALL_TASK_WORDS * 4 || sizeof(void *) !=
  *     r0-r3 sums   r4-r7 cells, weights   r8, r9 their places   r10 rows   r11 unused code
  *     r12 task     lr windows
  */
-static __attribute__((naked, noipa, unused)) void
-depthwise_small_core(small_task_t *task __attribute__((unused)),
-                     const int32_t *windows __attribute__((unused)))
-{
-    __asm__ volatile(
-        "push {r4-r11, lr}\n"
-        "mov r12, r0\n"
-        "mov lr, r1\n"
-        "1: ldm lr!, {r8, r9, r10, r11}\n" /* a window */
-        "ldm r12, {r0-r3}\n"
-        "add r8, r8, r12\n"
-        "add r9, r9, r12\n"
-        "2: add pc, r11\n" /* a kernel row: to the first of its taps */
-        "nop.n\n"
-        SMALL_TAP("0") SMALL_TAP("8") SMALL_TAP("16") SMALL_TAP("24")
-        SMALL_TAP("32") SMALL_TAP("40") SMALL_TAP("48")
-        "ldrd r4, r5, [r12, #48]\n"
-        "subs r10, r10, #1\n"
-        "add r8, r8, r4\n"
-        "add r9, r9, r5\n"
-        "bne 2b\n"
-        "add r4, r12, #16\n"
-        "ldm r4, {r4-r11}\n"
-        SMALL_RESCALE("r0", "r4", "r8") SMALL_RESCALE("r1", "r5", "r9")
-        SMALL_RESCALE("r2", "r6", "r10") SMALL_RESCALE("r3", "r7", "r11")
-        "ldrd r4, r5, [r12, #56]\n"
-        "ldr r6, [r12, #64]\n"
-        "strb r0, [r4]\n"
-        "strb r1, [r4, #1]\n"
-        "strb r2, [r4, #2]\n"
-        "strb r3, [r4, #3]\n"
-        "add r4, r4, r5\n"
-        "str r4, [r12, #56]\n"
-        "cmp lr, r6\n"
-        "bne 1b\n"
-        "pop {r4-r11, pc}\n"
-        :
-        : [shift] "i"(DEPTHWISE_SHIFT));
-}
+#define SMALL_CORE(name, way)                                                                      \
+    static __attribute__((naked, noipa, unused)) void                                              \
+    name(small_task_t *task __attribute__((unused)),                                               \
+         const int32_t *windows __attribute__((unused)))                                           \
+    {                                                                                              \
+        __asm__ volatile(                                                                          \
+            "push {r4-r11, lr}\n"                                                                  \
+            "push {r0, r1}\n"                                                                      \
+            "mov r12, r0\n"                                                                        \
+            "mov lr, r1\n"                                                                         \
+            "1: ldm lr!, {r8, r9, r10, r11}\n" /* a window */                                      \
+            "ldm r12, {r0-r3}\n"                                                                   \
+            "add r8, r8, r12\n"                                                                    \
+            "add r9, r9, r12\n"                                                                    \
+            "2: add pc, r11\n" /* a kernel row: to the first of its taps */                        \
+            "nop.n\n"                                                                              \
+            SMALL_TAP("0") SMALL_TAP("8") SMALL_TAP("16") SMALL_TAP("24")                          \
+            SMALL_TAP("32") SMALL_TAP("40") SMALL_TAP("48")                                        \
+            "ldrd r4, r5, [r12, #48]\n"                                                            \
+            "subs r10, r10, #1\n"                                                                  \
+            "add r8, r8, r4\n"                                                                     \
+            "add r9, r9, r5\n"                                                                     \
+            "bne 2b\n"                                                                             \
+            "add r4, r12, #16\n"                                                                   \
+            "ldm r4, {r4-r11}\n"                                                                   \
+            way##_BEGIN                                                                            \
+            way("r0", "r4", "r8") way("r1", "r5", "r9")                                            \
+            way("r2", "r6", "r10") way("r3", "r7", "r11")                                          \
+            way##_END                                                                              \
+            "ldrd r4, r5, [r12, #56]\n"                                                            \
+            "ldr r6, [r12, #64]\n"                                                                 \
+            "strb r0, [r4]\n"                                                                      \
+            "strb r1, [r4, #1]\n"                                                                  \
+            "strb r2, [r4, #2]\n"                                                                  \
+            "strb r3, [r4, #3]\n"                                                                  \
+            "add r4, r4, r5\n"                                                                     \
+            "str r4, [r12, #56]\n"                                                                 \
+            "cmp lr, r6\n"                                                                         \
+            "bne 1b\n"                                                                             \
+            "add sp, sp, #8\n"                                                                     \
+            "pop {r4-r11, pc}\n"                                                                   \
+            :                                                                                      \
+            : [shift] "i"(DEPTHWISE_SHIFT));                                                       \
+    }
+
+SMALL_CORE(depthwise_small_line, SMALL_LINE)
+SMALL_CORE(depthwise_small_round, SMALL_ROUND)
 
 /* clang-format on */
 
@@ -182,6 +209,7 @@ SHARED void depthwise_small(const depthwise_small_t *p, const int8_t *x, int8_t 
     task->w_row = p->w_row;
     task->pixel_bytes = p->channels;
     task->end = p->windows + 4 * p->outputs;
+    task->point = p->addend;
 #pragma GCC unroll 4
     for (int32_t k = 0; k < DEPTHWISE_GROUP; k++) {
         task->addend[k] = p->addend;
@@ -215,11 +243,17 @@ SHARED void depthwise_small(const depthwise_small_t *p, const int8_t *x, int8_t 
             task->bias[k] = channel[2 * k];
             task->multiplier[k] = channel[2 * k + 1];
         }
+        if (p->shifts != NULL) {
+#pragma GCC unroll 1
+            for (int32_t k = 0; k < DEPTHWISE_GROUP; k++) {
+                task->addend[k] = p->shifts[base + k];
+            }
+        }
         task->y = y + base;
         if (done > 0) {
             depthwise_small_save(p, y + base, saved);
         }
-        depthwise_small_core(task, p->windows);
+        p->core(task, p->windows);
         if (done > 0) {
             depthwise_small_restore(p, saved, done, y + base);
         }

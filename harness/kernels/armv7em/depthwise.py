@@ -18,6 +18,7 @@ from harness.kernels.armv7em.depthwise_geometry import GROUP, Geometry, by_rows,
 from harness.kernels.call import SCRATCH, Call, Constant, Fields, Name, RowCall, X, Y
 from harness.kernels.requantization import Layer, accumulator_reach
 from harness.kernels.shared_addend import forms_with_addends
+from harness.kernels.step_function import Flags
 from harness.kernels.variant import RowVariant, Variant
 
 _NAME = "armv7em"
@@ -154,7 +155,7 @@ def _parameters(
     weights = _cut(convolution.live_weights(graph, op, p, axis=3)[0], geometry)
     bias = convolution.live_bias(graph, op, p)
     folded = bias + p.input_offset * weights.sum(axis=(0, 1), dtype=np.int64)
-    table = _table(p, weights, bias, folded, has_core=core != Name("NULL"))
+    table = _table(p, weights, bias, folded, geometry, has_core=core != Name("NULL"))
     packed, of_two, of_one = _packed(weights, geometry, pairs)
     return {
         "x": convolution.shape(geometry.x),
@@ -177,6 +178,7 @@ def _parameters(
         "channels": Constant("channels", table.channels),
         **table.exactly("NULL" if geometry.is_3x3 else "depthwise_exactly"),
         "addend": table.addend,
+        "shifts": table.all_shifts,
         "output": {"zero_point": p.output_offset, "low": p.low, "high": p.high},
     }
 
@@ -212,7 +214,7 @@ def _small(graph: Graph, op: DepthwiseConv2D, geometry: Geometry) -> Fields:
     p = prepare_conv(graph, op)
     weights = _cut(convolution.live_weights(graph, op, p, axis=3)[0], geometry)
     bias = convolution.live_bias(graph, op, p)
-    table = _table(p, weights, bias, bias, has_core=True)
+    table = _table(p, weights, bias, bias, geometry, has_core=True)
     x_row, w_row = small.row_bytes(geometry)
     return {
         "channels": geometry.x[2],
@@ -227,6 +229,8 @@ def _small(graph: Graph, op: DepthwiseConv2D, geometry: Geometry) -> Fields:
         "table": Constant("channels", table.channels),
         **table.exactly("depthwise_small_exactly"),
         "addend": table.addend,
+        "shifts": table.all_shifts,
+        "core": Name(f"depthwise_small_{'round' if geometry.is_rounded else 'line'}"),
         "output": {"zero_point": p.output_offset, "low": p.low, "high": p.high},
     }
 
@@ -273,12 +277,19 @@ def _packed(weights: Array, geometry: Geometry, pairs: int) -> tuple[Array, int,
 class _Table:
     """What channels need beside weights: biases and multipliers [OC, 2] with an addend for all.
 
-    Or, of those that have no short form, their place among the ``exact`` ones [n, 3].
+    Or, of those that have no short form, their place among the ``exact`` ones [n, 3]. Channels that
+    are rounded have ``shifts`` [OC], and the zero point and half a unit, doubled, as the addend.
     """
 
     channels: Array
     addend: int
     exact: Array
+    shifts: Array | None
+
+    @property
+    def all_shifts(self) -> Constant | Name:
+        """The shifts as a field."""
+        return Name("NULL") if self.shifts is None else Constant("shifts", self.shifts)
 
     def exactly(self, function: str) -> Fields:
         """Return the exact channels, and the C function that computes them, if there are any."""
@@ -292,6 +303,7 @@ def _table(
     weights: Array,
     bias: Array,
     start: Array,
+    geometry: Geometry,
     *,
     has_core: bool,
 ) -> _Table:
@@ -303,18 +315,39 @@ def _table(
     flat = weights.reshape(-1, count).T.astype(np.int64)
     zero_point = -p.input_offset
     reach = accumulator_reach(flat, bias, -128 - zero_point, 127 - zero_point)
-    layer, addend = _forms(p, reach)
+    shifts: Array | None = None
+    if geometry.is_rounded:
+        multipliers, shifts, solved = _rounded(p, reach)
+        offsets, addend = np.zeros(count, np.int64), 2 * p.output_offset + 1
+    else:
+        layer, addend = _forms(p, reach)
+        multipliers, offsets = layer.multipliers, layer.offsets
+        solved = layer.solved & (not layer.clamps)
     table = np.zeros((count, 2), np.int64)
     exact: list[tuple[int, int, int]] = []
     for c in range(count):
-        if has_core and layer.solved[c] and not layer.clamps:
-            scaled = (int(start[c]) << _SCALE) + int(layer.offsets[c])
-            table[c] = _wrapped(scaled), int(layer.multipliers[c])
+        if has_core and solved[c]:
+            scaled = (int(start[c]) << _SCALE) + int(offsets[c])
+            table[c] = _wrapped(scaled), int(multipliers[c])
         else:
             factor = p.multipliers[c]
             table[c] = len(exact), _EXACT
             exact.append((int(start[c]), factor.multiplier, factor.shift))
-    return _Table(table.astype(np.int32), addend, np.array(exact, np.int32))
+    return _Table(table.astype(np.int32), addend, np.array(exact, np.int32), shifts)
+
+
+def _rounded(p: ConvParameters, reach: tuple[Array, Array]) -> tuple[Array, Array, Flags]:
+    """Return what rounds each channel, multipliers and shifts less one, and where it is exact.
+
+    It is what the reference does as long as nothing leaves 32 bits.
+    """
+    multipliers = np.array([factor.multiplier for factor in p.multipliers], np.int64)
+    shifts = np.array([max(factor.right, 1) - 1 for factor in p.multipliers], np.int64)
+    regular = [f.multiplier == 0 or (f.multiplier > 0 and f.right > 0) for f in p.multipliers]
+    most = np.abs(np.stack(reach)).max(axis=0)
+    addends = np.abs((2 * p.output_offset + 1) << shifts)
+    exact: Flags = np.array(regular) & (most < 1 << (31 - _SCALE)) & (most + addends < 1 << 31)
+    return multipliers, shifts.astype(np.uint8), exact
 
 
 def _forms(p: ConvParameters, reach: tuple[Array, Array]) -> tuple[Layer, int]:

@@ -7,10 +7,11 @@ gives lines whose length suits the cores better: 25x5 is five lines of 25 then.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from harness.arithmetic.activation import dtype_range, output_range
 from harness.ir import Graph
 from harness.ir.ops import DepthwiseConv2D, Padding, Window
 from harness.kernels.call import Name
@@ -58,13 +59,16 @@ class Geometry:
     is_turned: bool = False
     is_compact: bool = False
     """Whether flash matters more than time: there are no functions for 3x3 kernels alone then."""
+    is_rounded: bool = False
+    """Whether outputs lie on both sides of the zero point, so that sums are rounded as the
+    reference does it; the functions for 3x3 kernels alone do not."""
 
     @property
     def is_3x3(self) -> bool:
         """Whether depthwise_3x3.h does it."""
         w = self.window
         is_plain = w.stride in ((1, 1), (2, 2)) and w.dilation == (1, 1)
-        return w.kernel == (3, 3) and is_plain and not self.is_compact
+        return w.kernel == (3, 3) and is_plain and not (self.is_compact or self.is_rounded)
 
     @property
     def phases(self) -> int:
@@ -122,7 +126,8 @@ class Geometry:
         """Return the name of the core for this many pairs of rows, NULL if there is none."""
         if not self._has_columns or pairs > _CORE_PAIRS:
             return Name("NULL")
-        return Name(f"depthwise_{pairs}x{self.taps}_stride{self.phases}")
+        prefix = "depthwise_round_" if self.is_rounded else "depthwise_"
+        return Name(f"{prefix}{pairs}x{self.taps}_stride{self.phases}")
 
     def line_words(self, outputs: int) -> int:
         """Return the words of a line; outputs go in twos."""
@@ -136,7 +141,7 @@ class Geometry:
         words = slots * self.phases * self.line_words(outputs) * GROUP
         if self.is_3x3:
             return 4 * words + _3X3_TASK_BYTES
-        words += pairs * self.taps
+        words += pairs * self.taps + self.is_rounded
         return 4 * words + _TASK_BYTES + _SLACK_BYTES
 
     def band(self, budget: int) -> int:
@@ -202,7 +207,15 @@ def by_rows(graph: Graph, op: DepthwiseConv2D, *, compact: bool = False) -> Geom
         dilation=(w.dilation[0] if kernel_h > 1 else 1, w.dilation[1] if kernel_w > 1 else 1),
         padding=Padding(top=top, left=left),
     )
-    return Geometry(x, y, window, (first_h, first_w), is_compact=compact)
+    first = first_h, first_w
+    return Geometry(x, y, window, first, is_compact=compact, is_rounded=_is_rounded(graph, op))
+
+
+def _is_rounded(graph: Graph, op: DepthwiseConv2D) -> bool:
+    """Return whether outputs can be anything around a zero point, where one line is not exact."""
+    y = graph.tensor(op.outputs[0])
+    reaches_all = output_range(op.activation, y) == dtype_range(y.dtype)
+    return reaches_all and -128 < y.zero_point < 127
 
 
 def whole(
@@ -231,7 +244,7 @@ def _turned(g: Geometry) -> Geometry:
         padding=Padding(top=w.padding.left, left=w.padding.top),
     )
     x, y = ((width, height, channels) for height, width, channels in (g.x, g.y))
-    return Geometry(x, y, window, g.first, is_turned=True, is_compact=g.is_compact)
+    return replace(g, x=x, y=y, window=window, is_turned=True)
 
 
 def _steps(shape: tuple[int, ...], *, turned: bool) -> tuple[int, int]:
