@@ -7,7 +7,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from harness.ir import Graph
-from harness.ir.ops import Padding
+from harness.ir.ops import Activation, Padding
 from harness.kernels.kernel_set import Isa, KernelSet
 from harness.kernels.library import row_calls
 from harness.schedule.plan import LayerSegment, StreamSegment
@@ -110,6 +110,19 @@ def test_whole_tensors(graphs: st.SearchStrategy[Graph], schedule: str) -> None:
         assert_on_core(plan(batch.graph, schedule, kernels=KERNELS), BOARD)
 
     check()
+
+
+@pytest.mark.parametrize("schedule", ["layer", "stream"])
+def test_first_layers(schedule: str) -> None:
+    """Of networks for images, in color or not, and for sound; odd numbers of channels and rows."""
+    shapes = ((33, 35, 3), (3, 3), 8), ((35, 33, 1), (3, 3), 7), ((29, 10, 1), (10, 4), 12)
+    graphs = []
+    for seed, (size, kernel, channels) in enumerate(shapes):
+        build = GraphBuilder("first", seed)
+        x = build.input((1, *size), quantized=(0.02, 5))
+        build.conv(x, channels, kernel, stride=(2, 2), activation=Activation.RELU)
+        graphs.append(build.graph())
+    assert_on_core(plan(Batch(graphs).graph, schedule, kernels=KERNELS), BOARD)
 
 
 @pytest.mark.parametrize(

@@ -350,15 +350,22 @@ SELDOM void make_channels_exactly(const filters_t *p, const part_t *part, const 
 KERNEL void make_channels(const filters_t *p, const void *x, int8_t *y, int32_t count, int32_t one,
                           int32_t two)
 {
-    for (int32_t i = 0; i < p->count; i++) {
-        const part_t *part = &p->parts[i];
+    const part_t *part = p->parts, *const end = part + p->count;
+#pragma GCC unroll 1
+    do {
         block_fn_t *const block = count < 3 && part->two_lanes != 0 ? part->two_lanes : part->block;
         if (block != 0) {
             block(&part->dot, x, y + part->first, one, two);
         } else {
             p->exactly(p, part, x, y + part->first, one, two);
         }
-    }
+    } while (++part < end);
+}
+
+/* What makes all channels of three pixels by itself, or 0. */
+KERNEL block_fn_t *only_block(const filters_t *p)
+{
+    return p->count == 1 ? p->parts->block : 0;
 }
 
 #define BLOCKS(SHIFT)                                                                              \

@@ -28,6 +28,7 @@ typedef struct {
     int32_t run_cells;    /* cells of a run */
     int32_t border_bytes; /* scratch: where a run at the border is put together */
     gather_t gather;      /* at most MAX_RUNS runs */
+    gather_fn_t *lanes;
     filters_t filters;
 } dsp_conv_t;
 
@@ -47,10 +48,16 @@ SHARED void dsp_pointwise_pixels(const dsp_pointwise_t *p, const int8_t *x, int8
     const int32_t from = p->x.c, to = p->y.c, rounds = divide_up(p->words, EXPAND_UNROLLED);
     const int32_t skip = (EXPAND_UNROLLED * rounds - p->words) * EXPAND_BYTES;
     void *const values = scratch;
+    block_fn_t *const only = only_block(&p->filters);
+    const dot_t *const dot = &p->filters.parts->dot;
 
     for (; count >= LANES; count -= LANES, x += LANES * from, y += LANES * to) {
         expand_lanes(values, x, x + from, x + 2 * from, skip, rounds);
-        make_channels(&p->filters, values, y, LANES, to, 2 * to);
+        if (only != 0) {
+            only(dot, values, y, to, 2 * to);
+        } else {
+            make_channels(&p->filters, values, y, LANES, to, 2 * to);
+        }
     }
     if (count > 0) {
         const int32_t second = count - 1;
@@ -191,6 +198,7 @@ SHARED void dsp_conv_rows(const dsp_conv_t *p, const rows_t *x, int32_t row, int
 {
     const int32_t c = p->y.c, width = columns.last - columns.first;
     int32_t *const values = (void *)(scratch + 2 * p->border_bytes);
+    block_fn_t *const only = only_block(&p->filters);
     int32_t column = columns.first, left = rows * width;
     conv_lines_t lines;
 
@@ -203,8 +211,12 @@ SHARED void dsp_conv_rows(const dsp_conv_t *p, const rows_t *x, int32_t row, int
         }
         if (column >= lines.inner.first &&
             column + LANES <= lesser(lines.inner.last, columns.last)) {
-            gather_lanes(values, lines.runs, column * p->gather.step, &p->gather);
+            p->lanes(values, lines.runs, column * p->gather.step, &p->gather);
             column += LANES;
+            if (only != 0) {
+                only(&p->filters.parts->dot, values, y, c, 2 * c);
+                continue;
+            }
         } else {
             for (int32_t lane = 0; lane < count; lane++, column++) {
                 if (column == columns.last) {
@@ -267,7 +279,7 @@ SHARED void dsp_conv_padded(const dsp_conv_padded_t *p, const int8_t *x, int8_t 
     for (; row + LANES <= conv->y.h; row += LANES, y += 2 * below) {
         find_lines(conv, &all, row, &lines);
         for (int32_t column = 0; column < conv->y.w; column++, y += conv->y.c) {
-            gather_lanes(values, lines.runs, column * conv->gather.step, &down);
+            conv->lanes(values, lines.runs, column * conv->gather.step, &down);
             make_channels(&conv->filters, values, y, LANES, below, 2 * below);
         }
     }

@@ -155,6 +155,11 @@ typedef struct {
 
 #define DEPTHWISE_PHASES 4
 
+/* Four words, which are moved by LDM and STM. */
+typedef struct {
+    int32_t at[4];
+} __attribute__((may_alias)) quad_t;
+
 /* What is the same for all channels: where scratch holds what, and how it is filled. */
 typedef struct depthwise_work {
     int32_t *task;
@@ -192,10 +197,11 @@ SHARED depthwise_work_t depthwise_planes(const depthwise_short_t *p, word_t *pla
     }
 
     const int32_t both = (int32_t)((uint32_t)(p->padding & 0xffff) * 0x10001u);
-    word_t *end = planes + DEPTHWISE_GROUP * work.plane_words;
-#pragma GCC unroll 8
-    for (word_t *at = planes; at < end; at++) {
-        *at = both;
+    const quad_t four = {{both, both, both, both}};
+    quad_t *const all = (quad_t *)(void *)planes;
+#pragma GCC unroll 4
+    for (int32_t i = 0; i < work.plane_words; i++) { /* of each of the DEPTHWISE_GROUP planes */
+        all[i] = four;
     }
     return work;
 }
@@ -365,11 +371,6 @@ KERNEL void depthwise_lower(const depthwise_work_t *work, int32_t taps)
         *at <<= 16;
     }
 }
-
-/* Four words, which are moved by LDM and STM. */
-typedef struct {
-    int32_t at[4];
-} __attribute__((may_alias)) quad_t;
 
 /* Keeps the last pairs of rows of a band for the next one. */
 SHARED void depthwise_keep(const depthwise_work_t *work, int32_t pairs, int32_t band)

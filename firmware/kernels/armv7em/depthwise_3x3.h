@@ -135,13 +135,22 @@ SHARED void depthwise_3x3_channels(const depthwise_3x3_t *p, depthwise_3x3_task_
     }
 }
 
-/* Rows r and r + 1 of the input at column 0 of four channels, NULL where there is no such row. */
+/*
+ * Expands rows r and r + 1 of the input, or padding where there is no such row: of four channels,
+ * the first of which lies `at` bytes behind where a row begins. There is one line, from `to` on.
+ */
 KERNEL void depthwise_3x3_expand(const depthwise_short_t *op, const depthwise_work_t *work,
-                                 const rows_t *x, int32_t r, int32_t base, word_t *to)
+                                 const rows_t *x, int32_t r, int32_t at, word_t *to)
 {
-    const int8_t *upper = 0 <= r && r < op->x.h ? row_at(x, r) + base : NULL;
-    const int8_t *lower = 0 <= r + 1 && r + 1 < op->x.h ? row_at(x, r + 1) + base : NULL;
-    depthwise_rows(op, work, upper, lower, x->pixel_bytes, to);
+    const int8_t *padding = (const int8_t *)&work->padding;
+    const bool has_upper = 0 <= r && r < op->x.h, has_lower = 0 <= r + 1 && r + 1 < op->x.h;
+    const depthwise_pair_t pair = {
+        .upper = has_upper ? row_at(x, r) + at : padding,
+        .lower = has_lower ? row_at(x, r + 1) + at : padding,
+        .upper_step = has_upper ? work->step : 0,
+        .lower_step = has_lower ? work->step : 0,
+    };
+    depthwise_expand(&pair, to, work->plane_words * 4, work->spans->count);
 }
 
 /*
@@ -162,12 +171,15 @@ SHARED void depthwise_3x3_rows(const depthwise_3x3_t *p, const rows_t *x, span_t
         const depthwise_work_t work = depthwise_planes(op, (word_t *)(void *)(task + 1),
                                                        op->band + 1, i * stride - op->window.pad.w,
                                                        (width - 1) * stride + 3, x->pixel_bytes);
+        const depthwise_span_t *const span = work.spans;
         depthwise_3x3_blocks(p, task, width);
 #pragma GCC unroll 1
         for (int32_t c = 0; c < op->x.c; c += DEPTHWISE_GROUP) {
             const span_t channels = {c, lesser(c + DEPTHWISE_GROUP, op->x.c)};
-            const int32_t base = lesser(c, op->x.c - DEPTHWISE_GROUP) - x->first * x->pixel_bytes;
-            int32_t slot = 0;
+            const int32_t at =
+                lesser(c, op->x.c - DEPTHWISE_GROUP) + (span->first - x->first) * x->pixel_bytes;
+            const int32_t filled = span->count > 0 ? 0 : op->band + 1; /* with padding */
+            int32_t slot = filled;
             int8_t *to = y;
 #pragma GCC unroll 1
             for (int32_t row = rows.first; row < rows.last;) {
@@ -176,16 +188,16 @@ SHARED void depthwise_3x3_rows(const depthwise_3x3_t *p, const rows_t *x, span_t
                 const int32_t top = row * stride - op->window.pad.h;
 #pragma GCC unroll 1
                 for (; slot < pairs + 1; slot++) {
-                    depthwise_3x3_expand(op, &work, x, top + 2 * slot, base,
-                                         work.planes + slot * work.pair_words);
+                    depthwise_3x3_expand(op, &work, x, top + 2 * slot, at,
+                                         work.planes + slot * work.pair_words + span->to);
                 }
                 depthwise_3x3_channels(p, task, &work, channels, to, count, width);
                 row += count;
                 to += count * op->y_step.h;
-                slot = 0;
+                slot = filled;
                 if (row < rows.last && between == 2) {
                     depthwise_keep(&work, 1, op->band);
-                    slot = 1;
+                    slot = greater(filled, 1);
                 }
             }
         }

@@ -99,6 +99,8 @@ typedef struct {
     int32_t rest_bytes; /* which lie so far behind the first word */
 } gather_t;
 
+typedef void gather_fn_t(int32_t *to, const int8_t *const *runs, int32_t first, const gather_t *p);
+
 /*
  * Gathers three windows side by side. `runs` is where the runs begin in column 0, `first` how many
  * bytes further those of the first window do. Of values left over, two make a word: their place
@@ -154,6 +156,41 @@ NAKED void gather_lanes(UNUSED int32_t *to, UNUSED const int8_t *const *runs, UN
                    "bne     1b                 \n"
                    "add     sp, sp, #20        \n"
                    "pop     {r4-r11, pc}       \n");
+}
+
+/* What of a run is in words, and a value left over, `rest` bytes behind where they go. */
+#define RUN_OF_EACH(WORDS)                                                                         \
+    "ldr     r4, [r1], #4       \n"                                                                \
+    "add     r4, r4, r2         \n"                                                                \
+    "add     r5, r4, r3         \n"                                                                \
+    "add     r6, r5, r3         \n" WORDS
+#define REST_OF_EACH(rest)                                                                         \
+    "ldrsb   r7, [r4]           \n"                                                                \
+    "ldrsb   r8, [r5]           \n"                                                                \
+    "ldrsb   r9, [r6]           \n"                                                                \
+    "strh    r7, [r0, #" rest "]\n"                                                                \
+    "strh    r8, [r0, #" rest " + 4]\n"                                                            \
+    "strh    r9, [r0, #" rest " + 8]\n"
+
+/* The same for the 3x3 windows with which networks for images begin: three runs of nine values, */
+NAKED void gather_nines(UNUSED int32_t *to, UNUSED const int8_t *const *runs, UNUSED int32_t first,
+                        UNUSED const gather_t *p)
+{
+    __asm volatile("push    {r4-r11, lr}       \n"
+                   "ldr     r3, [r3]           \n" RUN_OF_EACH(FOUR_OF_EACH FOUR_OF_EACH)
+                       REST_OF_EACH("96") RUN_OF_EACH(FOUR_OF_EACH FOUR_OF_EACH) REST_OF_EACH("50")
+                           RUN_OF_EACH(FOUR_OF_EACH FOUR_OF_EACH)
+                               REST_OF_EACH("12") "pop     {r4-r11, pc}       \n");
+}
+
+/* and three of three, which take a word each. */
+NAKED void gather_threes(UNUSED int32_t *to, UNUSED const int8_t *const *runs, UNUSED int32_t first,
+                         UNUSED const gather_t *p)
+{
+    __asm volatile("push    {r4-r11, lr}       \n"
+                   "ldr     r3, [r3]           \n" RUN_OF_EACH(FOUR_OF_EACH)
+                       RUN_OF_EACH(FOUR_OF_EACH)
+                           RUN_OF_EACH(FOUR_OF_EACH) "pop     {r4-r11, pc}       \n");
 }
 
 /* Expands words of one window, to every third word. */

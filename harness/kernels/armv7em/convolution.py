@@ -15,7 +15,7 @@ from harness.kernels.armv7em.fully_connected import (
     fully_connected_row,
     is_fully_connected,
 )
-from harness.kernels.call import SCRATCH, Call, Fields, RowCall, X, Y
+from harness.kernels.call import SCRATCH, Call, Fields, Name, RowCall, X, Y
 from harness.kernels.convolution import folded_bias, live_weights, shape, window
 from harness.kernels.variant import RowVariant, Variant
 
@@ -69,6 +69,10 @@ class Runs:
         """Bytes of three expanded windows."""
         values = self.count * (4 * self.words + self.rest)
         return -(-values // UNIT) * UNIT * 2 * LANES
+
+
+_GATHERS = {Runs(3, 3, 9): "gather_nines", Runs(3, 3, 3): "gather_threes"}
+"""Functions for what 3x3 windows see of three channels, and of one."""
 
 
 def conv(
@@ -203,6 +207,7 @@ def _conv(graph: Graph, op: Conv2D, runs: Runs, pixels: int) -> Fields:
             "rest": runs.rest,
             "rest_bytes": runs.count * runs.words * 8 * LANES,
         },
+        "lanes": Name(_GATHERS.get(runs, "gather_lanes")),
         "filters": _filters(graph, op, runs, pixels),
     }
 
