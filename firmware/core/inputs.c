@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "crc32.h"
-#include "sram.h"
 
 static uint8_t *staged; /* the kept upload, or null when it goes straight into the arena */
 static uint32_t held_bytes;
@@ -26,6 +25,16 @@ void inputs_init(void)
     if (needed_bytes <= staging.size_bytes) {
         staged = staging.begin;
     }
+}
+
+sram_region_t inputs_spare_sram(void)
+{
+    sram_region_t spare = sram_staging();
+    if (inputs_are_staged()) {
+        spare.begin += needed_bytes;
+        spare.size_bytes -= needed_bytes;
+    }
+    return spare;
 }
 
 bool inputs_are_staged(void)

@@ -26,6 +26,8 @@ int main(void)
         }
     }
     inputs_init();
+    const sram_region_t spare = inputs_spare_sram();
+    tlm_receive_into(spare.begin, spare.size_bytes);
     requests_begin(clk_init() == 0);
     for (;;) {
         if (tlm_receive(&request)) {

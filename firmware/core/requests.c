@@ -55,7 +55,7 @@ static void answer_hello(void)
         .clock_kind = (uint8_t)clk_info.kind,
         .clock_counts = clock_counts,
         .tick_hz = clk_info.tick_hz,
-        .chunk_bytes = TLM_CHUNK_BYTES,
+        .chunk_bytes = tlm_chunk_bytes(),
         .samples_max = TLM_SAMPLES_MAX,
         .input_bytes = inputs_total_bytes(model_inputs, model_input_count),
         .output_bytes = inputs_total_bytes(model_outputs, model_output_count),
@@ -188,8 +188,9 @@ static void answer_output(const tlm_frame_t *request)
         const model_buffer_t *output = &model_outputs[i];
         if (offset < output->size_bytes) {
             const uint32_t left_bytes = output->size_bytes - offset;
+            const uint32_t most_bytes = tlm_chunk_bytes();
             const uint32_t chunk_bytes =
-                range.size_bytes < TLM_CHUNK_BYTES ? range.size_bytes : TLM_CHUNK_BYTES;
+                range.size_bytes < most_bytes ? range.size_bytes : most_bytes;
             answer.body = &output->data[offset];
             answer.body_bytes = chunk_bytes < left_bytes ? chunk_bytes : left_bytes;
             return;

@@ -11,13 +11,28 @@ enum {
     HEADER_BYTES = 2, /* type, sequence */
     CRC_BYTES = 4,
     CHUNK_HEAD_BYTES = 4, /* a LOAD's offset, a ROW's CRC */
-    FRAME_BYTES = HEADER_BYTES + CHUNK_HEAD_BYTES + TLM_CHUNK_BYTES + CRC_BYTES,
+    AROUND_CHUNK_BYTES = HEADER_BYTES + CHUNK_HEAD_BYTES + CRC_BYTES,
+    FRAME_BYTES = AROUND_CHUNK_BYTES + TLM_CHUNK_BYTES,
+    LONG_FRAME_BYTES = AROUND_CHUNK_BYTES + TLM_LONG_CHUNK_BYTES,
 };
 
-static uint8_t received[FRAME_BYTES];
-static cobs_decoder_t decoder = {.data = received, .capacity = FRAME_BYTES};
+static uint8_t short_frame[FRAME_BYTES];
+static cobs_decoder_t decoder = {.data = short_frame, .capacity = FRAME_BYTES};
 static cobs_encoder_t encoder;
 static uint8_t next_event;
+
+void tlm_receive_into(uint8_t *ram, uint32_t size_bytes)
+{
+    if (size_bytes >= LONG_FRAME_BYTES) {
+        decoder.data = ram;
+        decoder.capacity = LONG_FRAME_BYTES;
+    }
+}
+
+uint32_t tlm_chunk_bytes(void)
+{
+    return decoder.capacity - AROUND_CHUNK_BYTES;
+}
 
 /* Returns whether the decoded bytes are a frame: long enough, and their CRC is right. */
 static bool is_frame(void)
@@ -27,8 +42,8 @@ static bool is_frame(void)
     }
     const uint32_t body_bytes = decoder.size_bytes - CRC_BYTES;
     uint32_t crc;
-    memcpy(&crc, &received[body_bytes], sizeof crc);
-    return crc == crc32_update(0, received, body_bytes);
+    memcpy(&crc, &decoder.data[body_bytes], sizeof crc);
+    return crc == crc32_update(0, decoder.data, body_bytes);
 }
 
 bool tlm_receive(tlm_frame_t *frame)
@@ -45,9 +60,9 @@ bool tlm_receive(tlm_frame_t *frame)
         cobs_reset(&decoder);
         if (is_good) {
             *frame = (tlm_frame_t){
-                .type = received[0],
-                .sequence = received[1],
-                .payload = &received[HEADER_BYTES],
+                .type = decoder.data[0],
+                .sequence = decoder.data[1],
+                .payload = &decoder.data[HEADER_BYTES],
                 .payload_bytes = size_bytes - HEADER_BYTES - CRC_BYTES,
             };
             return true;

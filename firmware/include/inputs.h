@@ -14,12 +14,16 @@
 #include <stdint.h>
 
 #include "model.h"
+#include "sram.h"
 
 /* Returns the bytes of several buffers together. */
 uint32_t inputs_total_bytes(const model_buffer_t *buffers, uint32_t count);
 
 /* Decides where uploads are kept. Called once. */
 void inputs_init(void);
+
+/* Returns what is left of staging beside the upload; all of it where uploads are not kept. */
+sram_region_t inputs_spare_sram(void);
 
 /* Returns whether uploads are kept in staging. */
 bool inputs_are_staged(void);

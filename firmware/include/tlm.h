@@ -11,8 +11,9 @@
 
 enum {
     TLM_PROTOCOL_VERSION = 1,
-    TLM_CHUNK_BYTES = 1024, /* most data bytes in one LOAD, OUTPUT or ROW */
-    TLM_SAMPLES_MAX = 64,   /* most samples in one RUN or PROFILE */
+    TLM_CHUNK_BYTES = 1024,      /* most data bytes in one LOAD, OUTPUT or ROW */
+    TLM_LONG_CHUNK_BYTES = 4096, /* the same where RAM is left for it; a ROW stays short */
+    TLM_SAMPLES_MAX = 64,        /* most samples in one RUN or PROFILE */
 };
 
 /* Requests of the host. The answer to a request has its number with TLM_ANSWER set. */
@@ -165,6 +166,12 @@ typedef struct {
     uint32_t stack_begin;
 } tlm_fault_t;
 _Static_assert(sizeof(tlm_fault_t) == 36, "PROTOCOL.md: FAULT is 36 bytes");
+
+/* Receives into RAM that nobody else needs, if it holds long chunks. Called before any frame. */
+void tlm_receive_into(uint8_t *ram, uint32_t size_bytes);
+
+/* Returns how many data bytes one LOAD or OUTPUT may have. */
+uint32_t tlm_chunk_bytes(void);
 
 /*
  * Takes what has arrived. Returns true when `frame` is a whole frame with a right CRC; a frame

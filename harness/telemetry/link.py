@@ -38,17 +38,27 @@ class Patience:
     """How long to wait for what.
 
     ``hello_s`` and ``silence_s`` bound a wait without any progress. A request goes out again after
-    ``resend_s``; after ``resend_damaged_s`` if what came meanwhile was damaged, since that may have
-    been its answer; and while the board is known to run inferences after twice what its slowest
-    answer took, at most ``resend_busy_s``.
+    ``resend_s``, or after three times what the line took for so many bytes before, at most
+    ``resend_long_s``; after ``resend_damaged_s`` if what came meanwhile was damaged, since that may
+    have been its answer; and while the board is known to run inferences after twice what its
+    slowest answer took, at most ``resend_busy_s``.
     """
 
     hello_s: float = 10.0
     silence_s: float = 60.0
     resend_s: float = 0.5
+    resend_long_s: float = 4.0
     resend_damaged_s: float = 0.05
     resend_busy_s: float = 10.0
     useless_bytes_max: int = 1 << 22
+
+
+_LONG_BYTES = 200
+"""From here on the time until an answer is the line's rather than the board's."""
+
+
+class TooOftenDamagedError(Exception):
+    """What was asked for would come through better in shorter frames."""
 
 
 @dataclass(slots=True)
@@ -56,13 +66,14 @@ class _Wait:
     """The state of one wait: until when, when to send again, and what came meanwhile.
 
     ``want`` is the number of the last row that was asked for; ``heard_at`` is when the board last
-    got further, or when the wait began.
+    got further, or when the wait began. ``damages_before`` it is how many there were by then.
     """
 
     deadline: float
     resend_at: float
     resend_s: float
     heard_at: float
+    damages_before: int
     sent_at: float | None = None
     done: int = -1
     want: int = -1
@@ -70,7 +81,10 @@ class _Wait:
 
 
 class Link:
-    """A console on which requests are answered; ``asked_again`` counts what was sent once more."""
+    """A console on which requests are answered.
+
+    ``asked_again`` counts what was sent once more, ``damages`` what either side could not read.
+    """
 
     def __init__(self, console: Console, patience: Patience, now: Callable[[], float]) -> None:
         self._recorder = Recorder(console, now)
@@ -81,7 +95,9 @@ class Link:
         self._expects_boot = True
         self._rows = b""
         self._slowest_s = 0.0
+        self._byte_s = 0.0
         self.asked_again = 0
+        self.damages = 0
 
     @property
     def capture(self) -> Capture:
@@ -108,10 +124,15 @@ class Link:
         *,
         silence_s: float | None = None,
         on_progress: OnProgress | None = None,
+        damages_max: int | None = None,
     ) -> AnswerT:
         """Return the answer to a request.
 
+        ``damages_max`` is for one that may be done though its answer is not heard, and that can be
+        put in another way: in shorter frames.
+
         Raises:
+            TooOftenDamagedError: the line was damaged ``damages_max`` times meanwhile.
             NoAnswerError: nothing came in time.
             CorruptStreamError: what came was no answer, however often it was asked for.
             FirmwareFaultError: the board refused, faulted or reset itself.
@@ -119,7 +140,7 @@ class Link:
         silence_s = silence_s or self._patience.silence_s
         self._sequence = (self._sequence + 1) % 256
         with self.keeping_capture():
-            answer = self._converse(request, silence_s, on_progress)
+            answer = self._converse(request, silence_s, on_progress, damages_max)
         self._expects_boot = False
         return answer
 
@@ -133,7 +154,11 @@ class Link:
             raise
 
     def _converse(
-        self, request: Request[AnswerT], silence_s: float, on_progress: OnProgress | None
+        self,
+        request: Request[AnswerT],
+        silence_s: float,
+        on_progress: OnProgress | None,
+        damages_max: int | None,
     ) -> AnswerT:
         frame = encode(Frame(request.TYPE, self._sequence, request.payload()))
         now = self._now()
@@ -141,10 +166,13 @@ class Link:
         wait = _Wait(
             deadline=now + silence_s,
             resend_at=now,
-            resend_s=self._patience.resend_s,
+            resend_s=self._resend_s(len(frame)),
             heard_at=now,
+            damages_before=self.damages,
         )
         while self._now() < wait.deadline:
+            if damages_max is not None and self.damages - wait.damages_before >= damages_max:
+                raise TooOftenDamagedError
             if self._now() >= wait.resend_at:
                 self.asked_again += wait.sent_at is not None
                 self._recorder.write(frame)
@@ -163,6 +191,8 @@ class Link:
                     if isinstance(news, Progress) and on_progress is not None:
                         on_progress(news)
                 elif received.sequence == self._sequence and _is_about(received, request):
+                    if len(frame) >= _LONG_BYTES and self.damages == wait.damages_before:
+                        self._byte_s = (self._now() - now) / len(frame)
                     self._note_pace(wait)
                     return _read_answer(received, request)
             if wait.useless_bytes > self._patience.useless_bytes_max:
@@ -174,6 +204,7 @@ class Link:
         """Return the frames that bytes complete; if any were damaged, ask again soon."""
         damaged = self._decoder.damaged
         frames = self._decoder.feed(data)
+        self.damages += self._decoder.damaged - damaged
         if self._decoder.damaged > damaged:
             sent_at = self._now() if wait.sent_at is None else wait.sent_at
             soon = max(sent_at + self._patience.resend_damaged_s, self._now())
@@ -183,6 +214,11 @@ class Link:
     def _note_pace(self, wait: _Wait) -> None:
         self._slowest_s = max(self._slowest_s, self._now() - wait.heard_at)
         wait.heard_at = self._now()
+
+    def _resend_s(self, size: int) -> float:
+        """After how long a frame of this size is sent again, if nothing is heard."""
+        patience = self._patience
+        return min(max(3 * size * self._byte_s, patience.resend_s), patience.resend_long_s)
 
     @property
     def _resend_busy_s(self) -> float:
@@ -194,6 +230,7 @@ class Link:
         """Take an event; returns it if the board got further."""
         match EventType(event.type):
             case EventType.DAMAGED:
+                self.damages += 1
                 wait.resend_at = self._now()
             case EventType.FAULT:
                 fault = Fault.parse(event.payload)

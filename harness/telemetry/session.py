@@ -17,7 +17,7 @@ from harness.errors import CorruptStreamError, WrongFirmwareError
 from harness.telemetry.board_state import BoardState
 from harness.telemetry.capture import Capture
 from harness.telemetry.console import Console, Memory
-from harness.telemetry.link import Link, OnProgress, Patience
+from harness.telemetry.link import AnswerT, Link, OnProgress, Patience, TooOftenDamagedError
 from harness.telemetry.messages import (
     Adopt,
     AskBoard,
@@ -29,6 +29,7 @@ from harness.telemetry.messages import (
     Place,
     Profile,
     Progress,
+    Request,
     Run,
     Samples,
     Serve,
@@ -36,6 +37,12 @@ from harness.telemetry.messages import (
 
 PATTERN = 0xA5
 """What SRAM is painted with first; the second time it is the inverse."""
+
+_SHORT_BYTES = 256
+"""Pieces begin with this size, are doubled after each that went well, and halved on a line that
+damages them: the chance that one comes through falls exponentially with its length. Only what came
+over the line decides, never time, so that a replay asks for the same pieces."""
+_DAMAGES_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,7 @@ class Session:
         self._link = Link(console, self._patience, now)
         self._hello: Hello | None = None
         self._inputs = b""
+        self._piece_bytes = 0
 
     @property
     def capture(self) -> Capture:
@@ -100,6 +108,7 @@ class Session:
                     capture=self.capture.encode(),
                 )
         self._hello = hello
+        self._piece_bytes = min(_SHORT_BYTES, hello.chunk_bytes)
         return hello
 
     def board(self) -> BoardState:
@@ -184,8 +193,7 @@ class Session:
             raise self._corrupt(f"the board has {total} B of outputs, the model {sum(sizes)} B")
         data = b""
         while len(data) < total:
-            size = min(self._board.chunk_bytes, total - len(data))
-            data += self._link.ask(Output(len(data), size))
+            data += self._ask_piece(len(data), total, Output)[1]
         ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
         return [data[end - size : end] for size, end in zip(sizes, ends, strict=True)]
 
@@ -208,7 +216,7 @@ class Session:
             self._upload()
 
     def _upload(self, on_progress: Callable[[int, int], None] | None = None) -> None:
-        total, chunk = len(self._inputs), self._board.chunk_bytes
+        total = len(self._inputs)
         if total != self._board.input_bytes:
             raise self._corrupt(
                 f"the board takes {self._board.input_bytes} B of inputs, the model has {total} B"
@@ -218,10 +226,34 @@ class Session:
         if (memory := self._link.memory) is not None:
             self._write(memory)
             return
-        for offset in range(0, total, chunk):
-            held = self._link.ask(Load(offset, self._inputs[offset : offset + chunk]))
+        offset = 0
+        while offset < total:
+            size, held = self._ask_piece(
+                offset, total, lambda at, size: Load(at, self._inputs[at : at + size])
+            )
+            offset += size
             if on_progress is not None:
                 on_progress(held, total)
+
+    def _ask_piece(
+        self, offset: int, total: int, piece: Callable[[int, int], Request[AnswerT]]
+    ) -> tuple[int, AnswerT]:
+        """Return the size of the piece at ``offset`` that came through, and its answer.
+
+        A LOAD or OUTPUT that is done twice does what it does once, so one may be given up for a
+        shorter one whether the board heard it or not.
+        """
+        while True:
+            size, damages = min(self._piece_bytes, total - offset), self._link.damages
+            damages_max = _DAMAGES_MAX if size > _SHORT_BYTES else None
+            try:
+                answer = self._link.ask(piece(offset, size), damages_max=damages_max)
+            except TooOftenDamagedError:
+                self._piece_bytes = max(size // 2, _SHORT_BYTES)
+                continue
+            if self._link.damages == damages:
+                self._piece_bytes = min(2 * self._piece_bytes, self._board.chunk_bytes)
+            return size, answer
 
     def _write(self, memory: Memory) -> None:
         """Upload through the debug port."""

@@ -133,6 +133,56 @@ def test_lost_and_damaged_bytes_cost_time_and_nothing_else(trouble: Trouble, see
     assert fake.time_s < 30.0
 
 
+def load_sizes(session: Session) -> list[int]:
+    return [len(r.payload) - 4 for r in requests(session.capture) if r.type == Load.TYPE]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_long_chunks_are_given_up_on_a_line_that_damages_them(seed: int) -> None:
+    """At a flip in 400 bytes one frame of 2,048 bytes in two hundred comes through."""
+    fake = FakeBoard(facts=replace(FACTS, chunk_bytes=4096), seed=seed)
+    session = greeted(fake)
+    session.load([INPUT])
+    fake.trouble.flip = 2.5e-3
+    session.load([INPUT])
+    session.run(warmup=0, repeat=1)
+    assert session.outputs([3000]) == [OUTPUT]
+    first = load_sizes(session).index(3000 - 256 - 512 - 1024)
+    assert min(load_sizes(session)[first + 1 :]) < 500
+    assert fake.time_s < 20.0
+
+
+def test_a_sound_line_gets_the_longest_chunks() -> None:
+    session = greeted(board(facts=replace(FACTS, chunk_bytes=800)))
+    session.load([INPUT])
+    session.load([INPUT])
+    assert load_sizes(session) == [256, 512, 800, 800, 632, 800, 800, 800, 600]
+
+
+@pytest.mark.parametrize("bytes_per_s", [100_000, 1_500])
+def test_a_slow_line_is_waited_for(bytes_per_s: int) -> None:
+    """What is sent again while the first is still under way makes the line slower yet."""
+
+    class Slow(FakeBoard):
+        free_s = 0.0
+
+        def write(self, data: bytes) -> None:
+            self.free_s = max(self.free_s, self.time_s) + len(data) / bytes_per_s
+            super().write(data)
+
+        def read(self, timeout_s: float) -> bytes:
+            if self.time_s < self.free_s:
+                self.time_s = min(self.free_s, self.time_s + timeout_s)
+                return b""
+            return super().read(timeout_s)
+
+    fake = Slow(facts=replace(FACTS, chunk_bytes=4096))
+    session = greeted(fake)
+    session.load([INPUT])
+    assert session.trouble == ""
+    assert fake.time_s < 1.1 * 3000 / bytes_per_s + 0.1
+
+
 def test_a_board_that_never_says_hello() -> None:
     fake = board(Trouble(mute_after=0))
     fake.read(0)  # its boot message went by unread
