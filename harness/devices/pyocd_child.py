@@ -68,6 +68,9 @@ class Work:
                 session.open()
                 self._check_identity(session.target)
                 if pieces:
+                    if self._job.connect == "attach":
+                        # Which leaves the core running, and on what clocks its firmware chose.
+                        session.target.reset_and_halt()
                     keep_open(session.target)
                     self._program(session, pieces)
                 self._begin("resetting the board")
