@@ -29,7 +29,7 @@ from harness.kernels import cost_data
 from harness.kernels.cost import costs, features, op_class, row_features
 from harness.kernels.cost_data import COSTS, Costs
 from harness.kernels.kernel_set import PORTABLE, KernelSet, kernels_for
-from harness.kernels.library import goes_in_batches, is_alias
+from harness.kernels.library import goes_in_batches, is_alias, row_variant
 from harness.models.catalog import find_model
 from harness.passes.pipeline import run_passes
 from harness.schedule.fusion import Fusion
@@ -43,12 +43,16 @@ from harness.schedule.plan import (
     Plan,
     StreamSegment,
 )
+from harness.schedule.room import give_room
 from harness.schedule.search import assemble
 from harness.schedule.search import plan as make_plan
 from harness.schedule.work import Work
 
 TARGET = Path(__file__).parent.parent / "harness" / "kernels" / "cost_data.py"
 ROWS = " by rows"
+
+_ROOM_BYTES = 4096
+"""Scratch with which kernels by rows are tried, beside as little as they can do with."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -90,14 +94,16 @@ def plans(graph: Graph, kernels: KernelSet) -> Iterator[Plan]:
             else segment
             for segment, op in zip(layer_segments(graph), graph.ops, strict=True)
         ]
-        yield assemble(graph, "rows", segments, kernels)
+        made = assemble(graph, "rows", segments, kernels)
+        yield made
+        yield give_room(made, made.planned_peak_bytes + _ROOM_BYTES)
     yield make_plan(graph, "stream", kernels=kernels)
 
 
 def measured(plan: Plan, counts: dict[int, int]) -> Iterator[Sample | Fused]:
     """Yield what was counted of each segment of a plan."""
     graph = plan.graph
-    for segment in plan.segments:
+    for number, segment in enumerate(plan.segments):
         count = counts.get(segment.ops[-1], 0)
         if not count:
             continue
@@ -107,18 +113,22 @@ def measured(plan: Plan, counts: dict[int, int]) -> Iterator[Sample | Fused]:
                 operand = segment.operand if isinstance(segment, InplaceSegment) else None
                 yield Sample(op_class(graph, op, operand), features(graph, op), float(count))
             case StreamSegment() | PatchSegment():
-                ops = tuple(by_rows(plan, segment))
+                scratch = plan.scratch(number)
+                ops = tuple(by_rows(plan, segment, scratch.size_bytes if scratch else 0))
                 one = len(ops) == 1
                 yield ops[0]._replace(instructions=count) if one else Fused(ops, float(count))
             case AliasSegment():
                 pass
 
 
-def by_rows(plan: Plan, segment: StreamSegment | PatchSegment) -> Iterator[Sample]:
+def by_rows(plan: Plan, segment: StreamSegment | PatchSegment, scratch: int) -> Iterator[Sample]:
     """Yield the ops of a segment with their features; their instructions are not known apart."""
     for position, share in Work(Fusion(plan.graph, plan.kernels)).shares(segment).items():
         op = plan.graph.ops[position]
-        made, call = row_features(plan.graph, op, share.batch)
+        columns = None
+        if not sums_all_rows(plan.graph, op):
+            columns = row_variant(plan.kernels, plan.graph, op, scratch).columns
+        made, call = row_features(plan.graph, op, share.batch, columns)
         name = op_class(plan.graph, op, None) + ROWS
         yield Sample(name, made * share.made + call * share.calls, 0.0)
 

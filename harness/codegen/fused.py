@@ -127,7 +127,7 @@ class Fused:
         return tuple(sorted(found))
 
     def row_function(self, position: int, pull: Sequence[str] = ()) -> list[str]:
-        """Return the function that makes one row of an op, or rows one behind the other.
+        """Return the function that makes one row of an op, or several.
 
         ``pull`` are statements that make row ``row`` of the input of an op that sums over all.
         """
@@ -201,9 +201,13 @@ class Fused:
             operands = _operand_names(call, suffix)
             for operand, name in zip(call.operands, operands, strict=True):
                 yield from self._rows(text, operand, name)
-            row, rows = ("rows.first", "rows") if call.makes_rows else ("row", "row")
-            place = self._place(y, row, in_chunks=in_chunks)
-            arguments = [f"&op{suffix}", *operands, rows, columns, place]
+            row, place = "row", ""
+            if call.makes_rows:
+                row, place = "rows", f"y{suffix}"
+                yield from self._made_rows(y, place)
+            else:
+                place = self._place(y, row, in_chunks=in_chunks)
+            arguments = [f"&op{suffix}", *operands, row, columns, place]
             if call.takes_scratch:
                 arguments.append(f"int8_at({scratch_macro(self.segment.first_op)})")
             yield from wrapped_call(call.function, arguments)
@@ -240,11 +244,19 @@ class Fused:
             fields["first"] = "columns.first"
         elif kept and self.is_cut:
             fields["first"] = f"{self.prefix}.columns->op_{self.makers[tensor_id]}.first"
-        parts = [f".{field} = {value}" for field, value in fields.items()]
-        line = f"    const rows_t {name} = {{{', '.join(parts)}}};"
-        if len(line) <= WIDTH:
-            return [line]
-        return [f"    const rows_t {name} = {{", *(f"        {part}," for part in parts), "    };"]
+        return _struct("rows_t", name, fields)
+
+    def _made_rows(self, tensor_id: TensorId, name: str) -> list[str]:
+        """Return the definition of the rows of an output of which several are made at once."""
+        kept, height = self.kept.get(tensor_id), self.height(tensor_id)
+        tensor, pixel = self.names[tensor_id], pixel_bytes(self.graph, tensor_id)
+        fields = {
+            "base": f"int8_at({tensor_macro(tensor)})",
+            "row_bytes": f"{length(self.graph, tensor_id, Axis.COLUMNS) * pixel}",
+        }
+        if kept and kept.rows < height:
+            fields["slots"] = rows_macro(tensor)
+        return _struct("made_rows_t", name, fields)
 
     def _place(self, tensor_id: TensorId, row: str, *, in_chunks: bool = False) -> str:
         """Return where the first wanted column of a row of a tensor made here lies."""
@@ -263,6 +275,15 @@ class Fused:
         if kept and self.is_cut:
             first = f"({first} - {self.prefix}.columns->op_{self.makers[tensor_id]}.first)"
         return f"{place} + {first} * {pixel}"
+
+
+def _struct(type_: str, name: str, fields: Mapping[str, str]) -> list[str]:
+    """Return the definition of a constant struct."""
+    parts = [f".{field} = {value}" for field, value in fields.items()]
+    line = f"    const {type_} {name} = {{{', '.join(parts)}}};"
+    if len(line) <= WIDTH:
+        return [line]
+    return [f"    const {type_} {name} = {{", *(f"        {part}," for part in parts), "    };"]
 
 
 def declaration(type_: str, members: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ pulled through the ops when the one behind asks for it, and is made once. The st
 the rows of the output. Only this thin function of an op waits on the stack for its operands.
 
 In a stream with batches, ``segment_N_op_M_rows(end)`` makes several rows at once: what the last of
-them reads is made before, and a kernel that makes rows gets those that lie one behind the other.
+them reads is made before.
 
 Ops that hand a row on in chunks of columns stand together in one loop over the columns, in the
 function of the last of them.
@@ -210,23 +210,8 @@ class _Stream:
             yield f"    {self.fused.row_statement(position, made)}"
             yield "}"
             return
-        yield from self._run_of_rows(position, made)
-
-    def _run_of_rows(self, position: int, made: str) -> Iterator[str]:
-        """Yield the call that makes rows up to ``last``, or those up to the end of their ring."""
-        output = self.graph.ops[position].outputs[0]
-        kept, function = self.fused.kept.get(output), f"{self.prefix}_op_{position}_rows_at_once"
-        if kept is None or kept.rows >= self.fused.height(output):
-            yield f"{function}((span_t){{{made}, last}});"
-            yield f"{made} = last;"
-            return
-        slots = rows_macro(self.fused.names[output])
-        yield f"while ({made} < last) {{"
-        yield f"    const int32_t whole = {made} / {slots} * {slots} + {slots};"
-        yield f"    const span_t rows = {{{made}, lesser(last, whole)}};"
-        yield f"    {function}(rows);"
-        yield f"    {made} = rows.last;"
-        yield "}"
+        yield f"{self.prefix}_op_{position}_rows_at_once((span_t){{{made}, last}});"
+        yield f"{made} = last;"
 
     def _in_chunks(self, position: int, chain: Sequence[int], row: str) -> Iterator[str]:
         """Yield the loop over the columns of a row in which ops that end with one go together."""

@@ -92,7 +92,7 @@ class RowCall:
     The kernel is ``function(parameters, rows_t of each operand..., row, columns, y)``, where y is
     the pixel of the first column. ``operands`` are positions in ``op.inputs``. If it takes scratch,
     that is the last argument. If it ``makes_rows``, then instead of ``row`` it takes a span of
-    rows, which lie one behind the other.
+    rows, and y is the made_rows_t where they go.
     """
 
     header: str

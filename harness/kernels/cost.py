@@ -67,20 +67,31 @@ def features(graph: Graph, op: Op) -> Features:
     return np.array([work, elements, inputs, y.elements // channels, lines, channels, 1.0])
 
 
-def row_features(graph: Graph, op: Op, batch: int = 1) -> tuple[Features, Features]:
+def row_features(
+    graph: Graph, op: Op, batch: int = 1, columns: int | None = None
+) -> tuple[Features, Features]:
     """Return the features of all rows of an op, made once, and of a call that makes one of them.
 
     Both are in the order of ROW_FEATURES. A call may make a batch of rows, whose windows share what
-    they see.
+    they see, and so many ``columns`` at a time, whose windows see some of the input again.
     """
     y = graph.tensor(op.outputs[0])
     work, outputs, inputs, pixels, _, channels, _ = features(graph, op)
+    parts = 1
     if isinstance(op, ir.WindowOp):
-        _, _, columns, depth = graph.tensor(op.inputs[0]).shape
-        seen = op.window.kernel[0] + (batch - 1) * op.window.stride[0]
-        inputs = y.shape[1] / batch * seen * columns * depth
+        _, _, width, depth = graph.tensor(op.inputs[0]).shape
+        rows, across = (
+            kernel + (count - 1) * stride
+            for kernel, count, stride in zip(
+                op.window.kernel, (batch, columns or 1), op.window.stride, strict=True
+            )
+        )
+        if columns is not None:
+            parts = -(-y.shape[2] // columns)
+            width = parts * across
+        inputs = y.shape[1] / batch * rows * width * depth
     made = np.array([work, outputs, inputs, pixels, 0.0, 0.0])
-    return made, np.array([0.0, 0.0, 0.0, 0.0, 1.0, channels])
+    return made, np.array([0.0, 0.0, 0.0, 0.0, parts, parts * channels])
 
 
 def costs(kernels: KernelSet) -> Costs:
@@ -95,15 +106,15 @@ def instructions(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) 
 
 
 def row_instructions(
-    kernels: KernelSet, graph: Graph, op: Op, batch: int = 1
+    kernels: KernelSet, graph: Graph, op: Op, batch: int = 1, columns: int | None = None
 ) -> tuple[float, float]:
     """Return what all rows of an op cost, made once, and what each call costs besides.
 
-    A call makes one row, or a ``batch``.
+    A call makes one row, or a ``batch``, and so many ``columns`` at a time.
     """
     name = op_class(graph, op, None)
     fit = costs(kernels).rows.get(name)
     if fit is None:
         return instructions(kernels, graph, op, None), 0.0
-    made, call = row_features(graph, op, batch)
+    made, call = row_features(graph, op, batch, columns)
     return float(made @ np.array(fit.weights)), float(call @ np.array(fit.weights))

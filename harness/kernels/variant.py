@@ -31,10 +31,12 @@ class RowVariant:
     """A way to make columns of one row of an op, by calls that together make all channels.
 
     Variants of one name are the same way: with more scratch it is faster. ``batch_calls`` make
-    several whole rows at once, where that takes less than to make them one by one.
+    several whole rows at once, where that takes less than to make them one by one. ``columns`` are
+    made at a time if scratch has no room for what all of them see.
     """
 
     name: str
     calls: Callable[[], tuple[RowCall, ...]]
     scratch_bytes: int = 0
     batch_calls: Callable[[], tuple[RowCall, ...]] | None = None
+    columns: int | None = None

@@ -1,27 +1,34 @@
-"""Batches: several rows at once, where a plan has room for the rings that they need.
+"""Batches: several rows at once, where a plan has room for the rings and scratch that they need.
 
 A kernel that makes neighbouring rows shares what their windows see; a depthwise convolution row by
-row expands each row of its input as often as its kernel is high. Batches cost rows of rings and
-nothing else, so plans are found without them, and what is then left below the limit is spent.
+row expands each row of its input as often as its kernel is high. With more scratch it makes more
+columns at a time. Both cost bytes and nothing else, so plans are found without them, and what is
+then left below the limit is spent.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from harness.kernels.library import row_scratch_wanted
 from harness.schedule.choices import Choice, Choices
+from harness.schedule.geometry import sums_all_rows
 from harness.schedule.layout import lay_out
-from harness.schedule.plan import Plan, Segment, StreamSegment
+from harness.schedule.plan import Plan, Segment, StreamSegment, align
 from harness.schedule.stream import Cut
 
-_BATCHES = (8, 4, 2)
+_BATCHES = (8, 6, 4, 3, 2)
 """How many rows at a time ops may make."""
+
+_MOST_TRIED = 8
+"""How many ways to make a stream are laid out before it is left as it is."""
 
 
 def in_batches(plan: Plan, choices: Choices, limit: float) -> Plan:
     """Return a plan whose streams make rows in batches, as far as the peak stays in ``limit``.
 
-    A peak above the limit is not raised. Streams that gain most come first.
+    A peak above the limit is not raised. Streams that gain most come first; each takes the batch
+    and the scratch with which it does the least work.
     """
     most = max(limit, plan.planned_peak_bytes)
     gains = [(_gain(choices, segment), i) for i, segment in enumerate(plan.segments)]
@@ -29,12 +36,8 @@ def in_batches(plan: Plan, choices: Choices, limit: float) -> Plan:
         segment = plan.segments[i]
         if gain <= 0 or not isinstance(segment, StreamSegment):
             continue
-        for rows in _BATCHES:
-            packed = _packed(choices, segment, rows)
-            if packed.segment is None or packed.peak_bytes > most:
-                continue
-            segments = list(plan.segments)
-            segments[i] = packed.segment
+        for found in _candidates(choices, segment, most)[:_MOST_TRIED]:
+            segments = [*plan.segments[:i], found, *plan.segments[i + 1 :]]
             made = lay_out(plan.graph, plan.schedule, segments, choices.streams)
             if made.planned_peak_bytes <= most:
                 plan = made
@@ -52,6 +55,31 @@ def _gain(choices: Choices, segment: Segment) -> float:
     return choices.work.instructions(segment) - choices.work.instructions(largest)
 
 
-def _packed(choices: Choices, segment: StreamSegment, batch: int) -> Choice:
+def _candidates(choices: Choices, segment: StreamSegment, most: float) -> list[StreamSegment]:
+    """Return the stream in other batches and other scratch, as far as its bytes fit.
+
+    They do less work than it does; the one that does least comes first.
+    """
+    least, graph = choices.fusion.scratch_bytes(segment.ops), choices.graph
+    sizes = {
+        align(size)
+        for i in segment.ops
+        if not sums_all_rows(graph, graph.ops[i])
+        for size in row_scratch_wanted(choices.kernels, graph, graph.ops[i])
+    }
+    found = []
+    for batch in (segment.batch, *_BATCHES):
+        packed = segment if batch == segment.batch else _packed(choices, segment, batch)
+        room = most - choices.stream_peak(packed) + least
+        for size in {least} | {size for size in sizes if least < size <= room}:
+            work = choices.work.instructions(packed, size)
+            if size <= room and work < choices.work.instructions(segment):
+                found.append((work, size, replace(packed, scratch_bytes=size)))
+    return [made for _, _, made in sorted(found, key=lambda one: one[:2])]
+
+
+def _packed(choices: Choices, segment: StreamSegment, batch: int) -> StreamSegment:
     ops, by_rows = segment.ops, segment.input_by_rows
-    return choices.packed(Choice(ops.start, ops.stop, 0, 0.0, None, Cut(batch=batch), by_rows))
+    found = choices.packed(Choice(ops.start, ops.stop, 0, 0.0, None, Cut(batch=batch), by_rows))
+    assert isinstance(found.segment, StreamSegment)
+    return found.segment

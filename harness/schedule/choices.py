@@ -19,7 +19,14 @@ from harness.schedule.needs import Needs
 from harness.schedule.order import INPUT
 from harness.schedule.packing import Overlap, least_bytes
 from harness.schedule.patches import Patches
-from harness.schedule.plan import AliasSegment, InplaceSegment, LayerSegment, Segment, align
+from harness.schedule.plan import (
+    AliasSegment,
+    InplaceSegment,
+    LayerSegment,
+    Segment,
+    StreamSegment,
+    align,
+)
 from harness.schedule.reach import most_shared, output_below_operand
 from harness.schedule.stream import WHOLE, Cut, Streams, workspace_bytes
 from harness.schedule.work import Work
@@ -110,9 +117,14 @@ class Choices:
             input_by_rows=choice.input_by_rows,
             dying=dying,
         )
-        peak = self._cut(choice.first) + self.streams.joint_bytes(segment, dying)
-        peak += self.fusion.scratch_bytes(segment.ops)
-        return replace(choice, segment=segment, peak_bytes=peak - self._bytes(dying))
+        return replace(choice, segment=segment, peak_bytes=self.stream_peak(segment))
+
+    def stream_peak(self, segment: StreamSegment) -> int:
+        """Return the bytes alive while a stream runs, with the fewest bytes of scratch."""
+        first, end = segment.first_op, segment.last_op + 1
+        dying = self._dying(first, end) if segment.stripes == 1 else ()
+        peak = self._cut(first) + self.streams.joint_bytes(segment, dying)
+        return peak + self.fusion.scratch_bytes(segment.ops) - self._bytes(dying)
 
     def _cut(self, position: int) -> int:
         """Return the bytes needed before an op, other than an input that is never whole."""

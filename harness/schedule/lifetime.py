@@ -227,4 +227,5 @@ def segment_scratch_bytes(graph: Graph, kernels: KernelSet, segment: Segment) ->
         case AliasSegment():
             return 0
         case StreamSegment() | PatchSegment():
-            return max(row_scratch_bytes(kernels, graph, graph.ops[i]) for i in segment.ops)
+            least = max(row_scratch_bytes(kernels, graph, graph.ops[i]) for i in segment.ops)
+            return max(least, segment.scratch_bytes if isinstance(segment, StreamSegment) else 0)

@@ -157,7 +157,7 @@ class StreamSegment:
 
     An op makes up to ``batch`` rows at once, as many as are asked for, after what the last of them
     reads was made; of the last op's output that many are asked for. Rows are not made in chunks
-    then.
+    then. The kernels have ``scratch_bytes``, or as few as they can do with if that is more.
 
     One op alone is a stream too: it goes row by row, so that its output may reach into its input.
 
@@ -173,6 +173,7 @@ class StreamSegment:
     stripes: int = 1
     input_by_rows: bool = False
     batch: int = 1
+    scratch_bytes: int = 0
 
     @property
     def ops(self) -> range:

@@ -37,6 +37,9 @@ With fewer columns, what a kernel does once a call (constants of each channel) c
 _WORTH_LESS, _WORTH_LESS_BYTES = 0.02, 768
 """The part of the bytes, or the bytes, for which ``stream`` does no more work than it must."""
 
+_WORTH_LITTLE = 8000
+"""Bytes that every board has: in these ``stream`` makes rows in batches where it needs fewer."""
+
 _PATCHES = (2, 3, 4, 6)
 """Into how many patches down and across ``auto`` may cut the first ops."""
 
@@ -55,9 +58,9 @@ def plan(
     ``kernels`` say what an op needs, may overwrite and costs. ``limit`` is in bytes: of the plans
     that fit, ``patch``, ``stream`` and ``auto`` take the one of least work. Without it ``auto``
     takes the least work, ``patch`` the least peak at little recompute (``patching``), ``stream``
-    the least peak, or up to 2 % or 768 bytes more where that saves work. ``input_by_rows`` delivers
-    the model's input row by row, so that it is never whole. ``patch`` sets the split by hand: the
-    number of ops, and patches (down, across).
+    the least peak, or more where that saves work: up to 2 % or 768 bytes, or 8 kB for batches.
+    ``input_by_rows`` delivers the model's input row by row, so that it is never whole. ``patch``
+    sets the split by hand: the number of ops, and patches (down, across).
 
     Raises:
         UsageError: there is no such schedule, or it does not know such an option.
@@ -76,7 +79,7 @@ def plan(
         raise UsageError(
             f"schedule {schedule} needs the whole input", hint="take schedule stream or auto"
         )
-    made = give_room(_plan(graph, kernels, schedule, limit, input_by_rows, patch))
+    made = _plan(graph, kernels, schedule, limit, input_by_rows, patch)
     verify_plan(made)
     return made
 
@@ -96,7 +99,7 @@ def pareto(
     """Return the plans of which none has both less peak and less work, by falling peak."""
     choices = _choices(graph, kernels, input_by_rows)
     front = Offer("auto", choices, _offered(choices)).front()
-    plans = tuple(give_room(in_batches(made, choices, 0)) for made in front)
+    plans = tuple(_spent(made, choices, 0) for made in front)
     for made in plans:
         verify_plan(made)
     return plans
@@ -117,14 +120,14 @@ def _plan(
         case "inplace":
             made = _in_place(Choices(graph, kernels))
         case "patch":
-            return patch_plan(Choices(graph, kernels), limit, patch)
+            return give_room(patch_plan(Choices(graph, kernels), limit, patch), limit or 0)
         case "stream":
             choices = _choices(graph, kernels, input_by_rows)
             made = _near_least(Offer(schedule, choices, _kept(choices)), choices, limit)
         case _:
             choices = _choices(graph, kernels, input_by_rows)
             made = _auto(Offer(schedule, choices, _offered(choices)), limit)
-            return in_batches(made, choices, limit or 0)
+            return _spent(made, choices, limit or 0)
     if limit is not None and made.planned_peak_bytes > limit:
         raise does_not_fit(made, limit)
     return made
@@ -135,7 +138,13 @@ def _near_least(offer: Offer, choices: Choices, limit: int | None) -> Plan:
     least = offer.least()
     peak = least.planned_peak_bytes
     most = max(peak, limit or max(peak * (1 + _WORTH_LESS), peak + _WORTH_LESS_BYTES))
-    return in_batches(offer.within(most) or least, choices, most)
+    made = offer.within(most) or least
+    return _spent(made, choices, most if limit else max(most, _WORTH_LITTLE))
+
+
+def _spent(made: Plan, choices: Choices, limit: float) -> Plan:
+    """Return a plan that does less work with the bytes that it leaves of a limit."""
+    return give_room(in_batches(made, choices, limit), limit)
 
 
 def _in_place(choices: Choices) -> Plan:

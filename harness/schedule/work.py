@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.ir.macs import op_macs
 from harness.kernels.cost import instructions, row_instructions
-from harness.kernels.library import goes_in_batches, variant
+from harness.kernels.library import goes_in_batches, row_variant, variant
 from harness.schedule.fusion import Fusion
 from harness.schedule.geometry import Axis, evenly, length, sums_all_rows, tile
 from harness.schedule.plan import (
@@ -41,7 +41,7 @@ class Work:
     def __init__(self, fusion: Fusion) -> None:
         self._fusion, self._graph = fusion, fusion.graph
         self._whole: dict[tuple[int, int | None], float] = {}
-        self._rows: dict[tuple[int, int], tuple[float, float]] = {}
+        self._rows: dict[tuple[int, int, int], tuple[float, float]] = {}
         self._batched: dict[int, bool] = {}
         self._sums: dict[tuple[int, Axis, int], dict[int, int]] = {}
 
@@ -55,8 +55,8 @@ class Work:
             self._whole[key] = fitted if counted is None else counted
         return self._whole[key]
 
-    def instructions(self, segment: Segment) -> float:
-        """Return the instructions of a segment."""
+    def instructions(self, segment: Segment, scratch: int = 0) -> float:
+        """Return the instructions of a segment with so many bytes of scratch, or the fewest."""
         match segment:
             case AliasSegment():
                 return 0.0
@@ -65,22 +65,25 @@ class Work:
             case InplaceSegment(op, operand):
                 return self.whole(op, operand)
             case StreamSegment() | PatchSegment():
-                return self.of_shares(self.shares(segment))
+                return self.of_shares(self.shares(segment), scratch)
 
-    def of_shares(self, shares: dict[int, Share]) -> float:
-        """Return the instructions of ops that are done by rows."""
+    def of_shares(self, shares: dict[int, Share], scratch: int = 0) -> float:
+        """Return the instructions of ops that are done by rows, likewise."""
         total = 0.0
         for i, share in shares.items():
-            made, call = self._by_rows(i, share.batch)
+            made, call = self._by_rows(i, share.batch, scratch)
             total += made * share.made + call * share.calls
         return total
 
-    def _by_rows(self, position: int, batch: int) -> tuple[float, float]:
+    def _by_rows(self, position: int, batch: int, scratch: int) -> tuple[float, float]:
         """Return the instructions of all rows of an op, and those of a call besides."""
-        key = position, batch
+        key = position, batch, scratch
         if key not in self._rows:
             op, kernels = self._graph.ops[position], self._fusion.kernels
-            self._rows[key] = row_instructions(kernels, self._graph, op, batch)
+            columns = None
+            if not sums_all_rows(self._graph, op):
+                columns = row_variant(kernels, self._graph, op, scratch).columns
+            self._rows[key] = row_instructions(kernels, self._graph, op, batch, columns)
         return self._rows[key]
 
     def goes_in_batches(self, position: int) -> bool:
@@ -159,4 +162,7 @@ def executed_macs(plan: Plan) -> int:
 def estimated_instructions(plan: Plan) -> float:
     """Return what the cost model says of one inference."""
     work = Work(Fusion(plan.graph, plan.kernels))
-    return sum(work.instructions(segment) for segment in plan.segments)
+    return sum(
+        work.instructions(segment, scratch.size_bytes if (scratch := plan.scratch(i)) else 0)
+        for i, segment in enumerate(plan.segments)
+    )

@@ -166,9 +166,9 @@ def test_a_row_in_chunks() -> None:
         x = build.depthwise(x, (5, 5), stride=stride, activation=Activation.RELU)
     made = plan(build.graph(), "stream", kernels=ARMV7EM)
     row = library.row_variant(ARMV7EM, made.graph, made.graph.ops[0])
-    band = row.calls()[0].parameters["band"]
-    assert isinstance(band, int)
-    assert band < 90
+    columns = row.calls()[0].parameters["columns"]
+    assert isinstance(columns, int)
+    assert columns < 90
     assert_on_core(replace(made, graph=replace(made.graph, sha256="5a" * 32)), BOARD)
 
 
@@ -280,7 +280,9 @@ def test_rows_in_batches(stride: tuple[int, int], batch: int) -> None:
     x = one_sided(build, build.input((1, 13, 10, 11), quantized=(0.02, 5)), (3, 3))
     scales = (0.004, -0.004, *(0.9,) * 9)
     x = one_sided(build, x, (3, 3), stride=stride, weight_scales=scales)
-    build.depthwise(x, (5, 5))
+    x = build.conv(build.depthwise(x, (5, 5)), 7, (1, 1))
+    x = one_sided(build, x, (7, 7), stride=stride, weight_scales=scales[:7])
+    build.conv(x, 5, (3, 3))
     graph = Batch([build.graph()]).graph
     cut = Cut(batch=batch)
     segment = Streams(Fusion(graph, ARMV7EM)).segment(0, len(graph.ops), cut=cut)

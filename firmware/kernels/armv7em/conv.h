@@ -38,6 +38,12 @@ typedef struct {
     filters_t filters;
 } dsp_pointwise_t;
 
+/* How many of some pixels are made next: of four, two and two, which is less than three and one. */
+KERNEL int32_t next_lanes(int32_t pixels)
+{
+    return pixels == LANES + 1 ? 2 : lesser(pixels, LANES);
+}
+
 /*
  * All channels of `count` pixels of a row, the first of them at x, to y. Pixels are read before
  * they are written, three by three: y may be x if it has no more channels.
@@ -51,7 +57,8 @@ SHARED void dsp_pointwise_pixels(const dsp_pointwise_t *p, const int8_t *x, int8
     block_fn_t *const only = only_block(&p->filters);
     const dot_t *const dot = &p->filters.parts->dot;
 
-    for (; count >= LANES; count -= LANES, x += LANES * from, y += LANES * to) {
+    for (; count >= LANES && count != LANES + 1;
+         count -= LANES, x += LANES * from, y += LANES * to) {
         expand_lanes(values, x, x + from, x + 2 * from, skip, rounds);
         if (only != 0) {
             only(dot, values, y, to, 2 * to);
@@ -59,10 +66,14 @@ SHARED void dsp_pointwise_pixels(const dsp_pointwise_t *p, const int8_t *x, int8
             make_channels(&p->filters, values, y, LANES, to, 2 * to);
         }
     }
-    if (count > 0) {
-        const int32_t second = count - 1;
+#pragma GCC unroll 1
+    while (count > 0) {
+        const int32_t lanes = next_lanes(count), second = lanes - 1;
         expand_lanes(values, x, x + second * from, x, skip, rounds);
-        make_channels(&p->filters, values, y, count, second * to, 0);
+        make_channels(&p->filters, values, y, lanes, second * to, 0);
+        count -= lanes;
+        x += lanes * from;
+        y += lanes * to;
     }
 }
 
@@ -82,6 +93,19 @@ KERNEL void dsp_pointwise_row(const dsp_pointwise_t *p, rows_t x, int32_t row, s
 {
     const int8_t *from = pixel_at(&x, row, columns.first);
     dsp_pointwise_pixels(p, from, y, columns.last - columns.first, scratch);
+}
+
+/* Several whole rows: those that lie one behind the other, in both rings, in one go. */
+SHARED void dsp_pointwise_batch(const dsp_pointwise_t *p, rows_t x, span_t rows, span_t columns,
+                                made_rows_t y, int8_t *scratch)
+{
+#pragma GCC unroll 1
+    while (rows.first < rows.last) {
+        const int32_t count = lesser(rows_in_line(x.slots, rows), rows_in_line(y.slots, rows));
+        dsp_pointwise_pixels(p, row_at(&x, rows.first), made_row(&y, rows.first),
+                             count * columns.last, scratch);
+        rows.first += count;
+    }
 }
 
 /* A row of output pixels: where its runs begin for column 0, or 0 where a run is in the padding. */
@@ -203,13 +227,13 @@ SHARED void dsp_conv_rows(const dsp_conv_t *p, const rows_t *x, int32_t row, int
     conv_lines_t lines;
 
     find_lines(p, x, row, &lines);
-    for (; left > 0; left -= LANES, y += LANES * c) {
-        const int32_t count = lesser(left, LANES);
+    for (int32_t count; left > 0; left -= count, y += count * c) {
+        count = next_lanes(left);
         if (column == columns.last) {
             column = columns.first;
             find_lines(p, x, lines.row + 1, &lines);
         }
-        if (column >= lines.inner.first &&
+        if (count == LANES && column >= lines.inner.first &&
             column + LANES <= lesser(lines.inner.last, columns.last)) {
             p->lanes(values, lines.runs, column * p->gather.step, &p->gather);
             column += LANES;
@@ -239,6 +263,18 @@ KERNEL void dsp_conv_row(const dsp_conv_t *p, rows_t x, int32_t row, span_t colu
                          int8_t *scratch)
 {
     dsp_conv_rows(p, &x, row, 1, columns, y, scratch);
+}
+
+/* Several whole rows: those that lie one behind the other in one go. */
+SHARED void dsp_conv_batch(const dsp_conv_t *p, rows_t x, span_t rows, span_t columns,
+                           made_rows_t y, int8_t *scratch)
+{
+#pragma GCC unroll 1
+    while (rows.first < rows.last) {
+        const int32_t count = rows_in_line(y.slots, rows);
+        dsp_conv_rows(p, &x, rows.first, count, columns, made_row(&y, rows.first), scratch);
+        rows.first += count;
+    }
 }
 
 KERNEL void dsp_conv(const dsp_conv_t *p, const int8_t *x, int8_t *y, int8_t *scratch)

@@ -57,7 +57,8 @@ typedef struct depthwise_short {
     int32_t phases;     /* lines of a pair: the horizontal stride, or 1 */
     int32_t spacing;    /* columns from a word of a line to the next */
     int32_t line_words; /* of a line in scratch */
-    int32_t band;       /* pairs of rows that are expanded at a time; for rows, columns */
+    int32_t columns;    /* that are computed at a time */
+    int32_t band;       /* pairs of rows that are expanded at a time */
     pair_t x_step;      /* bytes to the row below, and to the next pixel */
     pair_t y_step;
     depthwise_core_t *core;
@@ -392,70 +393,128 @@ SHARED void depthwise_keep(const depthwise_work_t *work, int32_t pairs, int32_t 
     }
 }
 
-/* Row r of the input, at four channels of column 0, or NULL. */
-KERNEL const int8_t *depthwise_input(const depthwise_short_t *p, const int8_t *x, int32_t r)
+/* Row r of the input at column 0, some bytes on, or NULL where there is no such row. */
+KERNEL const int8_t *depthwise_input(const depthwise_short_t *p, const rows_t *x, int32_t r,
+                                     int32_t bytes)
 {
-    return 0 <= r && r < p->x.h ? x + r * p->x_step.h : NULL;
+    return 0 <= r && r < p->x.h ? row_at(x, r) + bytes : NULL;
 }
 
 /*
- * The whole op, with a vertical stride of 1 or 2 and no dilation of rows: x [H, W, C] to
- * y [OH, OW, OC], or both with rows for columns. y may be x if the depth multiplier is 1 and no
- * output reaches an input that is not expanded yet; whoever calls this has checked it.
+ * How many pairs of input rows are next, p->band at most: that many or twice as many output rows
+ * lie one behind the other, or there is one pair.
  */
-SHARED void depthwise_whole(const depthwise_short_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+KERNEL int32_t depthwise_next(const depthwise_short_t *p, span_t rows, int32_t rows_of_pair,
+                              int32_t slots)
 {
-    const int32_t rows_of_pair = 3 - p->window.stride.h;
+    const int32_t in_line = rows_in_line(slots, rows);
+    const bool is_all = in_line == rows.last - rows.first;
+    const int32_t pairs = is_all ? divide_up(in_line, rows_of_pair) : in_line / rows_of_pair;
+    return lesser(greater(pairs, 1), p->band);
+}
+
+/*
+ * Columns of output rows, p->columns at a time, and p->band pairs of input rows at a time. The
+ * vertical stride is 1 or 2, and rows are not dilated.
+ */
+SHARED void depthwise_pairs(const depthwise_short_t *p, const rows_t *x, span_t rows,
+                            span_t columns, made_rows_t y, int8_t *scratch)
+{
+    const int32_t stride = p->window.stride.h, rows_of_pair = 3 - stride;
     const int32_t more = p->pairs - 1; /* pairs that a band needs of the next one */
-    const int32_t all = divide_up(p->y.h, rows_of_pair);
-    const depthwise_work_t work =
-        depthwise_work(p, scratch, p->band + more, -p->window.pad.w, p->y.w, p->x_step.w);
 
-    depthwise_steps(p, &work, p->y.w, work.pair_words, rows_of_pair * p->y_step.h);
 #pragma GCC unroll 1
-    for (int32_t c = 0; c < p->x.c; c += DEPTHWISE_GROUP) {
-        const int32_t base = lesser(c, p->x.c - DEPTHWISE_GROUP);
-        int32_t slot = 0;
-#pragma GCC unroll 1
-        for (int32_t first = 0; first < all; first += p->band) {
-            const int32_t pairs = lesser(p->band, all - first), row = first * rows_of_pair;
-            const int32_t odd = rows_of_pair == 2 ? lesser(pairs, (p->y.h - row) / 2) : 0;
-#pragma GCC unroll 1
-            for (; slot < pairs + more; slot++) {
-                const int32_t top = 2 * (first + slot) - p->window.pad.h;
-                depthwise_rows(p, &work, depthwise_input(p, x + base, top),
-                               depthwise_input(p, x + base, top + 1), p->x_step.w,
-                               work.planes + slot * work.pair_words);
-            }
+    for (int32_t i = columns.first; i < columns.last; i += p->columns) {
+        const int32_t outputs = lesser(p->columns, columns.last - i);
+        const depthwise_work_t work =
+            depthwise_work(p, scratch, p->band + more, i * p->window.stride.w - p->window.pad.w,
+                           outputs, x->pixel_bytes);
 
+        depthwise_steps(p, &work, outputs, work.pair_words, rows_of_pair * p->y_step.h);
+#pragma GCC unroll 1
+        for (int32_t c = 0; c < p->x.c; c += DEPTHWISE_GROUP) {
+            const int32_t base = lesser(c, p->x.c - DEPTHWISE_GROUP);
+            const int32_t bytes = base - x->first * x->pixel_bytes;
             const int32_t o = c * p->depth_multiplier;
-            const int32_t *channel = p->channels + 2 * o;
-            const int8_t *packed = (const int8_t *)p->weights + p->weights_bytes * o;
-            const word_t *plane = work.planes + (c - base) * work.plane_words;
-            int8_t *to = y + row * p->y_step.h + o;
+            const word_t *planes = work.planes + (c - base) * work.plane_words;
+            int32_t slot = 0;
 #pragma GCC unroll 1
-            for (int32_t k = c - base; k < DEPTHWISE_GROUP; k++, plane += work.plane_words) {
+            for (span_t left = rows; left.first < left.last;) {
+                const int32_t top = left.first * stride - p->window.pad.h;
+                const int32_t pairs = depthwise_next(p, left, rows_of_pair, y.slots);
+                int8_t *upper = made_row(&y, left.first) + o, *lower = NULL;
+                int32_t odd = 0;
 #pragma GCC unroll 1
-                for (int32_t m = p->depth_multiplier; m > 0; m--, to++) {
-                    depthwise_task(work.task, packed, channel, &p->packed);
-                    depthwise_run(p, &work, channel, plane, to, pairs);
-                    if (odd > 0) {
-                        depthwise_lower(&work, p->taps);
-                        depthwise_run(p, &work, channel, plane, to + p->y_step.h, odd);
+                for (; slot < pairs + more; slot++) {
+                    depthwise_rows(p, &work, depthwise_input(p, x, top + 2 * slot, bytes),
+                                   depthwise_input(p, x, top + 2 * slot + 1, bytes), x->pixel_bytes,
+                                   work.planes + slot * work.pair_words);
+                }
+                if (rows_of_pair == 2 && left.first + 1 < left.last) {
+                    odd = lesser(pairs, (left.last - left.first) / 2);
+                    lower = made_row(&y, left.first + 1) + o;
+                }
+
+                const int32_t *channel = p->channels + 2 * o;
+                const int8_t *packed = (const int8_t *)p->weights + p->weights_bytes * o;
+                const word_t *plane = planes;
+#pragma GCC unroll 1
+                for (int32_t k = c - base; k < DEPTHWISE_GROUP; k++, plane += work.plane_words) {
+#pragma GCC unroll 1
+                    for (int32_t m = p->depth_multiplier; m > 0; m--) {
+                        depthwise_task(work.task, packed, channel, &p->packed);
+                        depthwise_run(p, &work, channel, plane, upper++, pairs);
+                        if (odd > 0) {
+                            depthwise_lower(&work, p->taps);
+                            depthwise_run(p, &work, channel, plane, lower++, odd);
+                        }
+                        channel += 2;
+                        packed += p->weights_bytes;
                     }
-                    channel += 2;
-                    packed += p->weights_bytes;
+                }
+                slot = 0;
+                left.first += pairs * rows_of_pair;
+                if (left.first < left.last) {
+                    depthwise_keep(&work, more, pairs);
+                    slot = more;
                 }
             }
-            if (first + p->band < all) {
-                depthwise_keep(&work, more, p->band);
-                slot = more;
-            }
         }
+        y.base += outputs * p->y_step.w;
     }
 }
 
-/* Columns of one output row [W, OC], `band` of them at a time. */
+/*
+ * The whole op: x [H, W, C] to y [OH, OW, OC], or both with rows for columns. y may be x if the
+ * depth multiplier is 1 and no output reaches an input that is not expanded yet; whoever calls this
+ * has checked it.
+ */
+KERNEL void depthwise_whole(const depthwise_short_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+{
+    const rows_t all = {.base = x, .row_bytes = p->x_step.h, .pixel_bytes = p->x_step.w};
+    const made_rows_t made = {.base = y, .row_bytes = p->y_step.h};
+    depthwise_pairs(p, &all, (span_t){0, p->y.h}, (span_t){0, p->y.w}, made, scratch);
+}
+
+/* Several whole rows. */
+KERNEL void depthwise_pairs_batch(const depthwise_short_t *p, rows_t x, span_t rows, span_t columns,
+                                  made_rows_t y, int8_t *scratch)
+{
+    depthwise_pairs(p, &x, rows, columns, y, scratch);
+}
+
+/* Columns of one row. */
+KERNEL void depthwise_pairs_row(const depthwise_short_t *p, rows_t x, int32_t row, span_t columns,
+                                int8_t *y, int8_t *scratch)
+{
+    const made_rows_t made = {.base = y};
+    depthwise_pairs(p, &x, (span_t){row, row + 1}, columns, made, scratch);
+}
+
+/*
+ * Columns of one output row [W, OC], p->columns of them at a time, for any vertical stride and
+ * dilation.
+ */
 SHARED void depthwise_short_row(const depthwise_short_t *p, rows_t x, int32_t row, span_t columns,
                                 int8_t *y, int8_t *scratch)
 {
@@ -463,8 +522,8 @@ SHARED void depthwise_short_row(const depthwise_short_t *p, rows_t x, int32_t ro
     const int32_t top = row * w->stride.h - w->pad.h;
 
 #pragma GCC unroll 1
-    for (int32_t i = columns.first; i < columns.last; i += p->band) {
-        const int32_t outputs = lesser(p->band, columns.last - i);
+    for (int32_t i = columns.first; i < columns.last; i += p->columns) {
+        const int32_t outputs = lesser(p->columns, columns.last - i);
         const depthwise_work_t work = depthwise_work(
             p, scratch, p->pairs, i * w->stride.w - w->pad.w, outputs, x.pixel_bytes);
         depthwise_steps(p, &work, outputs, 0, 0);
@@ -502,7 +561,7 @@ SHARED void depthwise_short_row(const depthwise_short_t *p, rows_t x, int32_t ro
     }
 }
 
-/* The whole op row by row, for strides and dilations that depthwise_whole() does not do. */
+/* The whole op row by row, for strides and dilations that depthwise_pairs() does not do. */
 SHARED void depthwise_by_rows(const depthwise_short_t *p, const int8_t *x, int8_t *y,
                               int8_t *scratch)
 {

@@ -24,7 +24,6 @@ typedef struct depthwise_3x3 {
     depthwise_3x3_core_t *core;
     depthwise_3x3_exactly_t *exactly; /* NULL, and not linked, where no channel needs it */
     bool makes_two_rows;              /* so does the core, from a pair of rows and the next one */
-    int32_t columns;                  /* that are computed at a time */
 } depthwise_3x3_t;
 
 /*
@@ -78,7 +77,7 @@ SELDOM void depthwise_3x3_exactly(const depthwise_3x3_t *p, const depthwise_3x3_
     for (int32_t row = 0; row < task->rows; row++) {
         const int32_t top = row * stride, odd = 16 * (top % 2), even = 16 - odd;
         const word_t *line = x + top / 2 * op->line_words;
-        int8_t *y = task->y + row * op->y_step.h;
+        int8_t *y = task->y + row / 2 * 2 * op->y_step.h + row % 2 * task->below;
         for (int32_t i = 0; i < width; i++, line += stride, y += op->y_step.w) {
             int32_t sum = exact[0];
             for (int32_t tap = 0; tap < 3; tap++) {
@@ -94,14 +93,14 @@ SELDOM void depthwise_3x3_exactly(const depthwise_3x3_t *p, const depthwise_3x3_
 
 /*
  * Computes `rows` rows of four input channels, from channel `first` on, whose planes are prepared;
- * of these channels `done` have been computed before. y is the first output of output channel 0.
+ * of these channels `done` have been computed before. y is the first output of output channel 0,
+ * the second row is `below` bytes from there.
  */
 SHARED void depthwise_3x3_channels(const depthwise_3x3_t *p, depthwise_3x3_task_t *task,
                                    const depthwise_work_t *work, span_t channels, int8_t *y,
-                                   int32_t rows, int32_t width)
+                                   int32_t below, int32_t rows, int32_t width)
 {
     const depthwise_short_t *op = &p->op;
-    const int32_t below = rows > 1 ? op->y_step.h : 0;
     const bool goes_twice = width == 3 && !p->makes_two_rows;
     const int32_t first = channels.first * op->depth_multiplier;
     const int32_t *channel = op->channels + 2 * first;
@@ -153,12 +152,9 @@ KERNEL void depthwise_3x3_expand(const depthwise_short_t *op, const depthwise_wo
     depthwise_expand(&pair, to, work->plane_words * 4, work->spans->count);
 }
 
-/*
- * Columns of output rows, which lie one behind the other at y: p->columns at a time, and p->band
- * pairs of input rows at a time.
- */
+/* Columns of output rows, op->columns at a time, and op->band pairs of input rows at a time. */
 SHARED void depthwise_3x3_rows(const depthwise_3x3_t *p, const rows_t *x, span_t rows,
-                               span_t columns, int8_t *y, int8_t *scratch)
+                               span_t columns, made_rows_t y, int8_t *scratch)
 {
     const depthwise_short_t *op = &p->op;
     const int32_t rows_of_pair = p->makes_two_rows ? 2 : 1, stride = op->window.stride.w;
@@ -166,8 +162,8 @@ SHARED void depthwise_3x3_rows(const depthwise_3x3_t *p, const rows_t *x, span_t
     depthwise_3x3_task_t *task = (void *)scratch;
 
 #pragma GCC unroll 1
-    for (int32_t i = columns.first; i < columns.last; i += p->columns) {
-        const int32_t width = lesser(p->columns, columns.last - i);
+    for (int32_t i = columns.first; i < columns.last; i += op->columns) {
+        const int32_t width = lesser(op->columns, columns.last - i);
         const depthwise_work_t work = depthwise_planes(op, (word_t *)(void *)(task + 1),
                                                        op->band + 1, i * stride - op->window.pad.w,
                                                        (width - 1) * stride + 3, x->pixel_bytes);
@@ -180,28 +176,28 @@ SHARED void depthwise_3x3_rows(const depthwise_3x3_t *p, const rows_t *x, span_t
                 lesser(c, op->x.c - DEPTHWISE_GROUP) + (span->first - x->first) * x->pixel_bytes;
             const int32_t filled = span->count > 0 ? 0 : op->band + 1; /* with padding */
             int32_t slot = filled;
-            int8_t *to = y;
 #pragma GCC unroll 1
-            for (int32_t row = rows.first; row < rows.last;) {
-                const int32_t count = lesser(op->band * rows_of_pair, rows.last - row);
-                const int32_t pairs = divide_up(count, rows_of_pair);
-                const int32_t top = row * stride - op->window.pad.h;
+            for (span_t left = rows; left.first < left.last;) {
+                const int32_t pairs = depthwise_next(op, left, rows_of_pair, y.slots);
+                const int32_t count = lesser(pairs * rows_of_pair, left.last - left.first);
+                const int32_t top = left.first * stride - op->window.pad.h;
+                int8_t *to = made_row(&y, left.first);
+                const int32_t below = count > 1 ? made_row(&y, left.first + 1) - to : 0;
 #pragma GCC unroll 1
                 for (; slot < pairs + 1; slot++) {
                     depthwise_3x3_expand(op, &work, x, top + 2 * slot, at,
                                          work.planes + slot * work.pair_words + span->to);
                 }
-                depthwise_3x3_channels(p, task, &work, channels, to, count, width);
-                row += count;
-                to += count * op->y_step.h;
+                depthwise_3x3_channels(p, task, &work, channels, to, below, count, width);
+                left.first += count;
                 slot = filled;
-                if (row < rows.last && between == 2) {
-                    depthwise_keep(&work, 1, op->band);
+                if (left.first < left.last && between == 2) {
+                    depthwise_keep(&work, 1, pairs);
                     slot = greater(filled, 1);
                 }
             }
         }
-        y += width * op->y_step.w;
+        y.base += width * op->y_step.w;
     }
 }
 
@@ -213,12 +209,13 @@ SHARED void depthwise_3x3_rows(const depthwise_3x3_t *p, const rows_t *x, span_t
 SHARED void depthwise_3x3(const depthwise_3x3_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
 {
     const rows_t all = {.base = x, .row_bytes = p->op.x_step.h, .pixel_bytes = p->op.x_step.w};
-    depthwise_3x3_rows(p, &all, (span_t){0, p->op.y.h}, (span_t){0, p->op.y.w}, y, scratch);
+    const made_rows_t made = {.base = y, .row_bytes = p->op.y_step.h};
+    depthwise_3x3_rows(p, &all, (span_t){0, p->op.y.h}, (span_t){0, p->op.y.w}, made, scratch);
 }
 
 /* Several whole rows. */
 KERNEL void depthwise_3x3_batch(const depthwise_3x3_t *p, rows_t x, span_t rows, span_t columns,
-                                int8_t *y, int8_t *scratch)
+                                made_rows_t y, int8_t *scratch)
 {
     depthwise_3x3_rows(p, &x, rows, columns, y, scratch);
 }
@@ -227,7 +224,8 @@ KERNEL void depthwise_3x3_batch(const depthwise_3x3_t *p, rows_t x, span_t rows,
 KERNEL void depthwise_3x3_row(const depthwise_3x3_t *p, rows_t x, int32_t row, span_t columns,
                               int8_t *y, int8_t *scratch)
 {
-    depthwise_3x3_rows(p, &x, (span_t){row, row + 1}, columns, y, scratch);
+    const made_rows_t made = {.base = y};
+    depthwise_3x3_rows(p, &x, (span_t){row, row + 1}, columns, made, scratch);
 }
 
 #endif

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from harness.arithmetic import prepare_conv
 from harness.ir import Graph
@@ -129,22 +130,22 @@ def conv_row(graph: Graph, op: Conv2D, *, compact: bool = False) -> Iterator[Row
         return
     if not _is_supported(graph, op, runs):
         return
-    pixels = 0 if compact else graph.tensor(op.outputs[0]).shape[2]
+    _, height, width, _ = graph.tensor(op.outputs[0]).shape
     if is_pointwise(op.window):
+        name, scratch = "dsp_pointwise", runs.expanded_bytes
+    else:
+        name, scratch = "dsp_conv", runs.expanded_bytes + 2 * _border_bytes(runs)
 
-        def pointwise() -> tuple[RowCall, ...]:
-            parameters = _pointwise(graph, op, runs, pixels)
-            function, type_ = "dsp_pointwise_row", "dsp_pointwise_t"
-            return (RowCall(_HEADER, function, type_, parameters, takes_scratch=True),)
+    def calls(*, in_batches: bool) -> tuple[RowCall, ...]:
+        rows, made = (height, "batch") if in_batches else (1, "row")
+        pixels = 0 if compact else rows * width
+        parameters = (_pointwise if is_pointwise(op.window) else _conv)(graph, op, runs, pixels)
+        call = RowCall(_HEADER, f"{name}_{made}", f"{name}_t", parameters, takes_scratch=True)
+        return (replace(call, makes_rows=in_batches),)
 
-        yield RowVariant(_NAME, pointwise, runs.expanded_bytes)
-        return
-
-    def gathering() -> tuple[RowCall, ...]:
-        parameters = _conv(graph, op, runs, pixels)
-        return (RowCall(_HEADER, "dsp_conv_row", "dsp_conv_t", parameters, takes_scratch=True),)
-
-    yield RowVariant(_NAME, gathering, runs.expanded_bytes + 2 * _border_bytes(runs))
+    yield RowVariant(
+        _NAME, partial(calls, in_batches=False), scratch, partial(calls, in_batches=True)
+    )
 
 
 def inplace_operands(graph: Graph, op: Conv2D) -> tuple[int, ...]:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from harness.arithmetic import ConvParameters, prepare_conv
+from harness.arithmetic import prepare_conv
 from harness.ir import DType, Graph
 from harness.ir.ops import DepthwiseConv2D
 from harness.ir.tensor import Array
 from harness.kernels import convolution
 from harness.kernels.armv7em import depthwise_small as small
 from harness.kernels.armv7em.depthwise_geometry import GROUP, Geometry, by_rows, whole
+from harness.kernels.armv7em.depthwise_table import table_of
 from harness.kernels.call import SCRATCH, Call, Constant, Fields, Name, RowCall, X, Y
-from harness.kernels.requantization import Layer, accumulator_reach
-from harness.kernels.shared_addend import forms_with_addends
-from harness.kernels.step_function import Flags
 from harness.kernels.variant import RowVariant, Variant
 
 _NAME = "armv7em"
@@ -28,26 +25,19 @@ _SMALL_HEADER = "armv7em/depthwise_small.h"
 _3X3_HEADER = "armv7em/depthwise_3x3.h"
 _3X3_TYPE = "depthwise_3x3_t"
 
-_SCALE, _SHIFT = 8, 9
-"""``DEPTHWISE_SCALE`` and ``DEPTHWISE_SHIFT``. With 9 bits behind the point 28 of the 14,736
-channels in eight networks have no short form, with 8 bits 43, with 10 bits 72."""
-
-_NUDGES = 12
-"""Addends that are tried above and below the zero point."""
-
-_EXACT = -(1 << 31)
-"""``DEPTHWISE_EXACT``."""
-
 _PHASES = 4
 """``DEPTHWISE_PHASES``."""
 
 _MOST_CELLS = 511
 """Cells of a kernel whose sum fits 32 bits, scaled, whatever its weights."""
 
+_MOST_BAND = 4
+"""Pairs of rows that are expanded at a time for a batch, at most."""
+
 _BUDGET_BYTES = 4096
-_ROW_BUDGETS_BYTES = (4096, 2048, 1024)
-"""Scratch is kept below this if that can be: less of it means more calls. Rows can have less where
-there is no room for more."""
+_LEAST_BYTES = 1024
+"""Scratch is kept below this if that can be: less of it means more calls. Rows can do with
+``_LEAST_BYTES`` where there is no room for more."""
 
 
 def variants(
@@ -80,7 +70,7 @@ def variants(
             parameters = _parameters(graph, op, geometry, pairs, outputs, band)
             operands = (source, Y, SCRATCH)
             if geometry.is_3x3:
-                fields = _3x3(parameters, geometry, outputs, two_rows=True)
+                fields = _3x3(parameters, geometry, two_rows=True)
                 return (Call(_3X3_HEADER, "depthwise_3x3", _3X3_TYPE, fields, operands),)
             return (Call(_HEADER, "depthwise_whole", _TYPE, parameters, operands),)
 
@@ -99,34 +89,49 @@ def row_variants(
     geometry = by_rows(graph, op, compact=compact)
     pairs = geometry.row_pairs
 
-    def calls(columns: int) -> tuple[RowCall, ...]:
-        if geometry.is_3x3:
-            return (_rows_of_3x3(graph, op, geometry, columns, in_batches=False),)
-        parameters = _parameters(graph, op, geometry, pairs, columns, columns)
-        return (RowCall(_HEADER, "depthwise_short_row", _TYPE, parameters, takes_scratch=True),)
+    def calls(columns: int, band: int, *, in_batches: bool) -> tuple[RowCall, ...]:
+        parameters = _parameters(graph, op, geometry, pairs, columns, band)
+        return (_row_call(parameters, geometry, in_batches=in_batches),)
 
-    def batch(columns: int) -> tuple[RowCall, ...]:
-        return (_rows_of_3x3(graph, op, geometry, columns, in_batches=True),)
-
-    widths = (_columns_within(budget, geometry) for budget in _ROW_BUDGETS_BYTES)
-    for columns in dict.fromkeys(widths):
-        scratch = geometry.scratch_bytes(pairs, pairs, columns)
+    makes_rows = geometry.goes_by_pairs and geometry.has_core and pairs == geometry.whole_pairs
+    for columns, band in _parts_of_rows(geometry):
         yield RowVariant(
             _NAME,
-            partial(calls, columns),
-            scratch,
-            partial(batch, columns) if geometry.is_3x3 else None,
+            partial(calls, columns, band, in_batches=False),
+            geometry.scratch_bytes(pairs, band + pairs - 1, columns),
+            partial(calls, columns, band, in_batches=True) if makes_rows else None,
+            columns if columns < geometry.y[1] else None,
         )
 
 
-def _columns_within(budget: int, geometry: Geometry) -> int:
-    """Return how many columns of a row are expanded at a time, with scratch of so many bytes."""
-    pairs, columns = geometry.row_pairs, 2
-    while columns < geometry.y[1]:
-        if geometry.scratch_bytes(pairs, pairs, columns + 2) > budget:
-            break
-        columns += 2
-    return columns
+def _row_call(parameters: Fields, geometry: Geometry, *, in_batches: bool) -> RowCall:
+    """Return the call for one row, or several."""
+    header, function, type_ = _HEADER, "depthwise_short_row", _TYPE
+    if geometry.is_3x3:
+        header, type_ = _3X3_HEADER, _3X3_TYPE
+        parameters = _3x3(parameters, geometry, two_rows=in_batches)
+        function = "depthwise_3x3_batch" if in_batches else "depthwise_3x3_row"
+    elif geometry.goes_by_pairs:
+        function = "depthwise_pairs_batch" if in_batches else "depthwise_pairs_row"
+    return RowCall(header, function, type_, parameters, takes_scratch=True, makes_rows=in_batches)
+
+
+def _parts_of_rows(geometry: Geometry) -> Iterator[tuple[int, int]]:
+    """Yield what may be expanded at a time of rows: columns, and pairs of rows.
+
+    These are all columns, of as many pairs of rows as fit and of fewer; then rows in more and more
+    parts of even width, until scratch is as small as it needs to be.
+    """
+    kernel, width = geometry.row_pairs, geometry.y[1]
+    most = min(geometry.bands, _MOST_BAND) if geometry.goes_by_pairs else 1
+    whole = [(width, band) for band in range(most, 1, -1)]
+    parts = [(min(-(-width // (2 * n)) * 2, width), 1) for n in range(1, width + 1)]
+    for columns, band in dict.fromkeys([*whole, *parts]):
+        scratch = geometry.scratch_bytes(kernel, band + kernel - 1, columns)
+        if scratch <= _BUDGET_BYTES or columns <= 2:
+            yield columns, band
+        if scratch <= _LEAST_BYTES and band == 1:
+            return
 
 
 def _by_rows(row: RowVariant) -> tuple[Call, ...]:
@@ -155,7 +160,7 @@ def _parameters(
     weights = _cut(convolution.live_weights(graph, op, p, axis=3)[0], geometry)
     bias = convolution.live_bias(graph, op, p)
     folded = bias + p.input_offset * weights.sum(axis=(0, 1), dtype=np.int64)
-    table = _table(p, weights, bias, folded, geometry, has_core=core != Name("NULL"))
+    table = table_of(p, weights, bias, folded, geometry, has_core=core != Name("NULL"))
     packed, of_two, of_one = _packed(weights, geometry, pairs)
     return {
         "x": convolution.shape(geometry.x),
@@ -168,6 +173,7 @@ def _parameters(
         "phases": geometry.phases,
         "spacing": geometry.spacing,
         "line_words": geometry.line_words(outputs),
+        "columns": outputs,
         "band": band,
         "x_step": geometry.x_step,
         "y_step": geometry.y_step,
@@ -183,19 +189,7 @@ def _parameters(
     }
 
 
-def _rows_of_3x3(
-    graph: Graph, op: DepthwiseConv2D, geometry: Geometry, columns: int, *, in_batches: bool
-) -> RowCall:
-    """Return the call for one row, or several, that does so many columns at a time."""
-    parameters = _parameters(graph, op, geometry, geometry.row_pairs, columns, 1)
-    fields = _3x3(parameters, geometry, columns, two_rows=in_batches)
-    function = "depthwise_3x3_batch" if in_batches else "depthwise_3x3_row"
-    return RowCall(
-        _3X3_HEADER, function, _3X3_TYPE, fields, takes_scratch=True, makes_rows=in_batches
-    )
-
-
-def _3x3(parameters: Fields, geometry: Geometry, columns: int, *, two_rows: bool) -> Fields:
+def _3x3(parameters: Fields, geometry: Geometry, *, two_rows: bool) -> Fields:
     """Return a ``depthwise_3x3_t``; with stride 1 it may make ``two_rows`` from the same lines."""
     makes_two_rows = geometry.window.stride == (1, 1) and two_rows
     core = "two_rows" if makes_two_rows else f"one_row_stride{geometry.window.stride[1]}"
@@ -205,7 +199,6 @@ def _3x3(parameters: Fields, geometry: Geometry, columns: int, *, two_rows: bool
         "core": Name(f"depthwise_3x3_{core}"),
         "exactly": exact if isinstance(exact, Name) else Name("depthwise_3x3_exactly"),
         "makes_two_rows": int(makes_two_rows),
-        "columns": columns,
     }
 
 
@@ -214,7 +207,7 @@ def _small(graph: Graph, op: DepthwiseConv2D, geometry: Geometry) -> Fields:
     p = prepare_conv(graph, op)
     weights = _cut(convolution.live_weights(graph, op, p, axis=3)[0], geometry)
     bias = convolution.live_bias(graph, op, p)
-    table = _table(p, weights, bias, bias, geometry, has_core=True)
+    table = table_of(p, weights, bias, bias, geometry, has_core=True)
     x_row, w_row = small.row_bytes(geometry)
     return {
         "channels": geometry.x[2],
@@ -271,108 +264,3 @@ def _packed(weights: Array, geometry: Geometry, pairs: int) -> tuple[Array, int,
     lone = even[:, 2 * words :, 0]
     whole: Array = np.concatenate([packed.reshape(channels, -1), lone], axis=1)
     return whole, min(2 * words, taps.shape[1]), lone.shape[1]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Table:
-    """What channels need beside weights: biases and multipliers [OC, 2] with an addend for all.
-
-    Or, of those that have no short form, their place among the ``exact`` ones [n, 3]. Channels that
-    are rounded have ``shifts`` [OC], and the zero point and half a unit, doubled, as the addend.
-    """
-
-    channels: Array
-    addend: int
-    exact: Array
-    shifts: Array | None
-
-    @property
-    def all_shifts(self) -> Constant | Name:
-        """The shifts as a field."""
-        return Name("NULL") if self.shifts is None else Constant("shifts", self.shifts)
-
-    def exactly(self, function: str) -> Fields:
-        """Return the exact channels, and the C function that computes them, if there are any."""
-        if not len(self.exact):
-            return {"exact": Name("NULL"), "exactly": Name("NULL")}
-        return {"exact": Constant("exact", self.exact), "exactly": Name(function)}
-
-
-def _table(
-    p: ConvParameters,
-    weights: Array,
-    bias: Array,
-    start: Array,
-    geometry: Geometry,
-    *,
-    has_core: bool,
-) -> _Table:
-    """Return the table of channels.
-
-    ``start`` is what a kernel's sum begins with: the bias, the zero point folded into it or not.
-    """
-    count = weights.shape[2]
-    flat = weights.reshape(-1, count).T.astype(np.int64)
-    zero_point = -p.input_offset
-    reach = accumulator_reach(flat, bias, -128 - zero_point, 127 - zero_point)
-    shifts: Array | None = None
-    if geometry.is_rounded:
-        multipliers, shifts, solved = _rounded(p, reach)
-        offsets, addend = np.zeros(count, np.int64), 2 * p.output_offset + 1
-    else:
-        layer, addend = _forms(p, reach)
-        multipliers, offsets = layer.multipliers, layer.offsets
-        solved = layer.solved & (not layer.clamps)
-    table = np.zeros((count, 2), np.int64)
-    exact: list[tuple[int, int, int]] = []
-    for c in range(count):
-        if has_core and solved[c]:
-            scaled = (int(start[c]) << _SCALE) + int(offsets[c])
-            table[c] = _wrapped(scaled), int(multipliers[c])
-        else:
-            factor = p.multipliers[c]
-            table[c] = len(exact), _EXACT
-            exact.append((int(start[c]), factor.multiplier, factor.shift))
-    return _Table(table.astype(np.int32), addend, np.array(exact, np.int32), shifts)
-
-
-def _rounded(p: ConvParameters, reach: tuple[Array, Array]) -> tuple[Array, Array, Flags]:
-    """Return what rounds each channel, multipliers and shifts less one, and where it is exact.
-
-    It is what the reference does as long as nothing leaves 32 bits.
-    """
-    multipliers = np.array([factor.multiplier for factor in p.multipliers], np.int64)
-    shifts = np.array([max(factor.right, 1) - 1 for factor in p.multipliers], np.int64)
-    regular = [f.multiplier == 0 or (f.multiplier > 0 and f.right > 0) for f in p.multipliers]
-    most = np.abs(np.stack(reach)).max(axis=0)
-    addends = np.abs((2 * p.output_offset + 1) << shifts)
-    exact: Flags = np.array(regular) & (most < 1 << (31 - _SCALE)) & (most + addends < 1 << 31)
-    return multipliers, shifts.astype(np.uint8), exact
-
-
-def _forms(p: ConvParameters, reach: tuple[Array, Array]) -> tuple[Layer, int]:
-    """Return short forms of the channels, and the addend with which most have one."""
-    best: tuple[Layer, int] | None = None
-    for nudge in sorted(range(-_NUDGES, _NUDGES + 1), key=abs):
-        addend = (p.output_offset << _SHIFT) + nudge
-        layer = forms_with_addends(
-            p.multipliers,
-            p.output_offset,
-            p.low,
-            p.high,
-            reach,
-            np.full(len(p.multipliers), addend),
-            scale=_SCALE,
-            shift=_SHIFT,
-        )
-        if best is None or layer.solved.sum() > best[0].solved.sum():
-            best = layer, addend
-        if layer.is_solved:
-            break
-    assert best is not None
-    return best
-
-
-def _wrapped(value: int) -> int:
-    """Return what 32 bits keep of a value: sums may wrap on their way, as their end fits."""
-    return (value + (1 << 31)) % (1 << 32) - (1 << 31)
