@@ -7,7 +7,8 @@
  * accumulators, of two columns and four channels, so that a vector that is loaded serves two or
  * four times. GCC would move accumulators over the stack, hence the assembly. A depth that is no
  * multiple of 16 is left over at the beginning, where a predicated load stays inside the column;
- * this first chunk stays in q6 and q7 for all channels.
+ * this first chunk stays in q6 and q7 for all channels. Where there are many columns, quads.h
+ * takes four of them and two channels instead.
  *
  * Accumulators become outputs in one of three ways, chosen and proved at code generation:
  *
@@ -21,6 +22,8 @@
 #define BENCH_KERNELS_MVE_COLUMNS_H
 
 #include "../window.h"
+
+#include "quads.h"
 
 /* What the assembly works on; it knows the offsets. */
 typedef struct {
@@ -42,16 +45,14 @@ typedef struct {
 /*
  * Weights are int8 [blocks][chunks][4][16]: four channels, 16 cells of each. `constants` are of
  * each block four addends and four multipliers; unless they are of lines, four biases, four
- * multipliers, and four shifts in one word. Eight channels together are two blocks, of the even
- * ones and of the odd ones.
+ * multipliers, and four shifts in one word.
  *
- * If the channels are no multiple of four or eight, the last ones begin as many before the end, and
- * some are computed for the second time; fewer than four are filled up.
+ * If the channels are no multiple of four, the last ones begin as many before the end, and some are
+ * computed for the second time; fewer than four are filled up.
  */
 typedef struct {
     int32_t depth;    /* cells of a column */
     int32_t channels; /* what is computed of each */
-    int32_t together; /* channels that are finished together, 4 or 8 */
     int32_t blocks;   /* of four channels */
     int32_t chunks;   /* ceil(depth / 16) */
     int32_t scale;
@@ -60,6 +61,7 @@ typedef struct {
     output_t output;
     void (*pairs)(columns_state_t *);  /* one for this number of chunks */
     void (*single)(columns_state_t *); /* for the column x0 */
+    quads_t quads;                     /* what they are computed by, if it has a function */
 } columns_t;
 
 /* clang-format off */
@@ -210,62 +212,6 @@ typedef struct {
     "vmax.s16 q0, q0, q2\n"                                                                        \
     "vmin.s16 q0, q0, q3\n"
 
-/* The same of four of eight channels, which q4 and q5 hold: the even ones, then the odd ones. */
-#define COLUMNS_LINE_EVEN                                                                          \
-    "vldrw.32 q2, [r7]\n"                                                                          \
-    "vldrw.32 q3, [r7], #16\n"                                                                     \
-    "vmla.s32 q2, q0, r0\n"                                                                        \
-    "vldrw.32 q0, [r7], #16\n"                                                                     \
-    "vmla.s32 q3, q1, r0\n"                                                                        \
-    "vqrdmulh.s32 q2, q2, q0\n"                                                                    \
-    "vqrdmulh.s32 q3, q3, q0\n"                                                                    \
-    "vqrshrnb.s32 q4, q2, #16\n"                                                                   \
-    "vqrshrnb.s32 q5, q3, #16\n"
-#define COLUMNS_LINE_ODD                                                                           \
-    "vldrw.32 q2, [r7]\n"                                                                          \
-    "vldrw.32 q3, [r7], #16\n"                                                                     \
-    "vmla.s32 q2, q0, r0\n"                                                                        \
-    "vldrw.32 q0, [r7], #16\n"                                                                     \
-    "vmla.s32 q3, q1, r0\n"                                                                        \
-    "vqrdmulh.s32 q2, q2, q0\n"                                                                    \
-    "vqrdmulh.s32 q3, q3, q0\n"                                                                    \
-    "vqrshrnt.s32 q4, q2, #16\n"                                                                   \
-    "vqrshrnt.s32 q5, q3, #16\n"                                                                   \
-    "vqmovnb.s16 q4, q4\n"                                                                         \
-    "vqmovnb.s16 q5, q5\n"
-#define COLUMNS_ROUND_EVEN                                                                         \
-    "vldrw.32 q2, [r7], #16\n"                                                                     \
-    "vadd.i32 q0, q0, q2\n"                                                                        \
-    "vldrw.32 q3, [r7], #16\n"                                                                     \
-    "vadd.i32 q1, q1, q2\n"                                                                        \
-    "vqrdmulh.s32 q0, q0, q3\n"                                                                    \
-    "vldrb.s32 q2, [r7], #4\n"                                                                     \
-    "vqrdmulh.s32 q1, q1, q3\n"                                                                    \
-    "vqdmlah.s32 q0, q0, r0\n"                                                                     \
-    "vqdmlah.s32 q1, q1, r0\n"                                                                     \
-    "vrshl.s32 q0, q0, q2\n"                                                                       \
-    "vrshl.s32 q1, q1, q2\n"                                                                       \
-    "vqmovnb.s32 q4, q0\n"                                                                         \
-    "vqmovnb.s32 q5, q1\n"
-#define COLUMNS_ROUND_ODD                                                                          \
-    "vldrw.32 q2, [r7], #16\n"                                                                     \
-    "vadd.i32 q0, q0, q2\n"                                                                        \
-    "vldrw.32 q3, [r7], #16\n"                                                                     \
-    "vadd.i32 q1, q1, q2\n"                                                                        \
-    "vqrdmulh.s32 q0, q0, q3\n"                                                                    \
-    "vldrb.s32 q2, [r7], #4\n"                                                                     \
-    "vqrdmulh.s32 q1, q1, q3\n"                                                                    \
-    "vqdmlah.s32 q0, q0, r0\n"                                                                     \
-    "vqdmlah.s32 q1, q1, r0\n"                                                                     \
-    "vrshl.s32 q0, q0, q2\n"                                                                       \
-    "vrshl.s32 q1, q1, q2\n"                                                                       \
-    "vqmovnt.s32 q4, q0\n"                                                                         \
-    "vqmovnt.s32 q5, q1\n"                                                                         \
-    "vqadd.s16 q4, q4, r8\n"                                                                       \
-    "vqadd.s16 q5, q5, r8\n"                                                                       \
-    "vqmovnb.s16 q4, q4\n"                                                                         \
-    "vqmovnb.s16 q5, q5\n"
-
 /* Of a pair: the first chunk, and where the others, the weights and the constants are. */
 #define COLUMNS_PAIR_BEGIN                                                                         \
     "ldrd r0, r2, [r11, #28]\n"                                                                    \
@@ -314,7 +260,7 @@ typedef struct {
     "str r0, [r11, #56]\n"                                                                         \
     "bne 1b\n"
 
-/* All pairs with all blocks, of four channels or of eight. */
+/* All pairs with all blocks. */
 #define COLUMNS_PAIRS(way, chunks)                                                                 \
     "ldr r0, [r11, #68]\n"                                                                         \
     "vctp.8 r0\n"                                                                                  \
@@ -327,21 +273,6 @@ typedef struct {
     "vstrb.32 q0, [r2], #4\n"                                                                      \
     "vshr.u32 q0, q0, #16\n"                                                                       \
     "vstrb.32 q0, [r4], #4\n"                                                                      \
-    COLUMNS_PAIR_END
-#define COLUMNS_EIGHTS(way, chunks)                                                                \
-    "ldr r0, [r11, #68]\n"                                                                         \
-    "vctp.8 r0\n"                                                                                  \
-    "1:\n"                                                                                         \
-    COLUMNS_PAIR_BEGIN                                                                             \
-    "2:\n"                                                                                         \
-    COLUMNS_SUMS(chunks)                                                                           \
-    "ldr r0, [r11]\n"                                                                              \
-    COLUMNS_##way##_EVEN                                                                           \
-    COLUMNS_SUMS(chunks)                                                                           \
-    COLUMNS_##way##_LOAD                                                                           \
-    COLUMNS_##way##_ODD                                                                            \
-    "vstrb.16 q4, [r2], #8\n"                                                                      \
-    "vstrb.16 q5, [r4], #8\n"                                                                      \
     COLUMNS_PAIR_END
 
 /* The column x0 with all blocks, to y0. Accumulators: r0, r2, r4, r6. */
@@ -422,17 +353,7 @@ COLUMNS_PAIRS_OF(6, COLUMNS_KNOWN_CHUNKS)
 COLUMNS_PAIRS_OF(7, COLUMNS_KNOWN_CHUNKS)
 COLUMNS_PAIRS_OF(8, COLUMNS_KNOWN_CHUNKS)
 COLUMNS_PAIRS_OF(9, COLUMNS_KNOWN_CHUNKS)
-/* Where few chunks make sums short, eight channels at a time take fewer instructions to finish. */
-#define COLUMNS_EIGHTS_OF(chunks)                                                                  \
-    COLUMNS_ASM(columns_eights_##chunks##_line, COLUMNS_EIGHTS(LINE, COLUMNS_KNOWN_CHUNKS),        \
-                chunks)                                                                            \
-    COLUMNS_ASM(columns_eights_##chunks##_round, COLUMNS_EIGHTS(ROUND, COLUMNS_KNOWN_CHUNKS),      \
-                chunks)
 
-COLUMNS_EIGHTS_OF(1)
-COLUMNS_EIGHTS_OF(2)
-COLUMNS_EIGHTS_OF(3)
-COLUMNS_EIGHTS_OF(4)
 COLUMNS_ASM(columns_single_line, COLUMNS_SINGLE(LINE), 0)
 COLUMNS_ASM(columns_single_round, COLUMNS_SINGLE(ROUND), 0)
 COLUMNS_ASM(columns_single_clamp, COLUMNS_SINGLE(CLAMP), 0)
@@ -452,11 +373,6 @@ KERNEL void columns_blocks(const columns_t *p, columns_state_t *s, int32_t count
         p->pairs(s);
     }
     if (count % 2 != 0) {
-        /* Eight channels at a time have no function for one column: it is done twice. */
-        s->x1 = s->x0;
-        s->next1 = s->next0;
-        s->y1 = s->y0;
-        s->pairs = 1;
         p->single(s);
     }
 }
@@ -477,10 +393,14 @@ KERNEL void columns_few(const columns_t *p, columns_state_t *s, int32_t count, c
 /* `count` columns, x_step bytes apart, with all channels: y [count, channels]. */
 SHARED void columns(const columns_t *p, int32_t count, const int8_t *x, int32_t x_step, int8_t *y)
 {
-    const int32_t whole = greater(p->channels / p->together, 1);
+    if (p->quads.quads != 0) {
+        quads(&p->quads, count, x, x_step, y);
+        return;
+    }
+    const int32_t whole = greater(p->channels / 4, 1);
     columns_state_t s = {
         .scale = p->scale,
-        .end = p->weights + whole * p->together * p->chunks * 16,
+        .end = p->weights + whole * p->chunks * 64,
         .output = p->output,
         .weights = p->weights,
         .constants = p->constants,
@@ -488,7 +408,7 @@ SHARED void columns(const columns_t *p, int32_t count, const int8_t *x, int32_t 
         .x_step = 2 * x_step,
         .y_step = p->channels,
         .first = p->depth - 16 * (p->chunks - 1),
-        .back = p->blocks * 4 > whole * p->together ? p->together - p->channels % p->together : 0,
+        .back = p->blocks > whole ? 4 - p->channels % 4 : 0,
     };
     if (p->channels < 4) {
         columns_few(p, &s, count, x, x_step, y);

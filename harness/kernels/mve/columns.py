@@ -8,49 +8,53 @@ from harness.arithmetic import ConvParameters
 from harness.ir.tensor import Array
 from harness.kernels.call import Constant, Fields, Name
 from harness.kernels.mve.rounding import Rounding, Way, rounding
+from harness.kernels.step_function import accumulator_reach
 
 _LANES = 16
 """int8 in a vector."""
 
 _BLOCK = 4
-"""Channels that are computed together."""
+"""Channels that are computed together, of one or two columns."""
+
+_PAIR = 2
+"""Channels that are computed together, of four columns."""
 
 _UNROLLED = 9
 """As many chunks have functions of their own, without a loop: a ninth of the instructions less."""
 
-_EIGHTS = 4
-"""As many have functions for eight channels at a time."""
+_SHORT = 1 << 23
+"""What sums of quads stay below, so that VQDMLAH takes 1 from negative ones with any shift."""
 
 
-def columns(p: ConvParameters, weights: Array, bias: Array, *, has_pairs: bool) -> Fields:
+def columns(p: ConvParameters, weights: Array, bias: Array, *, count: int) -> Fields:
     """Return a ``columns_t``; ``weights`` are ``[channels, depth]``.
 
-    ``has_pairs`` says that there is more than one column.
+    ``count`` columns are multiplied at once, or so.
     """
     channels, depth = weights.shape
-    chunks = -(-depth // _LANES)
-    # [blocks, 4, chunks, 16] to [blocks, chunks, 4, 16]
     rounded = rounding(p, weights, bias)
-    way = rounded.way.value
-    goes_by_eights = has_pairs and _goes_by_eights(rounded.way, channels, chunks)
-    order = _channels_of_eights(channels) if goes_by_eights else _channels_of_blocks(channels)
-    pairs = f"columns_pairs_{chunks if chunks <= _UNROLLED else 0}_{way}"
-    single = f"columns_single_{way}"
-    if goes_by_eights:
-        pairs = single = f"columns_eights_{chunks}_{way}"
-    blocks = _chunked(weights, chunks)[order].swapaxes(1, 2)
-    return {
+    chunked = _chunked(weights)
+    chunks = chunked.shape[1]
+    fields: Fields = {
         "depth": depth,
         "channels": channels,
-        "together": 2 * _BLOCK if goes_by_eights else _BLOCK,
-        "blocks": len(order),
         "chunks": chunks,
         "scale": rounded.scale,
-        "weights": Constant("weights", np.ascontiguousarray(blocks)),
-        "constants": Constant("constants", _constants(rounded, order)),
         "output": output(p),
-        "pairs": Name(pairs),
-        "single": Name(single),
+    }
+    is_short = np.abs(accumulator_reach(weights, bias, -128, 127)).max() < _SHORT
+    if is_short and _goes_by_quads(rounded.way, channels, chunks, count):
+        return {**fields, "quads": _quads(p, rounded, chunked, depth)}
+    order = _channels_of_blocks(channels, _BLOCK)
+    way = rounded.way.value
+    return {
+        **fields,
+        "blocks": len(order),
+        # [blocks, 4, chunks, 16] to [blocks, chunks, 4, 16]
+        "weights": Constant("weights", np.ascontiguousarray(chunked[order].swapaxes(1, 2))),
+        "constants": Constant("constants", _constants(rounded, order)),
+        "pairs": Name(f"columns_pairs_{chunks if chunks <= _UNROLLED else 0}_{way}"),
+        "single": Name(f"columns_single_{way}"),
     }
 
 
@@ -59,31 +63,50 @@ def output(p: ConvParameters) -> Fields:
     return {"zero_point": p.output_offset, "low": p.low, "high": p.high}
 
 
-def _channels_of_blocks(channels: int) -> Array:
+def _channels_of_blocks(channels: int, size: int) -> Array:
     """Return the channels of each block: the last ends with the last channel."""
-    first = np.arange(0, channels, _BLOCK).clip(max=max(channels - _BLOCK, 0))
-    order: Array = (first[:, None] + np.arange(_BLOCK)).clip(max=channels - 1)
+    first = np.arange(0, channels, size).clip(max=max(channels - size, 0))
+    order: Array = (first[:, None] + np.arange(size)).clip(max=channels - 1)
     return order
 
 
-def _goes_by_eights(way: Way, channels: int, chunks: int) -> bool:
-    """Return whether eight channels at a time take fewer instructions than four."""
-    if way is Way.CLAMP or channels < 2 * _BLOCK or chunks > _EIGHTS:
+def _goes_by_quads(way: Way, channels: int, chunks: int, count: int) -> bool:
+    """Return whether four columns at a time take fewer instructions than two, and one left over."""
+    if way is Way.CLAMP or channels < _BLOCK or chunks > _UNROLLED:
         return False
-    by_eights = -(-channels // (2 * _BLOCK)) * 2 * (14 * chunks + 16)
-    return by_eights < -(-channels // _BLOCK) * (14 * chunks + 19)
+    more = 5 * (way is Way.ROUND)
+    quads = -(-count // 4) * (28 + -(-channels // _PAIR) * (14 * chunks + 12 + more))
+    blocks = -(-channels // _BLOCK)
+    pairs = count // 2 * (26 + blocks * (14 * chunks + 19 + more))
+    single = count % 2 * (20 + blocks * (10 * chunks + 17 + more))
+    return quads < pairs + single
 
 
-def _channels_of_eights(channels: int) -> Array:
-    """Return the channels of each block: those of eight together are even, and then odd."""
-    first = np.arange(0, channels, 2 * _BLOCK).clip(max=channels - 2 * _BLOCK)
-    order: Array = first[:, None, None] + np.arange(2 * _BLOCK).reshape(_BLOCK, 2).T
-    return order.reshape(-1, _BLOCK)
+def _quads(p: ConvParameters, rounded: Rounding, chunked: Array, depth: int) -> Fields:
+    """Return a ``quads_t``."""
+    channels, chunks, _ = chunked.shape
+    order = _channels_of_blocks(channels, _PAIR)
+    addends, multipliers, shifts = rounded.constants
+    steps = np.append(np.diff(order[:, 0]), -order[-1, 0])[:, None]
+    words = [addends[order], multipliers[order], steps]
+    constant = np.int32(rounded.scale)
+    if rounded.way is Way.ROUND:
+        words.append((shifts & 0xFF)[order])
+        constant = np.full(2, p.output_offset, np.int16).view(np.int32)[0]
+    stream = [chunked[order].swapaxes(1, 2).reshape(len(order), -1).view(np.int32), *words]
+    return {
+        "channels": channels,
+        "first": depth - _LANES * (chunks - 1),
+        "constant": int(constant),
+        "stream": Constant("weights", np.hstack(stream).astype(np.int32)),
+        "quads": Name(f"quads_{chunks}_{rounded.way.value}"),
+    }
 
 
-def _chunked(weights: Array, chunks: int) -> Array:
+def _chunked(weights: Array) -> Array:
     """Return weights ``[channels, chunks, 16]``; what is left over makes the first chunk."""
     channels, depth = weights.shape
+    chunks = -(-depth // _LANES)
     first = depth - _LANES * (chunks - 1)
     result = np.zeros((channels, chunks, _LANES), np.int8)
     result[:, 0, :first] = weights[:, :first]

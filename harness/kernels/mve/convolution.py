@@ -97,9 +97,9 @@ def _depth(graph: Graph, op: Conv2D) -> int:
 
 
 def _gathered(graph: Graph, op: Conv2D, scratch_bytes: int) -> int:
-    """Return how many columns are gathered before they are multiplied: an even number."""
+    """Return how many columns are gathered before they are multiplied: two, or four and more."""
     fitting = scratch_bytes // _depth(graph, op)
-    return min(max(fitting // 2 * 2, 2), _MOST_GATHERED)
+    return min(max(fitting // 4 * 4, 2), _MOST_GATHERED)
 
 
 def _conv(graph: Graph, op: Conv2D, gathered: int, *, one_row: bool = False) -> Fields:
@@ -110,14 +110,14 @@ def _conv(graph: Graph, op: Conv2D, gathered: int, *, one_row: bool = False) -> 
         shapes = [(1, height * width, channels) for height, width, channels in shapes]
     weights = live_weights(graph, op, p, axis=0)
     bias = folded_bias(graph, op, p, weights, axis=0)
-    has_pairs = shapes[1][1] > 1 or gathered > 0
+    count = gathered or shapes[1][1]
     return {
         "x": shape(shapes[0]),
         "y": shape(shapes[1]),
         "window": window(op.window),
         "padding": -p.input_offset,
         "gathered": gathered,
-        "columns": columns(p, weights.reshape(len(weights), -1), bias, has_pairs=has_pairs),
+        "columns": columns(p, weights.reshape(len(weights), -1), bias, count=count),
     }
 
 
@@ -125,7 +125,8 @@ def _fully_connected(graph: Graph, op: FullyConnected, p: ConvParameters) -> Fie
     """Return an ``mve_fully_connected_t``."""
     weights = live_weights(graph, op, p, axis=0)
     bias = folded_bias(graph, op, p, weights, axis=0)
+    batch = graph.tensor(op.outputs[0]).elements // len(weights)
     return {
-        "batch": graph.tensor(op.outputs[0]).elements // len(weights),
-        "columns": columns(p, weights, bias, has_pairs=False),
+        "batch": batch,
+        "columns": columns(p, weights, bias, count=batch),
     }
