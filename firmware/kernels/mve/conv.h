@@ -9,11 +9,17 @@
 
 #include "columns.h"
 
+#define GATHERED_ROWS 5 /* of windows that have a function, at most */
+
+/* Gathers `count` windows, of rows that begin at x[0], x[1], ..., all cells on the tensor. */
+typedef void gather_t(const int8_t *const *x, int8_t *to, int32_t count);
+
 typedef struct {
     shape_t x, y;
     window_t window;
     int32_t padding;  /* what a padded cell holds: the input's zero point */
     int32_t gathered; /* columns that scratch has room for */
+    gather_t *gather; /* for such windows, if there is a function */
     columns_t columns;
 } mve_conv_t;
 
@@ -134,6 +140,63 @@ SHARED void gather_window(const mve_conv_t *p, const window_rows_t *rows, int32_
     }
 }
 
+/* clang-format off */
+
+/* Moves what row k of a window has, 16 bytes at the most, or twice that, some of them twice. */
+#define GATHER_LOAD(k)                                                                             \
+    "vldrbt.8 q" #k ", [%[x" #k "]], #%c[step]\n"
+#define GATHER_STORE(k)                                                                            \
+    "vstrbt.8 q" #k ", [%[to], #(%c[run] * " #k ")]\n"
+#define GATHER_LONG(k)                                                                             \
+    "vldrb.8 q1, [%[x" #k "], #(%c[run] - 16)]\n"                                                  \
+    "vldrb.8 q0, [%[x" #k "]], #%c[step]\n"                                                        \
+    "vstrb.8 q1, [%[to], #(%c[run] * " #k " + %c[run] - 16)]\n"                                    \
+    "vstrb.8 q0, [%[to], #(%c[run] * " #k ")]\n"
+
+#define GATHER_3                                                                                   \
+    "vpstttt\n"                                                                                    \
+    GATHER_LOAD(0) GATHER_LOAD(1) GATHER_LOAD(2) GATHER_STORE(0)                                   \
+    "vpstt\n"                                                                                      \
+    GATHER_STORE(1) GATHER_STORE(2)
+#define GATHER_5                                                                                   \
+    "vpstttt\n"                                                                                    \
+    GATHER_LOAD(0) GATHER_LOAD(1) GATHER_LOAD(2) GATHER_LOAD(3)                                    \
+    "vpstttt\n"                                                                                    \
+    GATHER_LOAD(4) GATHER_STORE(0) GATHER_STORE(1) GATHER_STORE(2)                                 \
+    "vpstt\n"                                                                                      \
+    GATHER_STORE(3) GATHER_STORE(4)
+#define GATHER_LONG_3 GATHER_LONG(0) GATHER_LONG(1) GATHER_LONG(2)
+
+/* clang-format on */
+
+/* Windows of `rows` rows of `run` bytes, `step` bytes apart. */
+#define GATHER(moves, rows, run_, step_)                                                           \
+    SHARED void gather_##rows##_##run_##_##step_(const int8_t *const *x, int8_t *to,               \
+                                                 int32_t count)                                    \
+    {                                                                                              \
+        const int8_t *x0 = x[0], *x1 = x[1], *x2 = x[2];                                           \
+        const int8_t *x3 = x[(rows)-2], *x4 = x[(rows)-1];                                         \
+        __asm__ volatile("vctp.8 %[size]\n"                                                        \
+                         "wls lr, %[count], 2f\n"                                                  \
+                         "1:\n" moves "add %[to], #(%c[run] * %c[rows_])\n"                        \
+                         "le lr, 1b\n"                                                             \
+                         "2:\n"                                                                    \
+                         : [x0] "+l"(x0), [x1] "+l"(x1), [x2] "+l"(x2), [x3] "+r"(x3),             \
+                           [x4] "+r"(x4), [to] "+r"(to)                                            \
+                         : [count] "r"(count), [size] "r"(run_), [run] "i"(run_),                  \
+                           [step] "i"(step_), [rows_] "i"(rows)                                    \
+                         : "lr", "q0", "q1", "q2", "q3", "q4", "cc", "memory");                    \
+    }
+
+GATHER(GATHER_3, 3, 3, 2)
+GATHER(GATHER_3, 3, 6, 2)
+GATHER(GATHER_3, 3, 9, 3)
+GATHER(GATHER_3, 3, 9, 6)
+GATHER(GATHER_3, 3, 12, 4)
+GATHER(GATHER_5, 5, 5, 2)
+GATHER(GATHER_LONG_3, 3, 18, 6)
+GATHER(GATHER_LONG_3, 3, 24, 8)
+
 /* Gathers the windows of `count` columns from i on, all of whose cells lie on the tensor. */
 KERNEL void gather_windows(const mve_conv_t *p, const window_rows_t *rows, int32_t i, int32_t count,
                            int8_t *to)
@@ -142,6 +205,14 @@ KERNEL void gather_windows(const mve_conv_t *p, const window_rows_t *rows, int32
     const int32_t c = p->x.c, run = w->kernel.w * c, x_step = w->stride.w * c;
     const int32_t at = (i * w->stride.w - w->pad.w - rows->x->first) * c;
 
+    if (p->gather != 0) {
+        const int8_t *x[GATHERED_ROWS];
+        for (int32_t k = 0; k < w->kernel.h; k++) {
+            x[k] = row_at(rows->x, rows->top + k * w->dilation.h) + at;
+        }
+        p->gather(x, to, count);
+        return;
+    }
 #pragma GCC unroll 1
     for (int32_t k = 0; k < w->kernel.h; k++, to += run) {
         const int8_t *in = row_at(rows->x, rows->top + k * w->dilation.h) + at;

@@ -35,9 +35,9 @@ typedef struct {
 /*
  * The stream: of each block of two channels, weights int8 [chunks][2][16], and then words, each but
  * the last for both channels: addends and multipliers of lines, or biases, multipliers and shifts.
- * The last is how far behind its results those of the next block lie: what is not above 0 returns
- * to the first channel and ends the loop, as an address and what is negative carry. Where channels
- * are odd, the last block repeats one.
+ * The last is how far behind its results those of the next block lie: what is below 0 returns to
+ * the byte before the first channel and ends the loop, as an address and what is negative carry.
+ * Where channels are odd, the last block repeats one.
  */
 
 /* clang-format off */
@@ -185,7 +185,7 @@ QUADS_OF(9)
 
 /* What quads of any columns have in common. */
 typedef struct {
-    int32_t channels; /* of an output pixel, at least four */
+    int32_t channels; /* of an output pixel */
     int32_t first;    /* cells in the first chunk */
     int32_t constant;
     const int32_t *stream;
@@ -196,14 +196,23 @@ typedef struct {
 KERNEL void quads_between(const quads_t *p, int32_t quads, const int8_t *x, int32_t x_step,
                           int8_t *y, int32_t odd, int32_t upper)
 {
-    quads_state_t s = {x,  odd * x_step,    upper * x_step, 4 * x_step, p->first,
-                       y,  4 * p->channels, p->stream,      quads,      {0},
-                       {0}};
+    quads_state_t s = {
+        .x = x,
+        .x_odd = odd * x_step,
+        .x_upper = upper * x_step,
+        .x_step = 4 * x_step,
+        .first = p->first,
+        .y = y,
+        .y_step = 4 * p->channels + 1,
+        .stream = p->stream,
+        .quads = quads,
+    };
     const uint16x8_t i = vidupq_n_u16(0, 1), one = vdupq_n_u16(1);
-    const uint16x8_t odds =
-        vmulq_n_u16(vandq_u16(vshrq_n_u16(i, 1), one), (uint16_t)(odd * p->channels));
-    const uint16x8_t uppers = vmulq_n_u16(vshrq_n_u16(i, 2), (uint16_t)(upper * p->channels));
-    vst1q_u16(s.offsets, vaddq_u16(vaddq_u16(odds, uppers), vandq_u16(i, one)));
+    const uint16x8_t is_odd = vandq_u16(vshrq_n_u16(i, 1), one), is_upper = vshrq_n_u16(i, 2);
+    const uint16x8_t second = vandq_u16(i, vdupq_n_u16(p->channels > 1));
+    const uint16x8_t columns = vmlaq_n_u16(vmulq_n_u16(is_odd, (uint16_t)(odd * p->channels)),
+                                           is_upper, (uint16_t)(upper * p->channels));
+    vst1q_u16(s.offsets, vaddq_u16(columns, second));
     vst1q_s32(s.constant, vdupq_n_s32(p->constant));
     p->quads(&s);
 }

@@ -72,14 +72,16 @@ def _channels_of_blocks(channels: int, size: int) -> Array:
 
 def _goes_by_quads(way: Way, channels: int, chunks: int, count: int) -> bool:
     """Return whether four columns at a time take fewer instructions than two, and one left over."""
-    if way is Way.CLAMP or channels < _BLOCK or chunks > _UNROLLED:
+    if way is Way.CLAMP or chunks > _UNROLLED:
         return False
     more = 5 * (way is Way.ROUND)
     quads = -(-count // 4) * (28 + -(-channels // _PAIR) * (14 * chunks + 12 + more))
     blocks = -(-channels // _BLOCK)
     pairs = count // 2 * (26 + blocks * (14 * chunks + 19 + more))
-    single = count % 2 * (20 + blocks * (10 * chunks + 17 + more))
-    return quads < pairs + single
+    single = 20 + blocks * (10 * chunks + 17 + more)
+    if channels < _BLOCK:
+        return quads < count * (single + 25)
+    return quads < pairs + count % 2 * single
 
 
 def _quads(p: ConvParameters, rounded: Rounding, chunked: Array, depth: int) -> Fields:
@@ -87,7 +89,7 @@ def _quads(p: ConvParameters, rounded: Rounding, chunked: Array, depth: int) -> 
     channels, chunks, _ = chunked.shape
     order = _channels_of_blocks(channels, _PAIR)
     addends, multipliers, shifts = rounded.constants
-    steps = np.append(np.diff(order[:, 0]), -order[-1, 0])[:, None]
+    steps = np.append(np.diff(order[:, 0]), -order[-1, 0] - 1)[:, None]
     words = [addends[order], multipliers[order], steps]
     constant = np.int32(rounded.scale)
     if rounded.way is Way.ROUND:

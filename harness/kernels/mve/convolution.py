@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.arithmetic import ConvParameters, prepare_conv, prepare_fully_connected
 from harness.ir import Graph
 from harness.ir.ops import Conv2D, FullyConnected, Padding
-from harness.kernels.call import SCRATCH, Call, Fields, RowCall, X, Y
+from harness.kernels.call import SCRATCH, Call, Fields, Name, RowCall, X, Y
 from harness.kernels.convolution import folded_bias, live_weights, shape, window
 from harness.kernels.mve.columns import columns
 from harness.kernels.mve.rounding import is_supported
@@ -20,6 +20,18 @@ _WHOLE_SCRATCH, _ROW_SCRATCH = 512, 320
 """Bytes of scratch for gathered columns, as long as two of them fit; more save calls."""
 
 _MOST_GATHERED = 16
+
+_GATHERS = {
+    (3, 3, 2),
+    (3, 6, 2),
+    (3, 9, 3),
+    (3, 9, 6),
+    (3, 12, 4),
+    (3, 18, 6),
+    (3, 24, 8),
+    (5, 5, 2),
+}
+"""The rows of a window, the bytes of each and the bytes to the next window: what has functions."""
 
 
 def conv(graph: Graph, op: Conv2D) -> Iterator[Variant]:
@@ -117,8 +129,16 @@ def _conv(graph: Graph, op: Conv2D, gathered: int, *, one_row: bool = False) -> 
         "window": window(op.window),
         "padding": -p.input_offset,
         "gathered": gathered,
+        **_gather(op, shapes[0]),
         "columns": columns(p, weights.reshape(len(weights), -1), bias, count=count),
     }
+
+
+def _gather(op: Conv2D, x: tuple[int, ...]) -> Fields:
+    """Return the field of the function that gathers such windows, if there is one."""
+    height, width = op.window.kernel
+    moved = height, width * x[-1], op.window.stride[1] * x[-1]
+    return {"gather": Name("gather_" + "_".join(map(str, moved)))} if moved in _GATHERS else {}
 
 
 def _fully_connected(graph: Graph, op: FullyConnected, p: ConvParameters) -> Fields:
