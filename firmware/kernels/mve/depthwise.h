@@ -38,7 +38,7 @@ typedef struct {
     int32_t lines;            /* input channels that are gathered at once, at most eight */
     int32_t slack;            /* bytes by which lines may slide before they are moved back */
     const int8_t *weights;    /* [OC, shared, chunks, 16]: those of each window that shares loads */
-    const int32_t *rescale;   /* [OC, 3]: bias, multiplier, shift; or addend, multiplier, scale */
+    const int32_t *rescale;   /* [OC, 3]: bias, multiplier, shift; or addend, scale, multiplier */
     output_t output;
     int32_t chunks;                        /* of 16 bytes under a window */
     int32_t weight_bytes;                  /* of a channel */
@@ -55,8 +55,8 @@ typedef struct depthwise_pass {
     const int8_t *x;                 /* 36: the first window */
     int8_t *y;                       /* 40: the first output */
     int32_t channels;                /* 44: left */
-    int32_t line_bytes;              /* 48 */
-    int32_t columns;                 /* 52: less those of a block */
+    int32_t columns;                 /* 48: less those of a block */
+    int32_t line_bytes;              /* 52 */
     int32_t y_step;                  /* 56: from column to column */
     uint16_t offsets[BLOCK_WINDOWS]; /* 60: of the outputs of a block */
     uint32_t mask;                   /* 76: which of them there are, two bits each */
@@ -76,93 +76,80 @@ KERNEL rescale_t rescale_of(const mve_depthwise_t *p, int32_t channel)
 /* Where window i of a block lies: row i % rows, column i / rows. */
 #define WINDOW_AT(i) "(" #i " %% %c[rows] * %c[down] + " #i " / %c[rows] * %c[step])"
 
-/* The sums of one to four windows, `at` bytes behind x, which are loaded together. */
-#define SUM_1(at, s0)                                                                              \
-    "vldrb.8 q2, [r1, #(" at ")]\n"                                                                \
-    "vmladav.s8 " s0 ", q2, q4\n"                                                                  \
-    ".if %c[chunks] > 1\n"                                                                         \
-    "vldrb.8 q2, [r1, #(" at " + 16)]\n"                                                           \
-    "vmladava.s8 " s0 ", q2, q5\n"                                                                 \
-    ".endif\n"                                                                                     \
-    ".if %c[chunks] > 2\n"                                                                         \
-    "vldrb.8 q2, [r1, #(" at " + 32)]\n"                                                           \
-    "vmladava.s8 " s0 ", q2, q6\n"                                                                 \
-    "vldrb.8 q2, [r1, #(" at " + 48)]\n"                                                           \
-    "vmladava.s8 " s0 ", q2, q7\n"                                                                 \
-    ".endif\n"
-#define SUM_2(at, s0, s1)                                                                          \
-    "vldrb.8 q2, [r1, #(" at ")]\n"                                                                \
-    "vmladav.s8 " s0 ", q2, q4\n"                                                                  \
-    ".if %c[chunks] > 1\n"                                                                         \
-    "vmladav.s8 " s1 ", q2, q6\n"                                                                  \
-    "vldrb.8 q2, [r1, #(" at " + 16)]\n"                                                           \
-    "vmladava.s8 " s0 ", q2, q5\n"                                                                 \
-    "vmladava.s8 " s1 ", q2, q7\n"                                                                 \
+/* The sums of one to four windows that are loaded together; x moves on by `way`. */
+#define SUM_1(way, s0)                                                                             \
+    ".if %c[chunks] == 1\n"                                                                        \
+    "vldrb.8 q0, [r1], #(" way ")\n"                                                               \
+    "vmladav.s8 " s0 ", q0, q4\n"                                                                  \
     ".else\n"                                                                                      \
-    "vmladav.s8 " s1 ", q2, q5\n"                                                                  \
+    "vldrb.8 q1, [r1, #16]\n"                                                                      \
+    "vmladav.s8 " s0 ", q1, q5\n"                                                                  \
+    ".if %c[chunks] > 2\n"                                                                         \
+    "vldrb.8 q0, [r1, #32]\n"                                                                      \
+    "vmladava.s8 " s0 ", q0, q6\n"                                                                 \
+    "vldrb.8 q1, [r1, #48]\n"                                                                      \
+    "vmladava.s8 " s0 ", q1, q7\n"                                                                 \
+    ".endif\n"                                                                                     \
+    "vldrb.8 q0, [r1], #(" way ")\n"                                                               \
+    "vmladava.s8 " s0 ", q0, q4\n"                                                                 \
     ".endif\n"
-#define SUM_3(at, s0, s1, s2)                                                                      \
-    "vldrb.8 q2, [r1, #(" at ")]\n"                                                                \
-    "vmladav.s8 " s0 ", q2, q4\n"                                                                  \
-    "vmladav.s8 " s1 ", q2, q5\n"                                                                  \
-    "vmladav.s8 " s2 ", q2, q6\n"
-#define SUM_4(at, s0, s1, s2, s3)                                                                  \
-    "vldrb.8 q2, [r1, #(" at ")]\n"                                                                \
-    "vmladav.s8 " s0 ", q2, q4\n"                                                                  \
-    "vmladav.s8 " s1 ", q2, q5\n"                                                                  \
-    "vmladav.s8 " s2 ", q2, q6\n"                                                                  \
-    "vmladav.s8 " s3 ", q2, q7\n"
+#define SUM_2(way, s0, s1)                                                                         \
+    ".if %c[chunks] == 1\n"                                                                        \
+    "vldrb.8 q0, [r1], #(" way ")\n"                                                               \
+    "vmladav.s8 " s0 ", q0, q4\n"                                                                  \
+    "vmladav.s8 " s1 ", q0, q5\n"                                                                  \
+    ".else\n"                                                                                      \
+    "vldrb.8 q1, [r1, #16]\n"                                                                      \
+    "vmladav.s8 " s0 ", q1, q5\n"                                                                  \
+    "vmladav.s8 " s1 ", q1, q7\n"                                                                  \
+    "vldrb.8 q0, [r1], #(" way ")\n"                                                               \
+    "vmladava.s8 " s0 ", q0, q4\n"                                                                 \
+    "vmladava.s8 " s1 ", q0, q6\n"                                                                 \
+    ".endif\n"
+#define SUM_3(way, s0, s1, s2)                                                                     \
+    "vldrb.8 q0, [r1], #(" way ")\n"                                                               \
+    "vmladav.s8 " s0 ", q0, q4\n"                                                                  \
+    "vmladav.s8 " s1 ", q0, q5\n"                                                                  \
+    "vmladav.s8 " s2 ", q0, q6\n"
+#define SUM_4(way, s0, s1, s2, s3)                                                                 \
+    "vldrb.8 q0, [r1], #(" way ")\n"                                                               \
+    "vmladav.s8 " s0 ", q0, q4\n"                                                                  \
+    "vmladav.s8 " s1 ", q0, q5\n"                                                                  \
+    "vmladav.s8 " s2 ", q0, q6\n"                                                                  \
+    "vmladav.s8 " s3 ", q0, q7\n"
+
+/* The way from window i of a block to window j; window 8 is the first of the next. */
+#define WAY(i, j) WINDOW_AT(j) " - " WINDOW_AT(i)
 
 /* The sums of eight windows, and x behind them. */
 #define BLOCK_1                                                                                    \
-    SUM_1(WINDOW_AT(0), "r0")                                                                      \
-    SUM_1(WINDOW_AT(1), "r2")                                                                      \
-    SUM_1(WINDOW_AT(2), "r4")                                                                      \
-    SUM_1(WINDOW_AT(3), "r6")                                                                      \
-    ".if " WINDOW_AT(7) " + 16 * (%c[chunks] - 1) > 127\n"                                         \
-    "add r1, r1, #" WINDOW_AT(4) "\n"                                                              \
-    SUM_1(WINDOW_AT(0), "r8")                                                                      \
-    SUM_1(WINDOW_AT(1), "r10")                                                                     \
-    SUM_1(WINDOW_AT(2), "r12")                                                                     \
-    SUM_1(WINDOW_AT(3), "lr")                                                                      \
-    "add r1, r1, #(%c[step] * 8 / %c[rows] - " WINDOW_AT(4) ")\n"                                  \
-    ".else\n"                                                                                      \
-    SUM_1(WINDOW_AT(4), "r8")                                                                      \
-    SUM_1(WINDOW_AT(5), "r10")                                                                     \
-    SUM_1(WINDOW_AT(6), "r12")                                                                     \
-    SUM_1(WINDOW_AT(7), "lr")                                                                      \
-    "add r1, r1, #(%c[step] * 8 / %c[rows])\n"                                                     \
-    ".endif\n"
+    SUM_1(WAY(0, 1), "r0")                                                                         \
+    SUM_1(WAY(1, 2), "r2")                                                                         \
+    SUM_1(WAY(2, 3), "r4")                                                                         \
+    SUM_1(WAY(3, 4), "r6")                                                                         \
+    SUM_1(WAY(4, 5), "r8")                                                                         \
+    SUM_1(WAY(5, 6), "r10")                                                                        \
+    SUM_1(WAY(6, 7), "r12")                                                                        \
+    SUM_1(WAY(7, 8), "lr")
 #define BLOCK_2                                                                                    \
-    SUM_2(WINDOW_AT(0), "r0", "r2")                                                                \
-    SUM_2(WINDOW_AT(2), "r4", "r6")                                                                \
-    SUM_2(WINDOW_AT(4), "r8", "r10")                                                               \
-    SUM_2(WINDOW_AT(6), "r12", "lr")                                                               \
-    "add r1, r1, #(%c[step] * 8 / %c[rows])\n"
+    SUM_2(WAY(0, 2), "r0", "r2")                                                                   \
+    SUM_2(WAY(2, 4), "r4", "r6")                                                                   \
+    SUM_2(WAY(4, 6), "r8", "r10")                                                                  \
+    SUM_2(WAY(6, 8), "r12", "lr")
 #define BLOCK_3                                                                                    \
-    SUM_3(WINDOW_AT(0), "r0", "r2", "r4")                                                          \
-    SUM_3(WINDOW_AT(3), "r6", "r8", "r10")                                                         \
-    SUM_2(WINDOW_AT(6), "r12", "lr")                                                               \
-    "add r1, r1, #(%c[step] * 8 / %c[rows])\n"
+    SUM_3(WAY(0, 3), "r0", "r2", "r4")                                                             \
+    SUM_3(WAY(3, 6), "r6", "r8", "r10")                                                            \
+    SUM_2(WAY(6, 8), "r12", "lr")
 #define BLOCK_4                                                                                    \
-    SUM_4(WINDOW_AT(0), "r0", "r2", "r4", "r6")                                                    \
-    SUM_4(WINDOW_AT(4), "r8", "r10", "r12", "lr")                                                  \
-    "add r1, r1, #(%c[step] * 8 / %c[rows])\n"
+    SUM_4(WAY(0, 4), "r0", "r2", "r4", "r6")                                                       \
+    SUM_4(WAY(4, 8), "r8", "r10", "r12", "lr")
 
 /* Sums in q0 and q1 become eight outputs, as columns.h says; `shift` is for factors above 1. */
 #define WINDOWS_LINE                                                                               \
-    "ldrd r0, r2, [r11]\n"                                                                         \
-    ".if %c[spare]\n"                                                                              \
-    "vmlas.s32 q0, q7, r0\n"                                                                       \
-    "vmlas.s32 q1, q7, r0\n"                                                                       \
-    ".else\n"                                                                                      \
-    "ldr r4, [r11, #8]\n"                                                                          \
-    "vdup.32 q2, r4\n"                                                                             \
-    "vmlas.s32 q0, q2, r0\n"                                                                       \
-    "vmlas.s32 q1, q2, r0\n"                                                                       \
-    ".endif\n"                                                                                     \
-    "vqrdmulh.s32 q0, q0, r2\n"                                                                    \
-    "vqrdmulh.s32 q1, q1, r2\n"                                                                    \
+    "vmlas.s32 q0, q2, r7\n"                                                                       \
+    "vmlas.s32 q1, q2, r7\n"                                                                       \
+    "vqrdmulh.s32 q0, q0, r11\n"                                                                   \
+    "vqrdmulh.s32 q1, q1, r11\n"                                                                   \
     "vqrshrnb.s32 q0, q0, #16\n"                                                                   \
     "vqrshrnt.s32 q0, q1, #16\n"                                                                   \
     "vqmovnb.s16 q0, q0\n"
@@ -220,9 +207,11 @@ KERNEL rescale_t rescale_of(const mve_depthwise_t *p, int32_t channel)
 /*
  * One channel after the other, with all its blocks of eight windows. r1 and r3 are where x and y
  * stand; the last block begins so that it ends with the last column. `vectors` are those of a
- * channel's weights; if one is to spare, it holds the scale.
+ * channel's weights. The constants of a line stay in r7, r11 and q2 for all blocks, so the stack
+ * keeps the address of the pass.
  */
 #define WINDOWS(sums, outputs)                                                                     \
+    "str r11, [sp, #-8]!\n"                                                                        \
     "ldr r0, [r11, #76]\n"                                                                         \
     "vmsr p0, r0\n"                                                                                \
     "add r0, r11, #60\n"                                                                           \
@@ -240,14 +229,20 @@ KERNEL rescale_t rescale_of(const mve_depthwise_t *p, int32_t channel)
     ".if %c[vectors] > 3\n"                                                                        \
     "vldrb.8 q7, [r0], #16\n"                                                                      \
     ".endif\n"                                                                                     \
-    "ldm r2!, {r4, r6, r8}\n"                                                                      \
-    "stm r11, {r4, r6, r8}\n"                                                                      \
-    ".if %c[spare]\n"                                                                              \
-    "vdup.32 q7, r8\n"                                                                             \
-    ".endif\n"                                                                                     \
-    "strd r0, r2, [r11, #28]\n"                                                                    \
+    "add r4, r2, #12\n"                                                                            \
+    "strd r0, r4, [r11, #28]\n"                                                                    \
     "ldrd r1, r3, [r11, #36]\n"                                                                    \
-    "ldr r5, [r11, #52]\n"                                                                         \
+    "ldrd r5, r0, [r11, #48]\n"                                                                    \
+    "add r0, r0, r1\n"                                                                             \
+    "add r4, r3, #1\n"                                                                             \
+    "strd r0, r4, [r11, #36]\n"                                                                    \
+    ".if %c[line]\n"                                                                               \
+    "ldm r2, {r7, r8, r11}\n"                                                                      \
+    "vdup.32 q2, r8\n"                                                                             \
+    ".else\n"                                                                                      \
+    "ldm r2, {r4, r6, r8}\n"                                                                       \
+    "stm r11, {r4, r6, r8}\n"                                                                      \
+    ".endif\n"                                                                                     \
     "2:\n"                                                                                         \
     sums                                                                                           \
     "vmov q0[2], q0[0], r0, r8\n"                                                                  \
@@ -268,14 +263,12 @@ KERNEL rescale_t rescale_of(const mve_depthwise_t *p, int32_t channel)
     "mvn r5, #(8 / %c[rows] - 1)\n"                                                                \
     "b 2b\n"                                                                                       \
     "3:\n"                                                                                         \
-    "ldrd r1, r3, [r11, #36]\n"                                                                    \
-    "ldrd r0, r2, [r11, #44]\n"                                                                    \
-    "add r1, r1, r2\n"                                                                             \
-    "add r3, r3, #1\n"                                                                             \
-    "strd r1, r3, [r11, #36]\n"                                                                    \
+    "ldr r11, [sp]\n"                                                                              \
+    "ldr r0, [r11, #44]\n"                                                                         \
     "subs r0, r0, #1\n"                                                                            \
     "str r0, [r11, #44]\n"                                                                         \
-    "bne 1b\n"
+    "bne 1b\n"                                                                                     \
+    "add sp, sp, #8\n"
 
 /* clang-format on */
 
@@ -283,13 +276,13 @@ KERNEL rescale_t rescale_of(const mve_depthwise_t *p, int32_t channel)
     SHARED void function(depthwise_pass_t *pass)                                                   \
     {                                                                                              \
         register depthwise_pass_t *r11 __asm__("r11") = pass;                                      \
-        __asm__ volatile(WINDOWS(BLOCK_##shared, outputs)                                          \
-                         :                                                                         \
-                         : "r"(r11), [step] "i"(step_), [chunks] "i"(chunks_), [rows] "i"(rows_),  \
-                           [down] "i"(down_), [vectors] "i"((chunks_) * (shared)),                 \
-                           [spare] "i"((is_line) && (chunks_) * (shared) < 4)                      \
-                         : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r12",     \
-                           "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "cc", "memory");  \
+        __asm__ volatile(                                                                          \
+            WINDOWS(BLOCK_##shared, outputs)                                                       \
+            : "+r"(r11)                                                                            \
+            : [step] "i"(step_), [chunks] "i"(chunks_), [rows] "i"(rows_), [down] "i"(down_),      \
+              [vectors] "i"((chunks_) * (shared)), [line] "i"(is_line)                             \
+            : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r12", "lr",      \
+              "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "cc", "memory");                     \
     }
 
 /*

@@ -247,6 +247,7 @@ def _parameters(graph: Graph, op: DepthwiseConv2D, planes: _Planes, lines: Lines
     bias = folded_bias(graph, op, p, weights, axis=3)
     taps = weights[0].transpose(2, 0, 1) if planes.is_turned else weights[0].transpose(2, 1, 0)
     rounded = _rounding(p, taps, bias, lines)
+    constants = rounded.constants[[0, 2, 1]] if rounded.way is Way.LINE else rounded.constants
     return {
         "x": shape(planes.x),
         "y": shape(planes.y),
@@ -262,7 +263,7 @@ def _parameters(graph: Graph, op: DepthwiseConv2D, planes: _Planes, lines: Lines
         "chunks": lines.chunks,
         "weight_bytes": max(len(lines.shifts), 1) * lines.chunks * _VECTOR,
         "weights": Constant("weights", _in_lines(taps, lines)),
-        "rescale": Constant("rescale", np.ascontiguousarray(rounded.constants.T)),
+        "rescale": Constant("rescale", np.ascontiguousarray(constants.T)),
         "output": output(p),
         "pass": Name(_pass(rounded.way, lines)),
     }
