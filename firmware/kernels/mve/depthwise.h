@@ -466,55 +466,72 @@ KERNEL void gather_some(const cells_row_t *r, const int8_t *x, int8_t *to)
     gather_padding(r, to, r->behind);
 }
 
-/* Eight channels of pixels at x, four pixels at a time. */
-KERNEL void gather_eight(const cells_row_t *r, const int8_t *x, int8_t *to)
+/*
+ * Eight channels of `rows` rows of pixels, four pixels at a time; rows lie row_bytes apart, and
+ * each goes a byte behind the one before.
+ */
+KERNEL void gather_eight(const cells_row_t *r, const int8_t *x, int32_t row_bytes, int8_t *to,
+                         int32_t rows)
 {
     const uint16x8_t second = vaddq_n_u16(r->offsets, (uint16_t)r->pitch);
     const uint16x8_t third = vaddq_n_u16(second, (uint16_t)r->pitch);
     const uint16x8_t fourth = vaddq_n_u16(third, (uint16_t)r->pitch);
-    __asm__ volatile("wls lr, %[before], 2f\n"
-                     "1:\n"
-                     "vstrb.16 %q[padding], [%[to], %q[first]]\n"
-                     "add %[to], %[pitch]\n"
-                     "le lr, 1b\n"
-                     "2:\n"
-                     "wls lr, %[fours], 4f\n"
-                     "3:\n"
-                     "vldrb.u16 q0, [%[x]]\n"
-                     "add %[x], %[x_step]\n"
-                     "vldrb.u16 q1, [%[x]]\n"
-                     "add %[x], %[x_step]\n"
-                     "vstrb.16 q0, [%[to], %q[first]]\n"
-                     "vldrb.u16 q0, [%[x]]\n"
-                     "add %[x], %[x_step]\n"
-                     "vstrb.16 q1, [%[to], %q[second]]\n"
-                     "vldrb.u16 q1, [%[x]]\n"
-                     "add %[x], %[x_step]\n"
-                     "vstrb.16 q0, [%[to], %q[third]]\n"
-                     "vstrb.16 q1, [%[to], %q[fourth]]\n"
-                     "add %[to], %[to], %[pitch], lsl #2\n"
-                     "le lr, 3b\n"
-                     "4:\n"
-                     "wls lr, %[rest], 6f\n"
-                     "5:\n"
-                     "vldrb.u16 q0, [%[x]]\n"
-                     "add %[x], %[x_step]\n"
-                     "vstrb.16 q0, [%[to], %q[first]]\n"
-                     "add %[to], %[pitch]\n"
-                     "le lr, 5b\n"
-                     "6:\n"
-                     "wls lr, %[behind], 8f\n"
-                     "7:\n"
-                     "vstrb.16 %q[padding], [%[to], %q[first]]\n"
-                     "add %[to], %[pitch]\n"
-                     "le lr, 7b\n"
-                     "8:\n"
-                     : [x] "+l"(x), [to] "+r"(to)
-                     : [x_step] "r"(r->x_step), [pitch] "r"(r->pitch), [before] "r"(r->before),
-                       [fours] "r"(r->inside / 4), [rest] "r"(r->inside % 4),
-                       [behind] "r"(r->behind), [first] "w"(r->offsets), [second] "w"(second),
-                       [third] "w"(third), [fourth] "w"(fourth), [padding] "w"(r->padding)
-                     : "lr", "q0", "q1", "cc", "memory");
+    const int32_t count = r->before + r->inside + r->behind;
+    /* What has no register: padding on both sides, and the ways to the next row. */
+    const int32_t seldom[] = {r->before, r->behind, row_bytes - r->inside * r->x_step,
+                              1 - count * r->pitch};
+    __asm__ volatile(
+        "1:\n"
+        "ldr lr, [%[seldom]]\n"
+        "wls lr, lr, 3f\n"
+        "2:\n"
+        "vstrb.16 %q[padding], [%[to], %q[first]]\n"
+        "add %[to], %[pitch]\n"
+        "le lr, 2b\n"
+        "3:\n"
+        "wls lr, %[fours], 5f\n"
+        "4:\n"
+        "vldrb.u16 q0, [%[x]]\n"
+        "add %[x], %[x_step]\n"
+        "vldrb.u16 q1, [%[x]]\n"
+        "add %[x], %[x_step]\n"
+        "vstrb.16 q0, [%[to], %q[first]]\n"
+        "vldrb.u16 q0, [%[x]]\n"
+        "add %[x], %[x_step]\n"
+        "vstrb.16 q1, [%[to], %q[second]]\n"
+        "vldrb.u16 q1, [%[x]]\n"
+        "add %[x], %[x_step]\n"
+        "vstrb.16 q0, [%[to], %q[third]]\n"
+        "vstrb.16 q1, [%[to], %q[fourth]]\n"
+        "add %[to], %[to], %[pitch], lsl #2\n"
+        "le lr, 4b\n"
+        "5:\n"
+        "wls lr, %[rest], 7f\n"
+        "6:\n"
+        "vldrb.u16 q0, [%[x]]\n"
+        "add %[x], %[x_step]\n"
+        "vstrb.16 q0, [%[to], %q[first]]\n"
+        "add %[to], %[pitch]\n"
+        "le lr, 6b\n"
+        "7:\n"
+        "ldr lr, [%[seldom], #4]\n"
+        "wls lr, lr, 9f\n"
+        "8:\n"
+        "vstrb.16 %q[padding], [%[to], %q[first]]\n"
+        "add %[to], %[pitch]\n"
+        "le lr, 8b\n"
+        "9:\n"
+        "ldr lr, [%[seldom], #8]\n"
+        "add %[x], lr\n"
+        "ldr lr, [%[seldom], #12]\n"
+        "add %[to], lr\n"
+        "subs %[rows], #1\n"
+        "bne 1b\n"
+        : [x] "+l"(x), [to] "+r"(to), [rows] "+r"(rows)
+        : [x_step] "r"(r->x_step), [pitch] "r"(r->pitch), [fours] "r"(r->inside / 4),
+          [rest] "r"(r->inside % 4), [seldom] "r"(seldom), [first] "w"(r->offsets),
+          [second] "w"(second), [third] "w"(third), [fourth] "w"(fourth), [padding] "w"(r->padding)
+        : "lr", "q0", "q1", "cc", "memory");
 }
 
 /*
@@ -538,12 +555,16 @@ SHARED void gather_rows(const mve_depthwise_t *p, const rows_t *x, int32_t row, 
         .offsets = multiples((uint16_t)p->line_bytes),
     };
 
+    const bool follow = x->slots == 0 && p->window.dilation.h == 1; /* one row the other */
 #pragma GCC unroll 1
-    for (; count > 0; count--, row += p->window.dilation.h, to++) {
+    for (int32_t done = 1; count > 0;
+         count -= done, row += done * p->window.dilation.h, to += done) {
+        done = 1;
         if (row < 0 || row >= p->x.h || r.inside <= 0) {
             gather_padding(&r, to, cells->count);
         } else if (r.channels == 8) {
-            gather_eight(&r, row_at(x, row) + at, to);
+            done = follow ? lesser(count, p->x.h - row) : 1;
+            gather_eight(&r, row_at(x, row) + at, x->row_bytes, to, done);
         } else {
             gather_some(&r, row_at(x, row) + at, to);
         }

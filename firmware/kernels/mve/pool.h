@@ -18,14 +18,35 @@ typedef struct {
 /* All channels of a window, to y. */
 typedef void mve_pool_pixel_t(const pool_t *p, const rows_t *x, const mve_window_t *w, int8_t *y);
 
+#define RAISED 129
+
+/*
+ * sums / count, rounded to the nearest, halves away from zero, and clamped. With RAISED added to
+ * each of the cells nothing is below 0, so VRMULH by `reciprocal` = ceil(2^32 / count) rounds them,
+ * halves upwards; 1 less moves a negative half down, which only an even count has.
+ */
+KERNEL int16x8_t averages(const pool_t *p, int16x8_t sums, int32_t count, uint32_t reciprocal)
+{
+    const int16x8_t even = vdupq_n_s16((int16_t)(count % 2 - 1));
+    const int16x8_t down = vandq_s16(vshrq_n_s16(sums, 15), even);
+    const int16x8_t raised = vaddq_n_s16(vaddq_s16(sums, down), (int16_t)(RAISED * count));
+    const uint16x8_t x = vreinterpretq_u16_s16(raised);
+    const uint32x4_t by = vdupq_n_u32(reciprocal);
+    const uint32x4_t low = vrmulhq_u32(vmovlbq_u16(x), by);
+    const uint32x4_t high = vrmulhq_u32(vmovltq_u16(x), by);
+    const uint16x8_t both = vmovntq_u32(vreinterpretq_u16_u32(low), high);
+    const int16x8_t y = vsubq_n_s16(vreinterpretq_s16_u16(both), RAISED);
+    return vminq_s16(vmaxq_s16(y, vdupq_n_s16((int16_t)p->low)), vdupq_n_s16((int16_t)p->high));
+}
+
 SHARED void mve_average_pixel(const pool_t *p, const rows_t *x, const mve_window_t *w, int8_t *y)
 {
     const int32_t channels = p->x.c, count = w->height * w->width;
+    const uint32_t reciprocal = UINT32_MAX / (uint32_t)count + (count > 1);
 #pragma GCC unroll 1
     for (int32_t c = 0; c < channels; c += 8) {
         const mve_pred16_t those = vctp16q((uint32_t)(channels - c));
         int16x8_t sums = vdupq_n_s16(0);
-        int16_t sum[8];
 #pragma GCC unroll 1
         for (int32_t k = 0; k < w->height; k++) {
             const int8_t *in = row_at(x, w->top + k) + w->at + c;
@@ -34,11 +55,7 @@ SHARED void mve_average_pixel(const pool_t *p, const rows_t *x, const mve_window
                 sums = vaddq_s16(sums, vldrbq_z_s16(in, those));
             }
         }
-        vst1q_s16(sum, sums);
-#pragma GCC unroll 1
-        for (int32_t i = 0; i < lesser(8, channels - c); i++) {
-            y[c + i] = (int8_t)clamp(rounded_quotient(sum[i], count), p->low, p->high);
-        }
+        vstrbq_p_s16(y + c, averages(p, sums, count, reciprocal), those);
     }
 }
 
