@@ -419,14 +419,39 @@ KERNEL cells_t cells_under(const mve_depthwise_t *p, int32_t column, int32_t col
     return (cells_t){begin, count, cells_inside(begin, count, w->dilation.w, p->x.w)};
 }
 
-/* A row of pixels, between padding, for lines. */
+/* What rows of pixels, between padding, have in common for lines; the assembly knows offsets. */
 typedef struct {
-    int32_t before, inside, behind; /* columns */
-    int32_t x_step, pitch;          /* from column to column */
-    int32_t channels;               /* up to eight */
+    int32_t before, behind;  /*  0: columns of padding */
+    int32_t x_next, to_next; /*  8: from behind a row to the next */
+    int32_t inside;          /* columns */
+    int32_t x_step, pitch;   /* from column to column */
+    int32_t at;              /* bytes from the first pixel that is kept */
+    int32_t channels;        /* up to eight */
+    bool follow;             /* whether rows lie x_next apart */
     int16x8_t padding;
     uint16x8_t offsets; /* of the lines */
 } cells_row_t;
+
+KERNEL cells_row_t cells_row(const mve_depthwise_t *p, const rows_t *x, const cells_t *cells,
+                             int32_t c)
+{
+    const int32_t dilation = p->window.dilation.w, first = cells->inside.first;
+    const int32_t inside = cells->inside.last - first;
+    return (cells_row_t){
+        .before = first,
+        .behind = cells->count - cells->inside.last,
+        .x_next = x->row_bytes - inside * dilation * p->x.c,
+        .to_next = 1 - cells->count * p->pitch,
+        .inside = inside,
+        .x_step = dilation * p->x.c,
+        .pitch = p->pitch,
+        .at = (cells->begin + first * dilation - x->first) * p->x.c + c,
+        .channels = lesser(p->lines, p->x.c - c),
+        .follow = x->slots == 0 && p->window.dilation.h == 1,
+        .padding = vdupq_n_s16((int16_t)p->padding),
+        .offsets = multiples((uint16_t)p->line_bytes),
+    };
+}
 
 /* Padding into `count` columns; returns where the next column is. */
 KERNEL int8_t *gather_padding(const cells_row_t *r, int8_t *to, int32_t count)
@@ -466,23 +491,15 @@ KERNEL void gather_some(const cells_row_t *r, const int8_t *x, int8_t *to)
     gather_padding(r, to, r->behind);
 }
 
-/*
- * Eight channels of `rows` rows of pixels, four pixels at a time; rows lie row_bytes apart, and
- * each goes a byte behind the one before.
- */
-KERNEL void gather_eight(const cells_row_t *r, const int8_t *x, int32_t row_bytes, int8_t *to,
-                         int32_t rows)
+/* Eight channels of `rows` rows of pixels that follow each other, four pixels at a time. */
+KERNEL void gather_eight(const cells_row_t *r, const int8_t *x, int8_t *to, int32_t rows)
 {
     const uint16x8_t second = vaddq_n_u16(r->offsets, (uint16_t)r->pitch);
     const uint16x8_t third = vaddq_n_u16(second, (uint16_t)r->pitch);
     const uint16x8_t fourth = vaddq_n_u16(third, (uint16_t)r->pitch);
-    const int32_t count = r->before + r->inside + r->behind;
-    /* What has no register: padding on both sides, and the ways to the next row. */
-    const int32_t seldom[] = {r->before, r->behind, row_bytes - r->inside * r->x_step,
-                              1 - count * r->pitch};
     __asm__ volatile(
         "1:\n"
-        "ldr lr, [%[seldom]]\n"
+        "ldr lr, [%[row]]\n"
         "wls lr, lr, 3f\n"
         "2:\n"
         "vstrb.16 %q[padding], [%[to], %q[first]]\n"
@@ -514,59 +531,44 @@ KERNEL void gather_eight(const cells_row_t *r, const int8_t *x, int32_t row_byte
         "add %[to], %[pitch]\n"
         "le lr, 6b\n"
         "7:\n"
-        "ldr lr, [%[seldom], #4]\n"
+        "ldr lr, [%[row], #4]\n"
         "wls lr, lr, 9f\n"
         "8:\n"
         "vstrb.16 %q[padding], [%[to], %q[first]]\n"
         "add %[to], %[pitch]\n"
         "le lr, 8b\n"
         "9:\n"
-        "ldr lr, [%[seldom], #8]\n"
+        "ldr lr, [%[row], #8]\n"
         "add %[x], lr\n"
-        "ldr lr, [%[seldom], #12]\n"
+        "ldr lr, [%[row], #12]\n"
         "add %[to], lr\n"
         "subs %[rows], #1\n"
         "bne 1b\n"
         : [x] "+l"(x), [to] "+r"(to), [rows] "+r"(rows)
         : [x_step] "r"(r->x_step), [pitch] "r"(r->pitch), [fours] "r"(r->inside / 4),
-          [rest] "r"(r->inside % 4), [seldom] "r"(seldom), [first] "w"(r->offsets),
-          [second] "w"(second), [third] "w"(third), [fourth] "w"(fourth), [padding] "w"(r->padding)
+          [rest] "r"(r->inside % 4), [row] "r"(r), [first] "w"(r->offsets), [second] "w"(second),
+          [third] "w"(third), [fourth] "w"(fourth), [padding] "w"(r->padding)
         : "lr", "q0", "q1", "cc", "memory");
 }
 
 /*
- * Gathers rows `row`, `row` + dilation, ... up to eight channels from `c` on into as many lines,
- * each row a byte behind the one before: the padding, what lies on the tensor, the padding.
+ * Gathers rows `row`, `row` + dilation, ... up to eight channels into as many lines, each row a
+ * byte behind the one before: the padding, what lies on the tensor, the padding.
  */
 SHARED void gather_rows(const mve_depthwise_t *p, const rows_t *x, int32_t row, int32_t count,
-                        const cells_t *cells, int32_t c, int8_t *to)
+                        const cells_row_t *r, int8_t *to)
 {
-    const int32_t dilation = p->window.dilation.w;
-    const int32_t first = cells->inside.first;
-    const int32_t at = (cells->begin + first * dilation - x->first) * p->x.c + c;
-    const cells_row_t r = {
-        .before = first,
-        .inside = cells->inside.last - first,
-        .behind = cells->count - cells->inside.last,
-        .x_step = dilation * p->x.c,
-        .pitch = p->pitch,
-        .channels = lesser(p->lines, p->x.c - c),
-        .padding = vdupq_n_s16((int16_t)p->padding),
-        .offsets = multiples((uint16_t)p->line_bytes),
-    };
-
-    const bool follow = x->slots == 0 && p->window.dilation.h == 1; /* one row the other */
+    const int32_t step = p->window.dilation.h;
 #pragma GCC unroll 1
-    for (int32_t done = 1; count > 0;
-         count -= done, row += done * p->window.dilation.h, to += done) {
+    for (int32_t done = 1; count > 0; count -= done, row += done * step, to += done) {
         done = 1;
-        if (row < 0 || row >= p->x.h || r.inside <= 0) {
-            gather_padding(&r, to, cells->count);
-        } else if (r.channels == 8) {
-            done = follow ? lesser(count, p->x.h - row) : 1;
-            gather_eight(&r, row_at(x, row) + at, x->row_bytes, to, done);
+        if (row < 0 || row >= p->x.h || r->inside <= 0) {
+            gather_padding(r, to, r->before + r->inside + r->behind);
+        } else if (r->channels == 8) {
+            done = r->follow ? lesser(count, p->x.h - row) : 1;
+            gather_eight(r, row_at(x, row) + r->at, to, done);
         } else {
-            gather_some(&r, row_at(x, row) + at, to);
+            gather_some(r, row_at(x, row) + r->at, to);
         }
     }
 }
@@ -579,11 +581,12 @@ SHARED void mve_depthwise_row(const mve_depthwise_t *p, rows_t x, int32_t row, s
     const int32_t top = row * w->stride.h - w->pad.h;
     for (int32_t i = columns.first; i < columns.last; i += p->columns, y += p->columns * p->y.c) {
         const int32_t count = lesser(p->columns, columns.last - i);
-        const cells_t cells = cells_under(p, i, count);
+        const cells_t under = cells_under(p, i, count);
         depthwise_pass_t pass;
         prepare_passes(&pass, p, 1, count);
         for (int32_t c = 0; c < p->x.c; c += p->lines) {
-            gather_rows(p, &x, top, w->kernel.h, &cells, c, scratch);
+            const cells_row_t cells = cells_row(p, &x, &under, c);
+            gather_rows(p, &x, top, w->kernel.h, &cells, scratch);
             const int32_t first = c * p->depth_multiplier;
             const int32_t channels = lesser(p->lines * p->depth_multiplier, p->y.c - first);
             run_passes(&pass, scratch, first, channels, y + first);
@@ -615,7 +618,8 @@ KERNEL void depthwise_slide(depthwise_pass_t *pass, const rows_t *x, int32_t c, 
 {
     const mve_depthwise_t *p = pass->p;
     const window_t *w = &p->window;
-    const cells_t cells = cells_under(p, 0, p->y.w);
+    const cells_t under = cells_under(p, 0, p->y.w);
+    const cells_row_t cells = cells_row(p, x, &under, c);
     const int32_t channels = lesser(p->lines, p->x.c - c) * p->depth_multiplier;
     int32_t gathered = 0, origin = 0; /* padded rows: up to which, and which is at lines[0] */
 
@@ -627,8 +631,7 @@ KERNEL void depthwise_slide(depthwise_pass_t *pass, const rows_t *x, int32_t c, 
             origin = first;
         }
         gathered = greater(gathered, first);
-        gather_rows(p, x, gathered - w->pad.h, end - gathered, &cells, c,
-                    lines + gathered - origin);
+        gather_rows(p, x, gathered - w->pad.h, end - gathered, &cells, lines + gathered - origin);
         gathered = end;
         if (rows != pass->rows) {
             set_rows(pass, rows);
