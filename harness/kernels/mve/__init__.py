@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from harness.ir import Graph, Op
 from harness.ir import ops as ir
 from harness.kernels.kernel_set import KernelSet
-from harness.kernels.mve import convolution, depthwise, elementwise, lookup, pooling
+from harness.kernels.mve import convolution, depthwise, elementwise, pointwise, pooling
 from harness.kernels.variant import RowVariant, Variant
 
 
@@ -29,7 +29,7 @@ def variants(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> I
         case ir.AveragePool2D() | ir.MaxPool2D():
             yield from pooling.pool(graph, op)
         case ir.Logistic() | ir.Tanh() | ir.Quantize():
-            yield from lookup.lookup(graph, op)
+            yield from pointwise.pointwise(graph, op)
         case _:
             return
 
@@ -49,7 +49,7 @@ def row_variants(kernels: KernelSet, graph: Graph, op: Op) -> Iterator[RowVarian
         case ir.AveragePool2D() | ir.MaxPool2D():
             yield from pooling.pool_row(graph, op)
         case ir.Logistic() | ir.Tanh() | ir.Quantize():
-            yield from lookup.lookup_row(graph, op)
+            yield from pointwise.pointwise_row(graph, op)
         case _:
             return
 
