@@ -29,6 +29,7 @@ from harness.codegen.model_c import generate
 from harness.devices.clock import Clock
 from harness.devices.qemu import QemuDevice
 from harness.ir import Graph
+from harness.ir.ops import Quantize
 from harness.ir.tensor import Array
 from harness.reference.interpreter import run
 from harness.schedule.plan import Plan
@@ -91,14 +92,29 @@ def _session(made: Plan, board: str) -> Iterator[tuple[Session, Clock]]:
             yield session, device.clock(hello)
 
 
+_SPECIAL = np.array([np.nan, np.inf, -np.inf, 0.5, -0.5, 1.5, 0.49999997, -2.5, 1e-40], np.float32)
+"""What is rounded or clamped by a rule of its own; 1e-40 is subnormal."""
+
+
 def _extreme_inputs(graph: Graph, seed: int) -> list[Array]:
-    """Return inputs of the lowest and the highest values of their types, as it happens."""
-    return [
-        np.where(x > np.median(x), np.iinfo(x.dtype).max, np.iinfo(x.dtype).min).astype(x.dtype)
-        if np.issubdtype(x.dtype, np.integer)
-        else x
-        for x in random_inputs(graph, seed)
+    """Return inputs of the lowest and the highest values of their types, as it happens.
+
+    Floats are special values, times the scale of what they are quantized to.
+    """
+    inputs = random_inputs(graph, seed)
+    return [_extremes(graph, t, x) for t, x in zip(graph.inputs, inputs, strict=True)]
+
+
+def _extremes(graph: Graph, tensor_id: int, x: Array) -> Array:
+    if np.issubdtype(x.dtype, np.integer):
+        limits = np.iinfo(x.dtype)
+        return np.where(x > np.median(x), limits.max, limits.min).astype(x.dtype)
+    scales = [
+        graph.tensor(op.outputs[0]).scale
+        for op in graph.ops
+        if isinstance(op, Quantize) and op.inputs[0] == tensor_id
     ]
+    return np.resize(_SPECIAL, x.shape) * np.float32(scales[0] if scales else 1.0)
 
 
 def _assert_equal(made: Plan, outputs: Sequence[bytes], expected: Sequence[Array]) -> None:

@@ -181,6 +181,13 @@ def test_binary_ops(schedule: str) -> None:
     assert used.count("mve") > 0.5 * len(used)
 
 
+@given(batches(strategies.end_graphs(), 24))
+@few
+def test_ends_of_models(batch: Batch) -> None:
+    """Also of floats that are rounded or clamped by a rule of their own."""
+    assert_on_core(plan(batch.graph, "layer", kernels=MVE), BOARD)
+
+
 FUSIONS = {"stream": plans.stream, "stripes": plans.stripes, "patches": plans.patches}
 
 
