@@ -13,6 +13,7 @@ from harness.arithmetic import ConvParameters, Multiplier, quantize_multiplier
 from harness.arithmetic.fixed_point import Raw, rescale_channels
 from harness.ir.tensor import Array
 from harness.kernels.mve.rounding import Rounding, Way, rounding
+from harness.kernels.step_function import accumulator_reach
 
 factors = st.tuples(st.floats(-9, -3), st.sampled_from([1, 1, 1, -1])).map(
     lambda drawn: quantize_multiplier(drawn[1] * math.exp(drawn[0]))
@@ -43,8 +44,8 @@ def test_a_line_is_the_reference(some: list[Multiplier], seed: int, taps: int) -
     found = rounding(p, weights, bias)
     if found.way is not Way.LINE:
         return
-    ends = 128 * np.abs(weights.astype(np.int64)).sum(axis=1)
-    sums = np.linspace(-ends + 128, ends - 128, 100001).astype(np.int64)
+    no_bias = np.zeros_like(bias)
+    sums = np.linspace(*accumulator_reach(weights, no_bias, -128, 127), 100001).astype(np.int64)
     expected = np.clip(rescale_channels(sums + bias, p.multipliers) - 128, -128, 127)
     assert (outputs(found, sums) == expected).all()
 
