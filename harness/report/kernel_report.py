@@ -247,9 +247,9 @@ def _by_optimization(ran: Sequence[CaseRow]) -> Iterator[str]:
     yield from _table(["model", *(part for g in goals for part in (g, *parts))], rows)
     yield ""
     yield (
-        "Under what is optimized for stand million instructions, and million cycles that are "
-        f"estimated by {TABLE}, not measured: ± is what that table leaves open. Code is that of "
-        "the model and its kernels, with their tables, without the runtime."
+        "Instructions and estimated cycles are in millions. Cycles are estimated by "
+        f"{TABLE}, not measured; ± is what that table leaves open. Code is that of the model and "
+        "its kernels, with their tables, without the runtime."
     )
 
 
