@@ -131,18 +131,6 @@ def test_two_images_after_each_other(bench: Bench, tmp_path: Path) -> None:
     assert bench.chip.programmed_words >= 90_000 // 4
 
 
-def test_a_running_core_is_programmed_too(bench: Bench, tmp_path: Path) -> None:
-    """Where the reset line is not wired, pyOCD attaches and leaves the core running."""
-    assert bench.place.probe is not None
-    probe = bench.place.probe.model_copy(update={"connect": "attach"})
-    place = bench.place.model_copy(update={"probe": probe})
-    for seed in (1, 2):
-        image, content = make_image(tmp_path / f"{seed}.elf", FLASH, 4096, seed=seed)
-        PyOcdFlasher().program(image, bench.board, place)
-        assert bench.chip.flash[: len(content)] == content
-        assert not bench.chip.is_halted
-
-
 def test_debug_is_off_and_the_core_runs_when_it_is_done(bench: Bench, tmp_path: Path) -> None:
     """Else the firmware's cycle counter would be the debugger's, or a BKPT would stop it."""
     image, _ = make_image(tmp_path / "firmware.elf", FLASH, 4096, seed=1)

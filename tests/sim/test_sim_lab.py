@@ -115,6 +115,13 @@ def test_a_board_is_programmed_again_and_reset(desk: OpenLab, image: Firmware) -
     PyOcdFlasher().reset(load_board(BOARD), desk.places[BOARD])
 
 
+def test_a_running_core_is_programmed_too(desk: OpenLab, image: Firmware) -> None:
+    """Where holding the reset line is of no use, pyOCD attaches, and leaves the core running."""
+    _program(desk, image)
+    place = _with_probe(desk.places[BOARD], connect="attach")
+    PyOcdFlasher().program(image, load_board(BOARD), place)
+
+
 def test_bench_lab_reset_starts_a_board_from_the_beginning(
     desk: OpenLab, bench: Bench, tmp_path: Path
 ) -> None:
