@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -450,6 +451,19 @@ def conv_graph(channels: int = 4, *, size: tuple[int, int] = (6, 5), depth: int 
     build = GraphBuilder("conv")
     build.conv(build.input((1, *size, depth)), channels, activation=Activation.RELU6)
     return build.graph()
+
+
+def with_flat_input(graph: Graph) -> Graph:
+    """Return a graph whose first input is a vector that a RESHAPE makes what it was."""
+    x, tensor = graph.inputs[0], graph.tensor(graph.inputs[0])
+    vector = TensorId(len(graph.tensors))
+    flat = replace(tensor, name="vector", shape=(1, tensor.elements))
+    return replace(
+        graph,
+        tensors=(*graph.tensors, flat),
+        ops=(Reshape(inputs=(vector,), outputs=(x,)), *graph.ops),
+        inputs=(vector, *graph.inputs[1:]),
+    )
 
 
 def chain_graph() -> Graph:

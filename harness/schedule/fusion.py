@@ -60,21 +60,41 @@ class Fusion:
 
     @cached_property
     def input_by_rows(self) -> TensorId | None:
-        """The model's input if it could be delivered row by row, else None.
+        """The model's input if it could be delivered row by row, else None."""
+        return None if self.why_not_by_rows else self.graph.inputs[0]
+
+    @cached_property
+    def why_not_by_rows(self) -> str:
+        """Why the model's input cannot be delivered row by row; nothing if it can.
 
         The first op's first operand it must be, and all that read it must be done by rows, in one
         run.
         """
         graph = self.graph
-        if len(graph.inputs) != 1 or graph.inputs[0] in graph.outputs:
-            return None
+        if len(graph.inputs) != 1:
+            return f"the model has {len(graph.inputs)} inputs"
         tensor, readers = graph.tensor(graph.inputs[0]), self.readers.get(graph.inputs[0], ())
-        if len(tensor.shape) != 4 or tensor.shape[0] != 1 or not readers:
-            return None
+        if not readers:
+            return f"no op reads input '{tensor.label}'"
+        if graph.inputs[0] in graph.outputs:
+            return f"input '{tensor.label}' is an output too, which is whole"
+        for reader in readers:
+            if not self.is_fusible[reader] or len(tensor.shape) != 4:
+                return (
+                    f"{graph.label(reader)} reads input '{tensor.label}' {list(tensor.shape)} as a "
+                    "whole; rows are those of an image [1, H, W, C] that convolutions, pools or "
+                    "element-wise ops read"
+                )
         if graph.ops[0].inputs[0] != graph.inputs[0]:
-            return None
-        has_run = any(self.starts[end] == 0 for end in range(readers[-1] + 1, len(self.starts)))
-        return graph.inputs[0] if has_run else None
+            return f"{graph.label(0)} comes before input '{tensor.label}' is read"
+        if not any(self.starts[end] == 0 for end in range(readers[-1] + 1, len(self.starts))):
+            return (
+                f"{graph.label(readers[0])} and {graph.label(readers[-1])} both read input "
+                f"'{tensor.label}', and cannot be in one stream"
+                if len(readers) > 1
+                else f"{graph.label(readers[0])} cannot be in a stream"
+            )
+        return ""
 
     @cached_property
     def links(self) -> dict[TensorId, tuple[int, int]]:

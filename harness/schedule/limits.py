@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.errors import DoesNotFitError
 from harness.ir import Graph
+from harness.passes.reshape_input import reshape_input
 from harness.schedule.fusion import Fusion
 from harness.schedule.plan import Plan
 from harness.schedule.timeline import what_holds_the_peak
@@ -22,4 +23,4 @@ def does_not_fit(least: Plan, limit: int) -> DoesNotFitError:
 
 def can_come_by_rows(graph: Graph) -> bool:
     """Whether the model's input could be delivered row by row."""
-    return Fusion(graph).input_by_rows is not None
+    return not Fusion(reshape_input(graph)).why_not_by_rows

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from harness.errors import InputError, UsageError, near_names
 from harness.ir import Graph
 from harness.kernels.kernel_set import PORTABLE, KernelSet
+from harness.passes.reshape_input import reshape_input
 from harness.schedule.batches import in_batches
 from harness.schedule.choices import Choice, Choices
 from harness.schedule.fusion import Fusion
@@ -59,8 +60,9 @@ def plan(
     that fit, ``patch``, ``stream`` and ``auto`` take the one of least work. Without it ``auto``
     takes the least work, ``patch`` the least peak at little recompute (``patching``), ``stream``
     the least peak, or more where that saves work: up to 2 % or 768 bytes, or 8 kB for batches.
-    ``input_by_rows`` delivers the model's input row by row, so that it is never whole. ``patch``
-    sets the split by hand: the number of ops, and patches (down, across).
+    ``input_by_rows`` delivers the model's input row by row, so that it is never whole; a RESHAPE
+    that alone reads it is left out, and the rows are those of what it makes. ``patch`` sets the
+    split by hand: the number of ops, and patches (down, across).
 
     Raises:
         UsageError: there is no such schedule, or it does not know such an option.
@@ -166,12 +168,13 @@ def _auto(offer: Offer, limit: int | None) -> Plan:
 
 
 def _choices(graph: Graph, kernels: KernelSet, input_by_rows: bool) -> Choices:
-    choices = Choices(graph, kernels, input_by_rows=input_by_rows)
-    if input_by_rows and choices.fusion.input_by_rows is None:
+    arriving = reshape_input(graph) if input_by_rows else graph
+    choices = Choices(arriving, kernels, input_by_rows=input_by_rows)
+    if input_by_rows and choices.fusion.why_not_by_rows:
         raise InputError(
-            f"{graph.name}: the input cannot be delivered by rows: it must be one image "
-            "[1, H, W, C] that only ops of one stream read",
-            hint="leave the input resident",
+            f"{graph.name}: the input cannot be delivered by rows: "
+            f"{choices.fusion.why_not_by_rows}",
+            hint="leave the input resident: take --input-by-rows away",
         )
     return choices
 

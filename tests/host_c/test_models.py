@@ -11,7 +11,7 @@ import pytest
 from harness.importer.tflite import read_tflite
 from harness.ir import Graph
 from harness.passes.pipeline import run_passes
-from harness.schedule.fusion import Fusion
+from harness.schedule.limits import can_come_by_rows
 from harness.schedule.plan import Plan
 from harness.schedule.search import SCHEDULES, plan
 from tests.host_c import native
@@ -26,7 +26,7 @@ def different_plans(graph: Graph) -> Iterator[Plan]:
     """Yield the plans of all schedules; what has the same segments computes the same way."""
     segments = set()
     plans = [plan(graph, schedule) for schedule in SCHEDULES]
-    if Fusion(graph).input_by_rows is not None:
+    if can_come_by_rows(graph):
         plans.append(plan(graph, "stream", input_by_rows=True))
     for made in plans:
         if made.segments not in segments:

@@ -28,6 +28,7 @@ from tests.graphs import (
     quantized_graph,
     random_inputs,
     residual_graph,
+    with_flat_input,
 )
 from tests.host_c import native, plans
 
@@ -81,7 +82,14 @@ def test_the_least_plan_equals_the_reference(graphs: list[Graph]) -> None:
     assert_equals_reference(make_plan(native.union(graphs), "stream"))
 
 
-@pytest.mark.parametrize("graph", [chain_graph(), residual_graph()], ids=["chain", "residual"])
+ARRIVING = {
+    "chain": chain_graph(),
+    "residual": residual_graph(),
+    "vector": with_flat_input(chain_graph()),
+}
+
+
+@pytest.mark.parametrize("graph", ARRIVING.values(), ids=ARRIVING)
 def test_an_input_that_arrives_by_rows(graph: Graph) -> None:
     assert_equals_reference(make_plan(graph, "stream", input_by_rows=True))
 

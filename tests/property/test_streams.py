@@ -15,12 +15,13 @@ from harness.errors import DoesNotFitError, InputError
 from harness.ir import Graph
 from harness.ir.macs import graph_macs
 from harness.schedule.choices import Choices
+from harness.schedule.limits import can_come_by_rows
 from harness.schedule.patching import first_op
 from harness.schedule.plan import FusedSegment, Plan
 from harness.schedule.search import SCHEDULES, assemble, pareto, plan
 from harness.schedule.stream import Cut
 from harness.schedule.work import estimated_instructions, executed_macs
-from tests.graphs import GraphBuilder, residual_graph
+from tests.graphs import GraphBuilder, residual_graph, with_flat_input
 from tests.strategies import op_graphs, random_graphs
 
 graphs = random_graphs() | op_graphs()
@@ -44,15 +45,15 @@ def test_stream_needs_no_more_than_in_place_and_computes_nothing_twice(graph: Gr
     assert executed_macs(made) <= graph_macs(graph)
 
 
-@given(graphs)
+@given(graphs | graphs.map(with_flat_input))
 def test_input_by_rows_is_done_or_refused(graph: Graph) -> None:
-    if Choices(graph, input_by_rows=True).fusion.input_by_rows is None:
+    if not can_come_by_rows(graph):
         with pytest.raises(InputError, match="cannot be delivered by rows"):
             plan(graph, "stream", input_by_rows=True)
         return
     for made in (plan(graph, "stream", input_by_rows=True), *pareto(graph, input_by_rows=True)):
         held = {t for a in made.allocations for t in a.tensors}
-        assert not held & set(graph.inputs)
+        assert not held & set(made.graph.inputs)
 
 
 @given(graphs, st.data())
