@@ -21,7 +21,9 @@ from harness.comparison.operand import Operand, resolve
 from harness.comparison.subject import subject_of
 from harness.data import STORE
 from harness.errors import InputError
-from harness.experiment.case import Case, check_sram, choose_plan
+from harness.experiment.case import Case
+from harness.experiment.fit import check_sram, choose_plan
+from harness.experiment.fit import flash_limit as limit_of_flash
 from harness.experiment.pool import processes, usable_cores
 from harness.experiment.run import run_case
 from harness.experiment.spec import SweepSpec, load_spec
@@ -47,6 +49,7 @@ def plan(
     board: str | None = None,
     schedule: str = "auto",
     sram_limit: int | None = None,
+    flash_limit: int | None = None,
     input_by_rows: bool = False,
     optimize: str = "cycles",
 ) -> PlanPoint:
@@ -59,12 +62,14 @@ def plan(
     facts = None if board is None else load_board(board)
     file = find_model(model)
     imported = read_tflite(file.data, name=file.name)
+    kernels = kernels_for(Core.CORTEX_M4 if facts is None else facts.core, optimize)
     made = choose_plan(
         run_passes(imported),
         schedule,
-        kernels=kernels_for(Core.CORTEX_M4 if facts is None else facts.core, optimize),
+        kernels=kernels,
         board=facts,
         limit=sram_limit,
+        flash=limit_of_flash(kernels, facts, flash_limit),
         input_by_rows=input_by_rows,
         patch=None,
     )
@@ -82,6 +87,7 @@ def run(
     builder: Builder = "direct",
     schedule: str = "auto",
     sram_limit: int | None = None,
+    flash_limit: int | None = None,
     input_by_rows: bool = False,
     optimize: str = "cycles",
     repeat: int = 3,
@@ -101,6 +107,7 @@ def run(
         builder=builder,
         schedule=schedule,
         sram_limit=sram_limit,
+        flash_limit=flash_limit,
         input_by_rows=input_by_rows,
         optimize=optimize,
         repeat=repeat,

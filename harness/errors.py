@@ -8,6 +8,7 @@
     │   ├── MalformedModelError             the file is not a sound .tflite
     │   ├── UnsupportedModelError           sound, but an op or a type is not offered
     │   ├── DoesNotFitError                 needs more memory than the board has
+    │   │   └── DoesNotFitInFlashError          more flash, that is
     │   ├── TensorInputError                input data of a wrong shape, type or format
     │   └── FactsError                      a YAML file with wrong or unknown fields
     ├── ToolchainError                  1   compiler missing, or generated code refused by it
@@ -65,6 +66,10 @@ class UnsupportedModelError(InputError):
 
 class DoesNotFitError(InputError):
     """The model needs more memory than the board has."""
+
+
+class DoesNotFitInFlashError(DoesNotFitError):
+    """The image needs more flash than the board has, or than is allowed."""
 
 
 class TensorInputError(InputError):

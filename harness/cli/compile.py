@@ -13,6 +13,7 @@ import typer
 from harness.cli.options import (
     Builder,
     BuilderOption,
+    FlashLimitOption,
     InputByRowsOption,
     ModelArgument,
     Optimize,
@@ -57,6 +58,7 @@ def compile_command(
     ] = "auto",
     schedule: ScheduleOption = Schedule.AUTO,
     sram_limit: SramLimitOption = None,
+    flash_limit: FlashLimitOption = None,
     input_by_rows: InputByRowsOption = False,
     patch_ops: PatchOpsOption = None,
     patch_grid: PatchGridOption = None,
@@ -68,7 +70,8 @@ def compile_command(
     from harness.cli.progress import progress_on_stderr
     from harness.codegen.model_c import generate
     from harness.experiment.build import build_case
-    from harness.experiment.case import check_sram, find, plan_case
+    from harness.experiment.case import find, plan_case
+    from harness.experiment.fit import check_flash, check_sram
     from harness.report.tables import footprint_line
 
     is_project = output_format is Format.PLATFORMIO
@@ -77,7 +80,7 @@ def compile_command(
         model,
         _board_itself(board) if is_project and device == "auto" else device,
         schedule,
-        sram_limit,
+        (sram_limit, flash_limit),
         input_by_rows,
         (patch_ops, patch_grid),
         optimize,
@@ -99,6 +102,7 @@ def compile_command(
     with progress_on_stderr() as report:
         report("building", 0, 0)
         firmware = build_case(found, sources)
+    check_flash(found.model.name, firmware.footprint, flash_limit)
     image = out / f"{found.model.name}-{found.board.name}.elf"
     shutil.copyfile(firmware.elf, image)
     typer.echo(str(image))

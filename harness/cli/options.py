@@ -53,6 +53,16 @@ SramLimitOption = Annotated[
     int | None,
     typer.Option("--sram-limit", min=0, metavar="BYTES", help="Refuse a plan above this."),
 ]
+FlashLimitOption = Annotated[
+    int | None,
+    typer.Option(
+        "--flash-limit",
+        min=0,
+        metavar="BYTES",
+        help="Refuse an image above this; auto takes the least work that fits. Unless given, what "
+        "the board has.",
+    ),
+]
 DeviceOption = Annotated[
     str,
     typer.Option(
@@ -149,13 +159,15 @@ def named_case(
     model: str,
     device: str,
     schedule: Schedule,
-    sram_limit: int | None,
+    limits: tuple[int | None, int | None],
     input_by_rows: bool,
     patches: tuple[int | None, str | None],
     optimize: Optimize,
     passes: str,
 ) -> Case:
     """Return the case that the options of ``run`` and ``compile`` name; ``patches`` by hand.
+
+    ``limits`` are those of SRAM and of flash.
 
     Raises UsageError when options do not go together.
     """
@@ -166,7 +178,8 @@ def named_case(
         model=model,
         device=device,
         schedule=schedule.value,
-        sram_limit=sram_limit,
+        sram_limit=limits[0],
+        flash_limit=limits[1],
         input_by_rows=input_by_rows,
         patch=hand_set_patches(*patches, schedule),
         optimize=optimize.value,

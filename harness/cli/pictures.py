@@ -18,7 +18,7 @@ from harness.report.plan_plot import draw_plans
 from harness.report.plan_text import plan_text
 from harness.results.plan_point import plan_point
 from harness.schedule.plan import Plan
-from harness.schedule.search import SCHEDULES, pareto, plan
+from harness.schedule.search import SCHEDULES, plan
 
 _PAGE_WIDTH = 120
 """Columns of the text below a picture."""
@@ -44,16 +44,9 @@ def draw(plans: Sequence[Plan], path: Path, weights: str, limit: int | None) -> 
 
 
 def show_front(
-    graph: Graph,
-    kernels: KernelSet,
-    weights: str,
-    limit: int | None,
-    input_by_rows: bool,
-    plot: Path | None,
-    as_json: bool,
+    front: Sequence[Plan], weights: str, limit: int | None, plot: Path | None, as_json: bool
 ) -> Plan:
     """Print the front as a table or as JSON, and draw it; return its plan of least peak."""
-    front = pareto(graph, kernels, input_by_rows=input_by_rows)
     plans = sorted(front, key=lambda p: p.planned_peak_bytes)
     points = [plan_point(p) for p in plans]
     if as_json:
@@ -61,7 +54,7 @@ def show_front(
     else:
         stdout_console().print(front_table(points, weights=weights, limit=limit))
     if plot is not None:
-        others = [plan_point(p) for p in whole_schedules(graph, kernels)]
+        others = [plan_point(p) for p in whole_schedules(plans[0].graph, plans[0].kernels)]
         text = front_text(points, weights=weights, limit=limit, width=_PAGE_WIDTH)
         draw_front(points, others, plot, text=text, limit=limit)
     return plans[0]

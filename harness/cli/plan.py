@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.options import (
+    FlashLimitOption,
     InputByRowsOption,
     JsonOption,
     ModelArgument,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from harness.ir import Graph
     from harness.passes.pipeline import Stage
+    from harness.schedule.limits import FlashLimit
     from harness.schedule.plan import Plan
 
 
@@ -43,6 +45,7 @@ def plan(
     ] = None,
     schedule: ScheduleOption = Schedule.AUTO,
     sram_limit: SramLimitOption = None,
+    flash_limit: FlashLimitOption = None,
     input_by_rows: InputByRowsOption = False,
     patch_ops: PatchOpsOption = None,
     patch_grid: PatchGridOption = None,
@@ -75,7 +78,8 @@ def plan(
     from harness.board.schema import Core
     from harness.cli.pictures import draw, show_front, whole_schedules
     from harness.errors import UsageError
-    from harness.experiment.case import check_sram, choose_plan
+    from harness.experiment.fit import check_sram, choose_plan
+    from harness.experiment.fit import flash_limit as limit_of_flash
     from harness.importer.tflite import read_tflite
     from harness.ir.text import dump
     from harness.kernels.kernel_set import kernels_for
@@ -83,12 +87,14 @@ def plan(
     from harness.passes.pipeline import trace_passes
     from harness.passes.selection import select_passes
     from harness.report.canvas import check_picture
-    from harness.results.plan_point import plan_point, receptive_parts
+    from harness.results.plan_point import flash_estimate, plan_point, receptive_parts
     from harness.results.work import pass_parts, work_part
+    from harness.schedule.search import pareto as front
 
     facts = None if board is None else load_board(board)
     core = Core.CORTEX_M4 if facts is None else facts.core
     kernels = kernels_for(core, optimize.value)
+    flash = limit_of_flash(kernels, facts, flash_limit)
     patch = hand_set_patches(patch_ops, patch_grid, schedule)
     names = select_passes(passes)
     if plot is not None:
@@ -107,7 +113,8 @@ def plan(
             raise UsageError(f"--pareto is over all schedules, not {schedule.value} alone")
         if receptive_field:
             raise UsageError("--receptive-field is of one plan, not of a front")
-        least = show_front(graph, kernels, file.weights, sram_limit, input_by_rows, plot, as_json)
+        made = front(graph, kernels, flash=flash, input_by_rows=input_by_rows)
+        least = show_front(made, file.weights, sram_limit, plot, as_json)
         check_sram(least, facts, sram_limit)
         return
     chosen = choose_plan(
@@ -116,16 +123,20 @@ def plan(
         kernels=kernels,
         board=facts,
         limit=sram_limit,
+        flash=flash,
         input_by_rows=input_by_rows,
         patch=patch,
     )
     if as_json:
         point = plan_point(chosen, work_part(imported), pass_parts(stages))
+        if flash_limit is not None and flash is not None:
+            point = point.model_copy(update={"estimated_flash": flash_estimate(chosen, flash)})
         if receptive_field:
             point = point.model_copy(update={"receptive_fields": receptive_parts(chosen)})
         sys.stdout.write(point.model_dump_json(indent=1) + "\n")
     else:
-        _print(chosen, imported, stages, file.weights, receptive_field)
+        asked = flash if flash_limit is not None else None
+        _print(chosen, imported, stages, file.weights, asked, receptive_field)
     if plot is not None:
         beside = whole_schedules(graph, kernels) if schedule is Schedule.AUTO else []
         draw([*beside, chosen], plot, file.weights, sram_limit)
@@ -133,7 +144,12 @@ def plan(
 
 
 def _print(
-    plan: Plan, imported: Graph, stages: Sequence[Stage], weights: str, receptive_field: bool
+    plan: Plan,
+    imported: Graph,
+    stages: Sequence[Stage],
+    weights: str,
+    flash: FlashLimit | None,
+    receptive_field: bool,
 ) -> None:
     from harness.report.console import stdout_console
     from harness.report.pass_text import pass_text
@@ -142,7 +158,7 @@ def _print(
     from harness.schedule.receptive import receptive_text
 
     console = stdout_console()
-    text = plan_text(plan, weights=weights, width=console.width)
+    text = plan_text(plan, weights=weights, width=console.width, flash=flash)
     if receptive_field:
         text += "\n\n" + (receptive_text(plan) or "no ops are fused: nothing has a halo")
     text += "\n\n" + pass_text(work_part(imported), pass_parts(stages))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from harness.codegen.c_text import array, c_type
 from harness.ir.tensor import Array
+from harness.kernels.flash import SHARED_FROM
 
 _HEADER = """\
 #ifndef BENCH_WEIGHTS_H
@@ -22,9 +23,6 @@ _HEADER = """\
 _WEIGHTS_MACRO = """\
 #define WEIGHTS(name) __attribute__((section(".rodata.weights." #name)))
 """
-
-_SHARED_FROM = 256
-"""Arrays of this many bytes are kept once even if several ops have the same."""
 
 
 @dataclass(slots=True)
@@ -42,7 +40,7 @@ class Weights:
         if symbol in self.arrays:
             return symbol
         key = (data.dtype.name, data.tobytes())
-        if data.nbytes >= _SHARED_FROM and key in self._known:
+        if data.nbytes >= SHARED_FROM and key in self._known:
             return self._known[key]
         self.arrays[symbol] = data
         self._known[key] = symbol

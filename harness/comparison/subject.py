@@ -24,6 +24,7 @@ class Identity:
     board: str | None = None
     schedule: str | None = None
     sram_limit: int | None = None
+    flash_limit: int | None = None
     input_by_rows: bool | None = None
     patch: tuple[int, tuple[int, int]] | None = None
     optimize: str | None = None
@@ -37,6 +38,8 @@ class Identity:
         parts = [f"{self.model}{where}", *([self.schedule] if self.schedule else [])]
         if self.sram_limit is not None:
             parts.append(f"limit {self.sram_limit:,} B")
+        if self.flash_limit is not None:
+            parts.append(f"{self.flash_limit:,} B of flash")
         if self.input_by_rows:
             parts.append("input by rows")
         if self.patch is not None:
@@ -111,6 +114,7 @@ def identity_of(case: CasePart, model: str | None = None, board: str | None = No
         board=board or case.board,
         schedule=case.schedule,
         sram_limit=case.sram_limit,
+        flash_limit=case.flash_limit,
         input_by_rows=case.input_by_rows,
         patch=case.patch,
         optimize=case.optimize,

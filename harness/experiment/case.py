@@ -17,7 +17,8 @@ from harness.board.target import Target, target_for
 from harness.devices.renode import board_script
 from harness.devices.renode_process import find_renode
 from harness.devices.replay import built_for, read_capture
-from harness.errors import DeviceNotFoundError, DoesNotFitError, UsageError, near_names
+from harness.errors import DeviceNotFoundError, UsageError, near_names
+from harness.experiment.fit import choose_plan, flash_limit
 from harness.experiment.labs import check_lab, is_attached, is_simulated
 from harness.importer.tflite import read_tflite
 from harness.ir import Graph
@@ -25,16 +26,8 @@ from harness.kernels.kernel_set import PORTABLE, KernelSet, kernels_for
 from harness.models.catalog import ModelFile, find_model
 from harness.passes.pipeline import Stage, trace_passes
 from harness.passes.selection import select_passes
-from harness.schedule.advice import what_fits
 from harness.schedule.plan import Plan
-from harness.schedule.search import plan as make_plan
-from harness.schedule.timeline import what_holds_the_peak
 from harness.toolchain.firmware import Builder
-from harness.toolchain.gcc import STACK_BYTES
-from harness.units import format_bytes
-
-_RUNTIME_BYTES = 4096
-"""More than the runtime's variables take; the linker checks to the byte."""
 
 DEVICES = ("auto", "hardware", "hardware:PLACE", "renode", "qemu", "host", "replay:FILE")
 
@@ -50,6 +43,7 @@ class Case:
     flash: str = "pyocd"
     schedule: str = "auto"
     sram_limit: int | None = None
+    flash_limit: int | None = None
     input_by_rows: bool = False
     patch: tuple[int, tuple[int, int]] | None = None
     optimize: str = "cycles"
@@ -136,17 +130,19 @@ def plan_case(found: Found) -> Planned:
     """Read and plan the model of a case.
 
     Raises:
-        InputError: the model cannot be read or run.
-        UsageError: a schedule that does not exist.
+        InputError: the model cannot be read or run, or no plan fits.
+        UsageError: a schedule that does not exist, or a limit of flash on the host.
     """
     case = found.case
     imported, stages = _read(found.model.data, found.model.name, found.passes)
+    kernels = _kernels(found)
     plan = choose_plan(
         stages[-1].graph,
         case.schedule,
-        kernels=_kernels(found),
+        kernels=kernels,
         board=found.board,
         limit=case.sram_limit,
+        flash=flash_limit(kernels, found.board, case.flash_limit, found.target),
         input_by_rows=case.input_by_rows,
         patch=case.patch,
     )
@@ -209,97 +205,3 @@ def device_kind(device: str) -> tuple[DeviceKind, Path | None]:
     if name in ("renode", "qemu", "host") and not path:
         return DeviceKind(name), None
     raise UsageError(f"unknown device {device!r}", hint=near_names(device, DEVICES))
-
-
-def choose_plan(
-    graph: Graph,
-    schedule: str,
-    *,
-    kernels: KernelSet,
-    board: Board | None,
-    limit: int | None,
-    input_by_rows: bool,
-    patch: tuple[int, tuple[int, int]] | None,
-) -> Plan:
-    """Return the verified plan of a schedule.
-
-    ``auto`` takes the least work that fits into the limit and the board. ``patch`` takes the least
-    work that fits into the limit, and few bytes if there is none: who asks for patches wants them,
-    however much the board has. The others do not search.
-
-    Raises:
-        UsageError: no such schedule, or an option that it does not have.
-        InputError: the model does not allow it, or nothing fits.
-    """
-    allowed = limit if schedule in ("auto", "patch") else None
-    is_board_tighter = False
-    if schedule == "auto" and board is not None:
-        free = max(0, board.memory("ram").size_bytes - STACK_BYTES - _RUNTIME_BYTES)
-        is_board_tighter = limit is None or free < limit
-        allowed = free if is_board_tighter else limit
-    try:
-        return make_plan(
-            graph,
-            schedule,
-            kernels=kernels,
-            limit=allowed,
-            input_by_rows=input_by_rows,
-            patch=patch,
-        )
-    except DoesNotFitError as error:
-        assert allowed is not None, "a plan fits where there is no limit"
-        ways = [
-            f"try {way}"
-            for way in what_fits(
-                graph, kernels, allowed, schedule=schedule, input_by_rows=input_by_rows
-            )
-        ]
-        if board is None or not is_board_tighter:
-            hint = "; or ".join([*ways, error.hint])
-            raise DoesNotFitError(error.message, hint=hint) from None
-        raise DoesNotFitError(
-            f"{error.message}. {board.name} has {format_bytes(board.memory('ram').size_bytes)}, "
-            f"less {format_bytes(STACK_BYTES)} for the stack and {format_bytes(_RUNTIME_BYTES)} "
-            "for the runtime",
-            hint="; or ".join([*ways, "take a board with more SRAM (`bench boards`)"]),
-        ) from None
-
-
-def check_sram(plan: Plan, board: Board | None, limit: int | None) -> None:
-    """Raise when the planned peak alone is above the limit or the board's SRAM.
-
-    What the linker adds (static data, stack) is checked by the toolchain, to the byte.
-    """
-    bounds: list[tuple[int, str]] = []
-    if limit is not None:
-        bounds.append((limit, "--sram-limit allows"))
-    if board is not None:
-        bounds.append((board.memory("ram").size_bytes, f"{board.name} has"))
-    if not bounds:
-        return
-    allowed, whose = min(bounds)
-    peak = plan.planned_peak_bytes
-    if peak > allowed:
-        raise DoesNotFitError(
-            f"{plan.graph.name}: schedule {plan.schedule} needs {format_bytes(peak)} of SRAM for "
-            f"activations and scratch, {whose} {format_bytes(allowed)}: "
-            f"{format_bytes(peak - allowed)} too much; {what_holds_the_peak(plan)}",
-            hint=_what_would_help(plan, allowed, limit is not None),
-        )
-
-
-def _what_would_help(plan: Plan, allowed: int, limited: bool) -> str:
-    ways = what_fits(
-        plan.graph,
-        plan.kernels,
-        allowed,
-        schedule=plan.schedule,
-        input_by_rows=plan.fetches_input,
-    )
-    return "; ".join(
-        [
-            *(f"try {way}" for way in ways),
-            "raise --sram-limit" if limited else "take a board with more SRAM (`bench boards`)",
-            "or a model with a smaller input or fewer channels at that op",
-        ]
-    )

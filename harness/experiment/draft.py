@@ -164,6 +164,7 @@ class Draft:
             flash=self.case.flash,
             schedule=self.case.schedule,
             sram_limit=self.case.sram_limit,
+            flash_limit=self.case.flash_limit,
             input_by_rows=self.case.input_by_rows,
             patch=self.case.patch,
             optimize=self.case.optimize,

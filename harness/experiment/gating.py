@@ -183,6 +183,7 @@ def case_of(part: CasePart, timeout_s: float) -> Case:
         flash=part.flash,
         schedule=part.schedule,
         sram_limit=part.sram_limit,
+        flash_limit=part.flash_limit,
         input_by_rows=part.input_by_rows,
         patch=part.patch,
         optimize=part.optimize,

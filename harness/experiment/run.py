@@ -13,11 +13,12 @@ from harness.codegen.model_c import generate
 from harness.devices.renode_process import KeptRenode
 from harness.errors import BenchError, OutputsDifferError, StoreError, UsageError
 from harness.experiment.build import build_case
-from harness.experiment.case import Case, Found, check_sram, find, plan_case
+from harness.experiment.case import Case, Found, find, plan_case
 from harness.experiment.caveats import caveats
 from harness.experiment.correctness import compare_outputs
 from harness.experiment.device import device_of
 from harness.experiment.draft import Draft
+from harness.experiment.fit import check_flash, check_sram
 from harness.experiment.measure import Live, Report, measure
 from harness.ir.tensor import Array
 from harness.models.catalog import Weights
@@ -81,6 +82,7 @@ def run_case(
         sources = generate(planned.plan, target=found.target)
         firmware = build_case(found, sources)
         draft.note_firmware(firmware)
+        check_flash(found.model.name, firmware.footprint, case.flash_limit)
         with device_of(found, report, kept) as device:
             draft.note_device(found, device)
             measured = measure(case, planned.imported, inputs, device, firmware, report, live)

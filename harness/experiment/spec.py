@@ -9,6 +9,7 @@
     lab: lab.yaml
     schedules: [layer, stream]
     sram_limits: [null, 65536]
+    flash_limits: [null, 524288]
     optimize: [cycles, size]
     passes: [all, -remove-constant-channels]
 """
@@ -106,6 +107,7 @@ class SweepSpec(Facts):
     devices: Annotated[_Names, AfterValidator(_devices)] = ("auto",)
     schedules: Annotated[_Names, _known("schedule", lambda: SCHEDULES)] = ("auto",)
     sram_limits: Annotated[tuple[Count | None, ...], Field(min_length=1)] = (None,)
+    flash_limits: Annotated[tuple[Count | None, ...], Field(min_length=1)] = (None,)
     input_by_rows: Annotated[tuple[bool, ...], Field(min_length=1)] = (False,)
     optimize: Annotated[_Names, _known("optimization", lambda: OPTIMIZATIONS)] = ("cycles",)
     passes: Annotated[_Names, AfterValidator(_passes)] = ("all",)
@@ -140,6 +142,7 @@ def cases(spec: SweepSpec) -> tuple[Case, ...]:
             spec.devices,
             spec.schedules,
             spec.sram_limits,
+            spec.flash_limits,
             spec.input_by_rows,
             spec.optimize,
             spec.passes,
@@ -156,7 +159,8 @@ def cases(spec: SweepSpec) -> tuple[Case, ...]:
             board=board,
             device=device,
             schedule=schedule,
-            sram_limit=limit,
+            sram_limit=sram_limit,
+            flash_limit=flash_limit,
             input_by_rows=by_rows,
             optimize=optimize,
             passes=passes,
@@ -167,7 +171,17 @@ def cases(spec: SweepSpec) -> tuple[Case, ...]:
             lab=spec.lab if _is_in_lab(device) else None,
             flash=spec.flash,
         )
-        for model, board, device, schedule, limit, by_rows, optimize, passes in combinations
+        for (
+            model,
+            board,
+            device,
+            schedule,
+            sram_limit,
+            flash_limit,
+            by_rows,
+            optimize,
+            passes,
+        ) in combinations
     )
 
 

@@ -19,6 +19,8 @@ def case_name(case: CasePart) -> str:
         parts.insert(1, case.device)
     if case.sram_limit is not None:
         parts.append(f"limit {case.sram_limit:,} B")
+    if case.flash_limit is not None:
+        parts.append(f"{case.flash_limit:,} B of flash")
     if case.input_by_rows:
         parts.append("input by rows")
     if case.optimize != "cycles":

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from harness.results.plan_point import PlanPoint, plan_point
+from harness.results.plan_point import PlanPoint, flash_estimate, plan_point
+from harness.schedule.limits import FlashLimit
 from harness.schedule.plan import Plan
 from harness.schedule.timeline import timeline, what_holds_the_peak
 from harness.units import format_bytes, format_count
 
 
-def plan_text(plan: Plan, *, weights: str, width: int) -> str:
-    """Return a plan as text, at most ``width`` columns wide."""
+def plan_text(plan: Plan, *, weights: str, width: int, flash: FlashLimit | None = None) -> str:
+    """Return a plan as text, at most ``width`` columns wide; with a limit of flash that too."""
     point = plan_point(plan)
     by_rows = "" if point.input_resident else ", input by rows"
     return "\n".join(
@@ -18,9 +19,19 @@ def plan_text(plan: Plan, *, weights: str, width: int) -> str:
             f"{_recompute(point)}, weights: {weights}",
             f"peak {format_bytes(point.planned_peak_bytes)}: arena {point.arena_bytes:,} B, "
             f"scratch above it {point.scratch_bytes:,} B; {what_holds_the_peak(plan)}",
+            *(() if flash is None else (_flash(plan, flash),)),
             "",
             timeline(plan, width),
         ]
+    )
+
+
+def _flash(plan: Plan, limit: FlashLimit) -> str:
+    found = flash_estimate(plan, limit)
+    return (
+        f"flash about {format_bytes(found.total_bytes)} of {format_bytes(limit.limit_bytes)}: "
+        f"weights {found.weights_bytes:,} B, kernels {found.kernels_bytes:,} B, "
+        f"code of the ops {found.ops_bytes:,} B, runtime {found.runtime_bytes:,} B"
     )
 
 

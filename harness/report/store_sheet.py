@@ -21,6 +21,7 @@ _SHOWN = (
     "schedule",
     "chosen",
     "sram_limit_bytes",
+    "flash_limit_bytes",
     "input_by_rows",
     "optimize",
     "planned_peak_bytes",
@@ -65,7 +66,8 @@ def store_sheet(records: Iterable[Record], title: str) -> Sheet:
 
 def _key(record: Record) -> tuple[str, ...]:
     case = record.case
-    return (case.model, case.board, case.device, case.schedule, f"{case.sram_limit or 0:012}")
+    limits = (f"{limit or 0:012}" for limit in (case.sram_limit, case.flash_limit))
+    return (case.model, case.board, case.device, case.schedule, *limits)
 
 
 def _cell(of: Callable[[Record], object], record: Record) -> Cell:

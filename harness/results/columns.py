@@ -116,6 +116,7 @@ COLUMNS: tuple[Column, ...] = (
     _C("schedule", T, "", "what was asked for", "case.schedule"),
     _C("chosen", T, "", "what the scheduler chose", "schedule.chosen"),
     _C("sram_limit_bytes", N, "B", "limit that was asked for", "case.sram_limit"),
+    _C("flash_limit_bytes", N, "B", "limit that was asked for", "case.flash_limit"),
     _C("input_by_rows", B, "", "whether it came row by row", "case.input_by_rows"),
     _C("patch", T, "", "split that was asked for", _patch),
     _C("optimize", T, "", "cycles, instructions or size", "case.optimize"),

@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.ir.macs import graph_macs
 from harness.results.record import Count, PassPart, SegmentPart, WorkPart
+from harness.schedule.flash import estimated_flash
+from harness.schedule.limits import FlashLimit
 from harness.schedule.plan import Plan, Segment
 from harness.schedule.receptive import receptive_fields
 from harness.schedule.work import estimated_instructions, executed_macs
@@ -47,6 +49,18 @@ class ReceptivePart(BaseModel):
     advice: tuple[AdvicePart, ...]
 
 
+class FlashEstimate(BaseModel):
+    """What an image is estimated to take in flash before it is linked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    total_bytes: Count
+    weights_bytes: Count
+    kernels_bytes: Count
+    ops_bytes: Count
+    runtime_bytes: Count
+
+
 class PlanPoint(BaseModel):
     """One plan; bytes and MACs are exact.
 
@@ -54,7 +68,8 @@ class PlanPoint(BaseModel):
     ``recompute_ratio`` is MACs executed over MACs of the network. ``estimated_instructions`` is of
     one inference, from a model of what kernels cost, never measured. ``imported`` and ``passes``,
     where they are known, are what the file asks for and what the passes left of it.
-    ``receptive_fields`` are there if they were asked for.
+    ``receptive_fields`` are there if they were asked for, ``estimated_flash`` if there was a limit
+    of it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -72,6 +87,7 @@ class PlanPoint(BaseModel):
     imported: WorkPart | None = None
     passes: tuple[PassPart, ...] = ()
     receptive_fields: tuple[ReceptivePart, ...] | None = None
+    estimated_flash: FlashEstimate | None = None
 
 
 def plan_point(
@@ -93,6 +109,18 @@ def plan_point(
         segments=tuple(map(_segment_part, plan.segments)),
         imported=imported,
         passes=passes,
+    )
+
+
+def flash_estimate(plan: Plan, limit: FlashLimit) -> FlashEstimate:
+    """Return what the image of a plan is estimated to take, with the runtime of a limit."""
+    found = estimated_flash(plan)
+    return FlashEstimate(
+        total_bytes=found.total_bytes + limit.runtime_bytes,
+        weights_bytes=found.weights_bytes,
+        kernels_bytes=found.kernel_bytes,
+        ops_bytes=found.code_bytes,
+        runtime_bytes=limit.runtime_bytes,
     )
 
 

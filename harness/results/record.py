@@ -259,6 +259,7 @@ class CasePart(_Part):
     flash: str = "pyocd"
     schedule: str
     sram_limit: int | None = None
+    flash_limit: int | None = None
     input_by_rows: bool = False
     patch: tuple[int, tuple[int, int]] | None = None
     optimize: str

@@ -16,7 +16,8 @@ from harness import __version__
 from harness.board.load import load_board
 from harness.data import STORE
 from harness.errors import BenchError
-from harness.experiment.case import Case, choose_plan
+from harness.experiment.case import Case
+from harness.experiment.fit import choose_plan, flash_limit
 from harness.experiment.run import run_case
 from harness.importer.tflite import read_tflite
 from harness.kernels.kernel_set import kernels_for
@@ -56,6 +57,7 @@ class BenchLibrary:
         device: str = "auto",
         schedule: str = "auto",
         sram_limit: int | None = None,
+        flash_limit: int | None = None,
         input_by_rows: bool = False,
         optimize: str = "cycles",
         repeat: int = 3,
@@ -72,6 +74,7 @@ class BenchLibrary:
             device=device,
             schedule=schedule,
             sram_limit=sram_limit,
+            flash_limit=flash_limit,
             input_by_rows=input_by_rows,
             optimize=optimize,
             repeat=repeat,
@@ -95,12 +98,14 @@ class BenchLibrary:
         """Plan a model for a board without building it; return the planned peak in bytes."""
         try:
             found, facts = find_model(model), load_board(board)
+            kernels = kernels_for(facts.core, "cycles")
             made = choose_plan(
                 run_passes(read_tflite(found.data, name=found.name)),
                 schedule,
-                kernels=kernels_for(facts.core, "cycles"),
+                kernels=kernels,
                 board=facts,
                 limit=None,
+                flash=flash_limit(kernels, facts, None),
                 input_by_rows=False,
                 patch=None,
             )

@@ -23,6 +23,7 @@ from harness.schedule.plan import (
     AliasSegment,
     InplaceSegment,
     LayerSegment,
+    PatchSegment,
     Segment,
     StreamSegment,
     align,
@@ -48,6 +49,18 @@ class Choice:
     cut: Cut = WHOLE
     input_by_rows: bool = False
     grid: tuple[int, int] | None = None
+
+
+def as_segment(choice: Choice) -> Segment:
+    """Return the segment of a choice; of one that is not packed yet, without its workspace."""
+    if choice.segment is not None:
+        return choice.segment
+    last, cut = choice.end - 1, choice.cut
+    if choice.grid is not None:
+        return PatchSegment(choice.first, last, choice.grid)
+    return StreamSegment(
+        choice.first, last, (), cut.stripes, input_by_rows=choice.input_by_rows, batch=cut.batch
+    )
 
 
 class Choices:

@@ -14,9 +14,11 @@ A best path of which nothing is left to be found out is best among all (as in A*
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from harness.schedule.choices import Choice, Choices
+from harness.schedule.choices import Choice, Choices, as_segment
+from harness.schedule.flash import FlashOf
+from harness.schedule.labels import FlashSearch
 from harness.schedule.layout import clash_within, lay_out
 from harness.schedule.paths import Clashes, Path, cheapest, least_peak, work_of
 from harness.schedule.plan import Plan, Segment
@@ -40,47 +42,69 @@ class Offer:
         self._count = len(choices.graph.ops)
         self._clashes = Clashes()
         self._plans: dict[Path, Plan] = {}
+        self._flash = FlashOf(choices.graph, choices.kernels)
 
     def least(self) -> Plan:
         """Return the plan of least peak, and of those the cheapest."""
         for _ in range(_MOST_LIMITS):
             limit = least_peak(self._offered, self._count, self._clashes)
             assert limit is not None, "each op is a segment by itself"
-            found = self._within(limit)
+            found = self._within(limit, math.inf)
             if found is not None:
                 return found[1]
         return min(self._plans.values(), key=lambda plan: plan.planned_peak_bytes)
 
-    def within(self, limit: float = math.inf) -> Plan | None:
+    def least_flash(self, limit: float = math.inf) -> Plan | None:
+        """Return the plan that takes the least flash of those whose peak is at most ``limit``."""
+        found = self._settled(limit, lambda: self._search(limit).least())
+        return None if found is None else found[1]
+
+    def within(self, limit: float = math.inf, flash: float = math.inf) -> Plan | None:
         """Return the plan of least work whose peak is at most ``limit``, None if there is none.
 
-        Of several it is that of least peak.
+        Of several it is that of least peak. The model takes at most ``flash`` bytes of flash.
         """
-        found = best = self._within(limit)
+        found = best = self._within(limit, flash)
         while found is not None:
             best = found
             path, plan = found
-            found = self._within(plan.planned_peak_bytes - 1, work_of(path))
+            found = self._within(plan.planned_peak_bytes - 1, flash, work_of(path))
         return None if best is None else best[1]
 
-    def front(self) -> Iterator[Plan]:
+    def front(self, flash: float = math.inf) -> Iterator[Plan]:
         """Yield the plans of which no other has less work and no more bytes, by falling peak."""
-        found = self._within(math.inf)
+        found = self._within(math.inf, flash)
         while found is not None:
             path, plan = found
-            found = self._within(plan.planned_peak_bytes - 1)
+            found = self._within(plan.planned_peak_bytes - 1, flash)
             if found is None or work_of(found[0]) > work_of(path):
                 yield plan
 
-    def _within(self, limit: float, most_work: float = math.inf) -> Found | None:
-        """Return the best path within ``limit`` and its plan, None if it has more work than that.
+    def _within(self, limit: float, flash: float, most_work: float = math.inf) -> Found | None:
+        """Return the best path within the limits and its plan, None if it has more work."""
+
+        def best() -> Path | None:
+            path = cheapest(self._offered, self._count, self._clashes, limit)
+            if path is None or work_of(path) > most_work:
+                return None
+            if flash < math.inf and self._flash.of(map(as_segment, path)).total_bytes > flash:
+                path = self._search(limit).cheapest(flash)
+            return None if path is None or work_of(path) > most_work else path
+
+        return self._settled(limit, best)
+
+    def _search(self, limit: float) -> FlashSearch:
+        return FlashSearch(self._flash, self._offered, self._count, self._clashes, limit)
+
+    def _settled(self, limit: float, best: Callable[[], Path | None]) -> Found | None:
+        """Return the path that is best and its plan, None if there is none within ``limit``.
 
         Each round finds out one thing about the best path that is known by then.
         """
         clashes = 0
         while clashes < _MOST_CLASHES:
-            path = cheapest(self._offered, self._count, self._clashes, limit)
-            if path is None or work_of(path) > most_work:
+            path = best()
+            if path is None:
                 return None
             unpacked = [choice for choice in path if choice.segment is None]
             for choice in unpacked:

@@ -15,7 +15,7 @@ from harness.schedule.fusion import Fusion
 from harness.schedule.geometry import Axis, length
 from harness.schedule.inplace import inplace_segments, layer_segments
 from harness.schedule.layout import lay_out
-from harness.schedule.limits import does_not_fit
+from harness.schedule.limits import FlashLimit, does_not_fit
 from harness.schedule.offer import Offer
 from harness.schedule.patching import first_op, patch_plan, stages
 from harness.schedule.plan import Plan, Segment
@@ -51,23 +51,24 @@ def plan(
     *,
     kernels: KernelSet = PORTABLE,
     limit: int | None = None,
+    flash: FlashLimit | None = None,
     input_by_rows: bool = False,
     patch: tuple[int, tuple[int, int]] | None = None,
 ) -> Plan:
     """Return the plan of a graph, replayed and found sound.
 
     ``kernels`` say what an op needs, may overwrite and costs. ``limit`` is in bytes: of the plans
-    that fit, ``patch``, ``stream`` and ``auto`` take the one of least work. Without it ``auto``
-    takes the least work, ``patch`` the least peak at little recompute (``patching``), ``stream``
-    the least peak, or more where that saves work: up to 2 % or 768 bytes, or 8 kB for batches.
-    ``input_by_rows`` delivers the model's input row by row, so that it is never whole; a RESHAPE
-    that alone reads it is left out, and the rows are those of what it makes. ``patch`` sets the
-    split by hand: the number of ops, and patches (down, across).
+    that fit, ``patch``, ``stream`` and ``auto`` take the one of least work, ``auto`` of those that
+    fit into ``flash`` too. Without it ``auto`` takes the least work, ``patch`` the least peak at
+    little recompute (``patching``), ``stream`` the least peak, or more where that saves work: up to
+    2 % or 768 bytes, or 8 kB for batches. ``input_by_rows`` delivers the model's input row by row,
+    so that it is never whole; a RESHAPE that alone reads it is left out, and the rows are those of
+    what it makes. ``patch`` sets the split by hand: the number of ops, and patches (down, across).
 
     Raises:
         UsageError: there is no such schedule, or it does not know such an option.
         InputError: the graph does not allow what is asked for.
-        DoesNotFitError: no plan of this schedule fits into ``limit``.
+        DoesNotFitError: no plan of this schedule fits into ``limit`` and ``flash``.
     """
     if schedule not in SCHEDULES:
         raise UsageError(
@@ -81,7 +82,9 @@ def plan(
         raise UsageError(
             f"schedule {schedule} needs the whole input", hint="take schedule stream or auto"
         )
-    made = _plan(graph, kernels, schedule, limit, input_by_rows, patch)
+    made = _plan(graph, kernels, schedule, limit, flash, input_by_rows, patch)
+    if schedule != "auto" and flash is not None and not (flash.holds(made) or flash.excuses(made)):
+        raise flash.refusal(made)
     verify_plan(made)
     return made
 
@@ -96,12 +99,26 @@ def assemble(
 
 
 def pareto(
-    graph: Graph, kernels: KernelSet = PORTABLE, *, input_by_rows: bool = False
+    graph: Graph,
+    kernels: KernelSet = PORTABLE,
+    *,
+    flash: FlashLimit | None = None,
+    input_by_rows: bool = False,
 ) -> tuple[Plan, ...]:
-    """Return the plans of which none has both less peak and less work, by falling peak."""
+    """Return the plans of which none has both less peak and less work, by falling peak.
+
+    Raises:
+        InputError: the input cannot come by rows.
+        DoesNotFitError: no plan fits into ``flash``.
+    """
     choices = _choices(graph, kernels, input_by_rows)
-    front = Offer("auto", choices, _offered(choices)).front()
-    plans = tuple(_spent(made, choices, 0) for made in front)
+    offer = Offer("auto", choices, _offered(choices))
+    front = tuple(offer.front())
+    if flash is not None and not all(map(flash.holds, front)):
+        front = tuple(offer.front(flash.model_bytes))
+        if not front:
+            raise flash.refusal(_least_flash(offer, None))
+    plans = tuple(_spent(made, choices, 0, flash) for made in front)
     for made in plans:
         verify_plan(made)
     return plans
@@ -112,6 +129,7 @@ def _plan(
     kernels: KernelSet,
     schedule: str,
     limit: int | None,
+    flash: FlashLimit | None,
     input_by_rows: bool,
     patch: tuple[int, tuple[int, int]] | None,
 ) -> Plan:
@@ -128,8 +146,8 @@ def _plan(
             made = _near_least(Offer(schedule, choices, _kept(choices)), choices, limit)
         case _:
             choices = _choices(graph, kernels, input_by_rows)
-            made = _auto(Offer(schedule, choices, _offered(choices)), limit)
-            return _spent(made, choices, limit or 0)
+            made = _auto(Offer(schedule, choices, _offered(choices)), limit, flash)
+            return _spent(made, choices, limit or 0, flash)
     if limit is not None and made.planned_peak_bytes > limit:
         raise does_not_fit(made, limit)
     return made
@@ -144,9 +162,16 @@ def _near_least(offer: Offer, choices: Choices, limit: int | None) -> Plan:
     return _spent(made, choices, most if limit else max(most, _WORTH_LITTLE))
 
 
-def _spent(made: Plan, choices: Choices, limit: float) -> Plan:
-    """Return a plan that does less work with the bytes that it leaves of a limit."""
-    return give_room(in_batches(made, choices, limit), limit)
+def _spent(made: Plan, choices: Choices, limit: float, flash: FlashLimit | None = None) -> Plan:
+    """Return a plan that does less work with the bytes that it leaves of a limit.
+
+    What that takes in flash is left out where it does not fit.
+    """
+    spent = give_room(in_batches(made, choices, limit), limit)
+    if flash is None or flash.holds(spent):
+        return spent
+    less = give_room(made, limit)
+    return less if flash.holds(less) else made
 
 
 def _in_place(choices: Choices) -> Plan:
@@ -158,13 +183,29 @@ def _in_place(choices: Choices) -> Plan:
     return least if least.planned_peak_bytes < made.planned_peak_bytes else made
 
 
-def _auto(offer: Offer, limit: int | None) -> Plan:
-    made = offer.within(math.inf if limit is None else limit)
+def _auto(offer: Offer, limit: int | None, flash: FlashLimit | None) -> Plan:
+    """Return the plan of least work within the limits.
+
+    A limit of flash is looked at only where the plan without it is above it. Where none is within
+    it, but for the slack, that of least flash is taken.
+    """
+    most = math.inf if limit is None else limit
+    made = offer.within(most)
     if made is None:
-        least = offer.least()
         assert limit is not None, "each op is a segment by itself"
-        raise does_not_fit(least, limit)
+        raise does_not_fit(offer.least(), limit)
+    if flash is not None and not flash.holds(made):
+        found = offer.within(most, flash.model_bytes)
+        made = found or _least_flash(offer, limit)
+        if found is None and not flash.excuses(made):
+            raise flash.refusal(made)
     return made
+
+
+def _least_flash(offer: Offer, limit: int | None) -> Plan:
+    least = offer.least_flash(math.inf if limit is None else limit)
+    assert least is not None, "there is a plan without a limit of flash"
+    return least
 
 
 def _choices(graph: Graph, kernels: KernelSet, input_by_rows: bool) -> Choices:
