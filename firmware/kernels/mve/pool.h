@@ -86,9 +86,11 @@ KERNEL void mve_pool_row(const pool_t *p, mve_pool_pixel_t *pixel, rows_t x, int
     const window_t *w = &p->window;
     const span_t rows = kernel_rows(w, row, p->y.h, p->x.h);
     const int32_t top = row * w->stride.h - w->pad.h + rows.first;
+    const span_t inner = columns_inside(w, p->y.w, p->x.w);
 
     for (int32_t i = columns.first; i < columns.last; i++, y += p->y.c) {
-        const span_t cells = kernel_columns(w, i, p->x.w);
+        const span_t cells =
+            is_in(inner, i) ? (span_t){0, w->kernel.w} : kernel_columns(w, i, p->x.w);
         const int32_t left = i * w->stride.w - w->pad.w + cells.first - x.first;
         const mve_window_t window = {top, rows.last - rows.first, left * p->x.c,
                                      cells.last - cells.first};

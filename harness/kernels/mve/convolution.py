@@ -16,10 +16,10 @@ from harness.kernels.variant import RowVariant, Variant
 _NAME = "mve"
 _HEADER = "mve/conv.h"
 
-_WHOLE_SCRATCH, _ROW_SCRATCH = 512, 320
+_WHOLE_SCRATCH, _ROW_SCRATCH = 1024, 320
 """Bytes of scratch for gathered columns, as long as two of them fit; more save calls."""
 
-_MOST_GATHERED = 16
+_MOST_GATHERED = 32
 
 _GATHERS = {
     (3, 3, 2),
