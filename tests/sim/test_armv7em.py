@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from harness.ir import Graph
 from harness.ir.ops import Activation, Padding
 from harness.kernels.kernel_set import Isa, KernelSet
-from harness.kernels.library import row_calls
+from harness.kernels.library import row_calls, row_scratch_wanted
+from harness.schedule.fusion import Fusion
 from harness.schedule.plan import LayerSegment, StreamSegment
 from harness.schedule.room import give_room
 from harness.schedule.search import assemble, plan
+from harness.schedule.stream import Streams
 from tests import strategies
 from tests.graphs import GraphBuilder, Quantized
 from tests.host_c import plans
@@ -146,6 +148,30 @@ def test_a_dense_row_is_expanded_as_there_is_room(channels: int, function: str) 
     assert call.function == function
     assert ("pieces" in call.parameters) == (channels == 2400)
     assert_on_core(made, BOARD)
+
+
+def test_rows_of_one_pixel() -> None:
+    """The window of a row is gathered, whatever its padding, and is a fully connected op then."""
+    graphs = []
+    for channels in (24, 6):
+        for kernel, stride, dilation in (((1, 1), 1, 1), ((3, 1), 1, 2), ((4, 3), 2, 1)):
+            build = GraphBuilder()
+            x = build.input((1, 11, 1, 29), quantized=(0.02, 5))
+            x = build.conv(x, 30, kernel, stride=(stride, 1), dilation=(dilation, 1))
+            build.conv(x, channels, kernel)
+            graphs.append(build.graph())
+    graph = Batch(graphs).graph
+    functions = {row_calls(KERNELS, graph, op)[0].function for op in graph.ops}
+    assert functions == {"dsp_fully_connected_bytes_row", "dsp_window_bytes_row"}
+    streams = Streams(Fusion(graph, KERNELS))
+    segments = [streams.segment(i, i + 2) for i in range(0, len(graph.ops), 2)]
+    made = assemble(graph, "stream", segments, KERNELS)
+    roomy = give_room(made)
+    scratch = [roomy.scratch(i) for i in range(len(segments))]
+    expanded = row_scratch_wanted(KERNELS, graph, graph.ops[3])[0]
+    assert expanded in {given.size_bytes for given in scratch if given}
+    assert_on_core(made, BOARD)
+    assert_on_core(roomy, BOARD)
 
 
 @pytest.mark.parametrize("fuse", [plans.stream, plans.stripes, plans.patches])

@@ -272,6 +272,27 @@ def test_3x3_kernels_on_all_blocks_of_columns(
         assert_on_core(made, BOARD)
 
 
+def test_rows_of_one_pixel() -> None:
+    """Windows of 3 to 13 cells as small planes, in padding, dilated, with channels left over."""
+    graphs = []
+    for cells, stride, dilation in ((3, 1, 1), (9, 2, 1), (10, 1, 1), (5, 1, 3), (13, 3, 1)):
+        build = GraphBuilder()
+        x = build.input((1, 30, 1, 11), quantized=(0.02, 5))
+        window = {"stride": (stride, 1), "dilation": (dilation, 1)}
+        x = build.depthwise(x, (cells, 1), **window)  # type: ignore[arg-type]
+        build.depthwise(x, (cells, 1), weight_scales=(0.004, -0.004, *(0.9,) * 9))
+        graphs.append(build.graph())
+    graph = Batch(graphs).graph
+    for op in graph.ops:
+        (call,) = library.row_calls(ARMV7EM, graph, op)
+        assert call.function == "depthwise_small_row"
+    segments = [StreamSegment(i, i) for i in range(len(graph.ops))]
+    assert_on_core(assemble(graph, "stream", segments, ARMV7EM), BOARD)
+    streams = Streams(Fusion(graph, ARMV7EM))
+    pairs = [streams.segment(i, i + 2) for i in range(0, len(graph.ops), 2)]
+    assert_on_core(assemble(graph, "stream", pairs, ARMV7EM), BOARD)
+
+
 @pytest.mark.parametrize("batch", [2, 3, 4])
 @pytest.mark.parametrize("stride", [(1, 1), (2, 2)])
 def test_rows_in_batches(stride: tuple[int, int], batch: int) -> None:

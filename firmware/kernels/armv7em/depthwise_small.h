@@ -194,17 +194,28 @@ KERNEL void depthwise_small_restore(const depthwise_small_t *p, const word_t *sa
     }
 }
 
-/*
- * The whole op: x [cells, C] to y [outputs, C], which may be x. If C is no multiple of four, the
- * last four channels overlap those before, whose outputs are then put back.
- */
-SHARED void depthwise_small(const depthwise_small_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+/* Four channels of a cell, less the zero point, whose negative `offset` has in both halfwords. */
+KERNEL void depthwise_small_cell(const int8_t *x, uint32_t offset, word_t *to)
+{
+    uint32_t cell, even, odd;
+    __builtin_memcpy(&cell, x, sizeof cell);
+    __asm__("sxtab16 %0, %2, %3\n"
+            "sxtab16 %1, %2, %3, ror #8\n"
+            : "=&r"(even), "=r"(odd)
+            : "r"(offset), "r"(cell));
+    to[0] = (int32_t)even;
+    to[1] = (int32_t)odd;
+}
+
+KERNEL uint32_t depthwise_small_offset(const depthwise_small_t *p)
+{
+    return (uint32_t)(-p->zero_point & 0xffff) * 0x10001u;
+}
+
+/* Prepares what is the same for all channels. */
+KERNEL small_task_t *depthwise_small_task(const depthwise_small_t *p, int8_t *scratch)
 {
     small_task_t *task = (small_task_t *)(void *)scratch;
-    word_t *cells = (word_t *)(void *)scratch + SMALL_TASK_WORDS, *weights = cells + 2 * p->cells;
-    word_t *const end = weights + 2 * p->taps, *const saved = end;
-    const uint32_t offset = (uint32_t)(-p->zero_point & 0xffff) * 0x10001u;
-
     task->x_row = p->x_row;
     task->w_row = p->w_row;
     task->pixel_bytes = p->channels;
@@ -214,55 +225,109 @@ SHARED void depthwise_small(const depthwise_small_t *p, const int8_t *x, int8_t 
     for (int32_t k = 0; k < DEPTHWISE_GROUP; k++) {
         task->addend[k] = p->addend;
     }
+    return task;
+}
+
+/* Four channels from `base` on, whose cells are in place; the first `done` of them were made. */
+KERNEL void depthwise_small_four(const depthwise_small_t *p, small_task_t *task, int32_t base,
+                                 int32_t done, int8_t *y)
+{
+    word_t *const weights = (word_t *)(void *)(task + 1) + 2 * p->cells;
+    word_t *const end = weights + 2 * p->taps, *const saved = end;
+    const int8_t *from = p->weights + base;
+#pragma GCC unroll 2
+    for (word_t *to = weights; to < end; to += 2, from += p->channels) {
+        uint32_t weight;
+        __builtin_memcpy(&weight, from, sizeof weight);
+        to[0] = (int32_t)(weight << 8 & 0xff00ff00u);
+        to[1] = (int32_t)(weight & 0xff00ff00u);
+    }
+
+    const int32_t *channel = p->table + 2 * base;
+#pragma GCC unroll 4
+    for (int32_t k = 0; k < DEPTHWISE_GROUP; k++) {
+        task->bias[k] = channel[2 * k];
+        task->multiplier[k] = channel[2 * k + 1];
+    }
+    if (p->shifts != NULL) {
+#pragma GCC unroll 1
+        for (int32_t k = 0; k < DEPTHWISE_GROUP; k++) {
+            task->addend[k] = p->shifts[base + k];
+        }
+    }
+    task->y = y + base;
+    if (done > 0) {
+        depthwise_small_save(p, y + base, saved);
+    }
+    p->core(task, p->windows);
+    if (done > 0) {
+        depthwise_small_restore(p, saved, done, y + base);
+    }
+#pragma GCC unroll 1
+    for (int32_t k = done; k < DEPTHWISE_GROUP; k++) {
+        if (channel[2 * k + 1] == DEPTHWISE_EXACT) {
+            p->exactly(p, task, k, p->exact + 3 * channel[2 * k], y + base + k);
+        }
+    }
+}
+
+/*
+ * The whole op: x [cells, C] to y [outputs, C], which may be x. If C is no multiple of four, the
+ * last four channels overlap those before, whose outputs are then put back.
+ */
+SHARED void depthwise_small(const depthwise_small_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+{
+    small_task_t *const task = depthwise_small_task(p, scratch);
+    word_t *const cells = (word_t *)(void *)(task + 1);
+    const uint32_t offset = depthwise_small_offset(p);
+
     for (int32_t c = 0; c < p->channels; c += DEPTHWISE_GROUP) {
-        const int32_t base = lesser(c, p->channels - DEPTHWISE_GROUP), done = c - base;
+        const int32_t base = lesser(c, p->channels - DEPTHWISE_GROUP);
         const int8_t *from = x + base;
 #pragma GCC unroll 2
-        for (word_t *to = cells; to < weights; to += 2, from += p->channels) {
-            uint32_t cell, even, odd;
-            __builtin_memcpy(&cell, from, sizeof cell);
-            __asm__("sxtab16 %0, %2, %3\n"
-                    "sxtab16 %1, %2, %3, ror #8\n"
-                    : "=&r"(even), "=r"(odd)
-                    : "r"(offset), "r"(cell));
-            to[0] = (int32_t)even;
-            to[1] = (int32_t)odd;
+        for (word_t *to = cells; to < cells + 2 * p->cells; to += 2, from += p->channels) {
+            depthwise_small_cell(from, offset, to);
         }
-        from = p->weights + base;
-#pragma GCC unroll 2
-        for (word_t *to = weights; to < end; to += 2, from += p->channels) {
-            uint32_t weight;
-            __builtin_memcpy(&weight, from, sizeof weight);
-            to[0] = (int32_t)(weight << 8 & 0xff00ff00u);
-            to[1] = (int32_t)(weight & 0xff00ff00u);
-        }
+        depthwise_small_four(p, task, base, c - base, y);
+    }
+}
 
-        const int32_t *channel = p->table + 2 * base;
-#pragma GCC unroll 4
-        for (int32_t k = 0; k < DEPTHWISE_GROUP; k++) {
-            task->bias[k] = channel[2 * k];
-            task->multiplier[k] = channel[2 * k + 1];
-        }
-        if (p->shifts != NULL) {
+#define SMALL_ROWS 16
+
+/* A tensor one pixel wide: `op` is of the window of one output, whose cells lie below each other.
+ */
+typedef struct {
+    depthwise_small_t op;
+    int32_t height;
+    int32_t stride, dilation, top; /* down, and rows of padding above */
+} depthwise_small_row_t;
+
+/* The one pixel of an output row. */
+SHARED void depthwise_small_row(const depthwise_small_row_t *p, rows_t x, int32_t row,
+                                span_t columns, int8_t *y, int8_t *scratch)
+{
+    const depthwise_small_t *const op = &p->op;
+    small_task_t *const task = depthwise_small_task(op, scratch);
+    word_t *const cells = (word_t *)(void *)(task + 1);
+    const uint32_t offset = depthwise_small_offset(op);
+    const int8_t *pixels[SMALL_ROWS]; /* at most so many cells; NULL in the padding */
+
 #pragma GCC unroll 1
-            for (int32_t k = 0; k < DEPTHWISE_GROUP; k++) {
-                task->addend[k] = p->shifts[base + k];
+    for (int32_t k = 0, at = row * p->stride - p->top; k < op->cells; k++, at += p->dilation) {
+        pixels[k] = at >= 0 && at < p->height ? pixel_at(&x, at, columns.first) : NULL;
+    }
+    for (int32_t c = 0; c < op->channels; c += DEPTHWISE_GROUP) {
+        const int32_t base = lesser(c, op->channels - DEPTHWISE_GROUP);
+        word_t *to = cells;
+#pragma GCC unroll 1
+        for (int32_t k = 0; k < op->cells; k++, to += 2) {
+            if (pixels[k] != NULL) {
+                depthwise_small_cell(pixels[k] + base, offset, to);
+            } else {
+                to[0] = to[1] = 0;
             }
         }
-        task->y = y + base;
-        if (done > 0) {
-            depthwise_small_save(p, y + base, saved);
-        }
-        p->core(task, p->windows);
-        if (done > 0) {
-            depthwise_small_restore(p, saved, done, y + base);
-        }
-#pragma GCC unroll 1
-        for (int32_t k = done; k < DEPTHWISE_GROUP; k++) {
-            if (channel[2 * k + 1] == DEPTHWISE_EXACT) {
-                p->exactly(p, task, k, p->exact + 3 * channel[2 * k], y + base + k);
-            }
-        }
+        depthwise_small_four(op, task, base, c - base, y);
     }
 }
 

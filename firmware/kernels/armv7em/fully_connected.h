@@ -342,4 +342,49 @@ KERNEL void dsp_fully_connected_bytes_row(const dsp_fully_connected_t *p, rows_t
     make_quads(p, pixel_at(&x, row, columns.first), y, 0);
 }
 
+/* A convolution whose output rows are one pixel: a fully connected op on the cells of a window. */
+typedef struct {
+    shape_t x;
+    window_t window;
+    int32_t padding;     /* what a padded cell holds: the input's zero point */
+    int32_t cells_bytes; /* of scratch, which begins with the window's cells */
+    dsp_fully_connected_t dense;
+} dsp_window_t;
+
+SHARED void gather_cells(const dsp_window_t *p, const rows_t *x, int32_t row, int8_t *to)
+{
+    const window_t *w = &p->window;
+    const int32_t c = p->x.c;
+    int32_t top = row * w->stride.h - w->pad.h;
+
+#pragma GCC unroll 1
+    for (int32_t k = 0; k < w->kernel.h; k++, top += w->dilation.h) {
+        const bool is_row = top >= 0 && top < p->x.h;
+        const int8_t *const line = is_row ? row_at(x, top) - x->first * c : 0;
+        int32_t column = -w->pad.w;
+#pragma GCC unroll 1
+        for (int32_t i = 0; i < w->kernel.w; i++, column += w->dilation.w, to += c) {
+            if (is_row && column >= 0 && column < p->x.w) {
+                __builtin_memcpy(to, line + column * c, (uint32_t)c);
+            } else {
+                __builtin_memset(to, p->padding, (uint32_t)c);
+            }
+        }
+    }
+}
+
+KERNEL void dsp_window_row(const dsp_window_t *p, rows_t x, int32_t row,
+                           __attribute__((unused)) span_t columns, int8_t *y, int8_t *scratch)
+{
+    gather_cells(p, &x, row, scratch);
+    dsp_fully_connected_one(&p->dense, scratch, y, scratch + p->cells_bytes);
+}
+
+KERNEL void dsp_window_bytes_row(const dsp_window_t *p, rows_t x, int32_t row,
+                                 __attribute__((unused)) span_t columns, int8_t *y, int8_t *scratch)
+{
+    gather_cells(p, &x, row, scratch);
+    make_quads(&p->dense, scratch, y, 0);
+}
+
 #endif

@@ -15,6 +15,7 @@ from harness.kernels.armv7em.fully_connected import (
     fully_connected,
     fully_connected_row,
     is_fully_connected,
+    window_row,
 )
 from harness.kernels.call import SCRATCH, Call, Fields, Name, RowCall, X, Y
 from harness.kernels.convolution import folded_bias, live_weights, shape, window
@@ -131,6 +132,10 @@ def conv_row(graph: Graph, op: Conv2D, *, compact: bool = False) -> Iterator[Row
     if not _is_supported(graph, op, runs):
         return
     _, height, width, _ = graph.tensor(op.outputs[0]).shape
+    if width == 1:
+        one = fully_connected_row if is_pointwise(op.window) else window_row
+        yield from one(graph, op)
+        return
     if is_pointwise(op.window):
         name, scratch = "dsp_pointwise", runs.expanded_bytes
     else:

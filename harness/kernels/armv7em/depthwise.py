@@ -58,7 +58,7 @@ def variants(
 
         def small_calls() -> tuple[Call, ...]:
             operands = (source, Y, SCRATCH)
-            fields = _small(graph, op, upright)
+            fields = _small(graph, op, upright, upright)
             return (Call(_SMALL_HEADER, "depthwise_small", "depthwise_small_t", fields, operands),)
 
         yield Variant(_NAME, small_calls, small.scratch_bytes(upright))
@@ -76,7 +76,7 @@ def variants(
 
         yield Variant(_NAME, calls, geometry.scratch_bytes(pairs, band + pairs - 1, outputs))
     elif operand is None:
-        row = next(row_variants(graph, op, compact=compact))
+        row = next(_by_lines(graph, op, by_rows(graph, op, compact=compact)))
         yield Variant(_NAME, partial(_by_rows, row), row.scratch_bytes)
 
 
@@ -87,6 +87,16 @@ def row_variants(
     if not _is_possible(graph, op):
         return
     geometry = by_rows(graph, op, compact=compact)
+    window = small.window_of_a_row(geometry)
+    if window is not None:
+        calls = partial(_pixel_calls, graph, op, geometry, window)
+        yield RowVariant(_NAME, calls, small.scratch_bytes(window))
+    else:
+        yield from _by_lines(graph, op, geometry)
+
+
+def _by_lines(graph: Graph, op: DepthwiseConv2D, geometry: Geometry) -> Iterator[RowVariant]:
+    """Yield the ways to compute columns of a row from lines, with less and less scratch."""
     pairs = geometry.row_pairs
 
     def calls(columns: int, band: int, *, in_batches: bool) -> tuple[RowCall, ...]:
@@ -132,6 +142,21 @@ def _parts_of_rows(geometry: Geometry) -> Iterator[tuple[int, int]]:
             yield columns, band
         if scratch <= _LEAST_BYTES and band == 1:
             return
+
+
+def _pixel_calls(
+    graph: Graph, op: DepthwiseConv2D, geometry: Geometry, window: Geometry
+) -> tuple[RowCall, ...]:
+    """Return the call that makes a row of one pixel, the cells of whose window are a plane."""
+    fields: Fields = {
+        "op": _small(graph, op, window, geometry),
+        "height": geometry.x[0],
+        "stride": geometry.window.stride[0],
+        "dilation": geometry.window.dilation[0],
+        "top": geometry.window.padding.top,
+    }
+    function = "depthwise_small_row"
+    return (RowCall(_SMALL_HEADER, function, f"{function}_t", fields, takes_scratch=True),)
 
 
 def _by_rows(row: RowVariant) -> tuple[Call, ...]:
@@ -202,10 +227,10 @@ def _3x3(parameters: Fields, geometry: Geometry, *, two_rows: bool) -> Fields:
     }
 
 
-def _small(graph: Graph, op: DepthwiseConv2D, geometry: Geometry) -> Fields:
-    """Return a ``depthwise_small_t``."""
+def _small(graph: Graph, op: DepthwiseConv2D, geometry: Geometry, of_op: Geometry) -> Fields:
+    """Return a ``depthwise_small_t`` for all of an op, or for what its geometry sees at a time."""
     p = prepare_conv(graph, op)
-    weights = _cut(convolution.live_weights(graph, op, p, axis=3)[0], geometry)
+    weights = _cut(convolution.live_weights(graph, op, p, axis=3)[0], of_op)
     bias = convolution.live_bias(graph, op, p)
     table = table_of(p, weights, bias, bias, geometry, has_core=True)
     x_row, w_row = small.row_bytes(geometry)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from harness.ir.ops import Padding, Window
 from harness.ir.tensor import Array
 from harness.kernels.armv7em.depthwise_geometry import GROUP, Geometry
 
 _TASK_WORDS, _TAPS, _TAP_CODE_BYTES = 18, 7, 24
 """``SMALL_TASK_WORDS``, ``SMALL_TAPS``, and the bytes of code of a tap."""
+
+_MOST_ROWS = 16
+"""``SMALL_ROWS``."""
 
 _OUTPUT_INSTRUCTIONS, _ROW_INSTRUCTIONS, _TAP_INSTRUCTIONS, _CELL_INSTRUCTIONS = 24, 6, 6, 6
 """What the core takes for four channels of an output, a kernel row and a tap of it; and what it
@@ -59,6 +65,21 @@ def windows(g: Geometry) -> Array:
                 )
             )
     return np.array(found, np.int32)
+
+
+def window_of_a_row(g: Geometry) -> Geometry | None:
+    """Return the window of one output as a plane of its own, None where rows are not one pixel.
+
+    Its cells lie below each other, and may as well be rows of up to ``SMALL_TAPS`` side by side.
+    """
+    cells, padding = g.window.kernel[0], g.window.padding
+    is_one_wide = g.x[1] == g.y[1] == g.window.kernel[1] == 1 and padding.left == 0
+    if not is_one_wide or g.y[2] != g.x[2] or g.x[2] < GROUP or cells > _MOST_ROWS:
+        return None
+    side_by_side = max(taps for taps in range(1, _TAPS + 1) if cells % taps == 0)
+    plane = cells // side_by_side, side_by_side
+    window = Window(kernel=plane, stride=(1, 1), dilation=(1, 1), padding=Padding())
+    return replace(g, x=(*plane, g.x[2]), y=(1, 1, g.y[2]), window=window)
 
 
 def row_bytes(g: Geometry) -> tuple[int, int]:

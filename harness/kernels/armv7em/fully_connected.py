@@ -29,7 +29,7 @@ from harness.kernels.armv7em.filters import (
 )
 from harness.kernels.armv7em.rounding import Rounding, Way, choose_rounding
 from harness.kernels.call import SCRATCH, Call, Constant, Fields, Name, RowCall, Structs, X, Y
-from harness.kernels.convolution import folded_bias, live_weights
+from harness.kernels.convolution import folded_bias, live_weights, shape, window
 from harness.kernels.step_function import accumulator_reach
 from harness.kernels.variant import RowVariant, Variant
 
@@ -112,9 +112,34 @@ def fully_connected_row(graph: Graph, op: FullyConnected | Conv2D) -> Iterator[R
         function = "dsp_fully_connected_row" if is_expanded else "dsp_fully_connected_bytes_row"
         return (RowCall(_HEADER, function, _TYPE, parameters, takes_scratch=is_expanded),)
 
-    forms = _forms(graph, op)
-    for form in forms[-1:] if _has_few_channels(forms[-1]) else forms:
+    for form in _row_forms(graph, op):
         yield RowVariant(_NAME, partial(calls, form), form.scratch_bytes)
+
+
+def window_row(graph: Graph, op: Conv2D) -> Iterator[RowVariant]:
+    """Yield the variants of a convolution whose output rows are one pixel, likewise."""
+    x = graph.tensor(op.inputs[0])
+
+    def calls(form: Form) -> tuple[RowCall, ...]:
+        parameters: Fields = {
+            "x": shape(x.shape[1:]),
+            "window": window(op.window),
+            "padding": x.zero_point,
+            "cells_bytes": _whole(form.depth, UNIT),
+            "dense": _fields(graph, op, form),
+        }
+        function = "dsp_window_row" if form.piece else "dsp_window_bytes_row"
+        return (RowCall(_HEADER, function, "dsp_window_t", parameters, takes_scratch=True),)
+
+    for form in _row_forms(graph, op):
+        scratch = _whole(form.depth, UNIT) + form.scratch_bytes
+        yield RowVariant(_NAME, partial(calls, form), scratch)
+
+
+def _row_forms(graph: Graph, op: FullyConnected | Conv2D) -> list[Form]:
+    """Return forms of less and less scratch for rows."""
+    forms = _forms(graph, op)
+    return forms[-1:] if _has_few_channels(forms[-1]) else forms
 
 
 def _forms(graph: Graph, op: FullyConnected | Conv2D) -> list[Form]:
