@@ -53,9 +53,12 @@ class Fusion:
 
     @cached_property
     def is_fusible(self) -> tuple[bool, ...]:
-        """For each op, whether it is done row by row and moves anything at all."""
+        """For each op, whether it is done row by row, and moves and reads anything at all."""
         return tuple(
-            is_rowwise(self.graph, op) and not is_alias(self.graph, op) for op in self.graph.ops
+            is_rowwise(self.graph, op)
+            and not is_alias(self.graph, op)
+            and self._reads_each_operand(op)
+            for op in self.graph.ops
         )
 
     @cached_property
@@ -155,6 +158,18 @@ class Fusion:
         output = op.outputs[0]
         readers = self.readers.get(output, ())
         return bool(readers) and readers[-1] < end and output not in self.graph.outputs
+
+    def _reads_each_operand(self, op: Op) -> bool:
+        """Whether windows see more than padding, as those of long strides over few rows may not."""
+        return all(
+            any(
+                reads(self.graph, op, operand, axis, Span(i, i + 1)).length
+                for i in range(length(self.graph, op.outputs[0], axis))
+            )
+            for operand, tensor in enumerate(op.inputs)
+            if not self.graph.tensor(tensor).is_constant
+            for axis in Axis
+        )
 
     def _is_read_by_pixel(self, op: Op, tensor: TensorId) -> bool:
         """Whether an op reads, for each pixel of its output, the same pixel of a tensor."""

@@ -9,7 +9,7 @@ import pytest
 from harness.errors import DoesNotFitError, InputError, UsageError
 from harness.importer.tflite import read_tflite
 from harness.ir import DType, Graph
-from harness.ir.ops import Add, MaxPool2D
+from harness.ir.ops import Add, MaxPool2D, Padding
 from harness.ir.types import REQUANTIZATIONS
 from harness.kernels.kernel_set import Isa, KernelSet
 from harness.passes.pipeline import run_passes
@@ -42,6 +42,18 @@ def sweep_of(graph: Graph, *, in_chunks: bool = False) -> Sweep:
 def ring_rows(graph: Graph) -> list[int]:
     sweep = sweep_of(graph)
     return [sweep.ring_rows[op.outputs[0]] for op in graph.ops[:-1]]
+
+
+@pytest.mark.parametrize("schedule", ["stream", "patch", "auto"])
+@pytest.mark.parametrize("stride", [(4, 1), (1, 4)])
+def test_an_op_that_sees_only_padding_is_not_fused(stride: tuple[int, int], schedule: str) -> None:
+    build = GraphBuilder()
+    x = build.conv(build.input((1, 2, 2, 2)), 4, (1, 1))
+    y = build.depthwise(x, (1, 1), stride=stride, padding=Padding(1, 1, 1, 1))
+    build.conv(y, 4, (1, 1))
+    found = plan(build.graph(), schedule)
+    verify_plan(found)
+    assert all(1 not in s.ops for s in found.segments if isinstance(s, StreamSegment))
 
 
 @pytest.mark.parametrize(
