@@ -11,11 +11,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.kernels.library import row_scratch_wanted
-from harness.schedule.choices import Choice, Choices
+from harness.schedule.choices import Choices
 from harness.schedule.geometry import sums_all_rows
 from harness.schedule.layout import lay_out
 from harness.schedule.plan import Plan, Segment, StreamSegment, align
-from harness.schedule.stream import Cut
 
 _BATCHES = (8, 6, 4, 3, 2)
 """How many rows at a time ops may make."""
@@ -67,19 +66,16 @@ def _candidates(choices: Choices, segment: StreamSegment, most: float) -> list[S
         if not sums_all_rows(graph, graph.ops[i])
         for size in row_scratch_wanted(choices.kernels, graph, graph.ops[i])
     }
-    found = []
+    now, found = choices.work.instructions(segment), []
     for batch in (segment.batch, *_BATCHES):
-        packed = segment if batch == segment.batch else _packed(choices, segment, batch)
-        room = most - choices.stream_peak(packed) + least
+        packed, peak = (
+            (segment, choices.stream_peak(segment))
+            if batch == segment.batch
+            else choices.in_batches(segment, batch)
+        )
+        room = most - peak + least
         for size in {least} | {size for size in sizes if least < size <= room}:
             work = choices.work.instructions(packed, size)
-            if size <= room and work < choices.work.instructions(segment):
+            if size <= room and work < now:
                 found.append((work, size, replace(packed, scratch_bytes=size)))
     return [made for _, _, made in sorted(found, key=lambda one: one[:2])]
-
-
-def _packed(choices: Choices, segment: StreamSegment, batch: int) -> StreamSegment:
-    ops, by_rows = segment.ops, segment.input_by_rows
-    found = choices.packed(Choice(ops.start, ops.stop, 0, 0.0, None, Cut(batch=batch), by_rows))
-    assert isinstance(found.segment, StreamSegment)
-    return found.segment
