@@ -167,3 +167,14 @@ def test_a_float_image_by_rows_is_never_held(models_dir: Path, tmp_path: Path) -
     _, peak = measured(imported, sources, tmp_path)
     assert peak - by_rows.planned_peak_bytes < 4000
     assert peak < 40_000
+
+
+@pytest.mark.qemu
+def test_a_spectrogram_that_is_reshaped_first_arrives_by_its_rows(
+    models_dir: Path, tmp_path: Path
+) -> None:
+    imported = read_tflite((models_dir / "tflm_micro_speech.tflite").read_bytes(), name="speech")
+    by_rows = plan(run_passes(imported), "stream", input_by_rows=True)
+    sources = generate(by_rows, target=qemu_target("mps2-an386"))
+    assert "model_row_bytes = 40" in sources.text("model.c"), "of an input [1, 1960], 49 x 40"
+    measured(imported, sources, tmp_path)
