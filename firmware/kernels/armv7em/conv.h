@@ -57,6 +57,7 @@ SHARED void dsp_pointwise_pixels(const dsp_pointwise_t *p, const int8_t *x, int8
     block_fn_t *const only = only_block(&p->filters);
     const dot_t *const dot = &p->filters.parts->dot;
 
+#pragma GCC unroll 1
     for (; count >= LANES && count != LANES + 1;
          count -= LANES, x += LANES * from, y += LANES * to) {
         expand_lanes(values, x, x + from, x + 2 * from, skip, rounds);
@@ -227,6 +228,7 @@ SHARED void dsp_conv_rows(const dsp_conv_t *p, const rows_t *x, int32_t row, int
     conv_lines_t lines;
 
     find_lines(p, x, row, &lines);
+#pragma GCC unroll 1
     for (int32_t count; left > 0; left -= count, y += count * c) {
         count = next_lanes(left);
         if (column == columns.last) {
@@ -242,6 +244,7 @@ SHARED void dsp_conv_rows(const dsp_conv_t *p, const rows_t *x, int32_t row, int
                 continue;
             }
         } else {
+#pragma GCC unroll 1
             for (int32_t lane = 0; lane < count; lane++, column++) {
                 if (column == columns.last) {
                     column = columns.first;

@@ -176,6 +176,7 @@ SELDOM void depthwise_small_exactly(const depthwise_small_t *p, const small_task
 /* Copies four channels of all outputs to scratch. */
 KERNEL void depthwise_small_save(const depthwise_small_t *p, const int8_t *y, word_t *saved)
 {
+#pragma GCC unroll 1
     for (int32_t i = 0; i < p->outputs; i++, y += p->channels) {
         __builtin_memcpy(saved + i, y, sizeof *saved);
     }
@@ -186,6 +187,7 @@ KERNEL void depthwise_small_restore(const depthwise_small_t *p, const word_t *sa
                                     int8_t *y)
 {
     const uint32_t first = (1u << 8 * count) - 1;
+#pragma GCC unroll 1
     for (int32_t i = 0; i < p->outputs; i++, y += p->channels) {
         uint32_t word;
         __builtin_memcpy(&word, y, sizeof word);
@@ -221,7 +223,7 @@ KERNEL small_task_t *depthwise_small_task(const depthwise_small_t *p, int8_t *sc
     task->pixel_bytes = p->channels;
     task->end = p->windows + 4 * p->outputs;
     task->point = p->addend;
-#pragma GCC unroll 4
+#pragma GCC unroll 1
     for (int32_t k = 0; k < DEPTHWISE_GROUP; k++) {
         task->addend[k] = p->addend;
     }

@@ -55,11 +55,12 @@ KERNEL void pool_flush(pool_sums_t *s)
 /* Adds `count` cells of a row, `step` bytes apart. */
 KERNEL void pool_add(pool_sums_t *s, const int8_t *x, int32_t count, int32_t step)
 {
+#pragma GCC unroll 1
     while (count > 0) {
         int32_t some = lesser(count, POOL_CELLS - s->cells);
         count -= some;
         s->cells += some;
-#pragma GCC unroll 4
+#pragma GCC unroll 2
         for (; some > 0; some--, x += step) {
             const uint32_t cell = pool_cell(x);
             __asm__("sxtab16 %0, %0, %2\n"
@@ -82,9 +83,11 @@ KERNEL int8_t pool_average(const pool_t *p, int32_t sum, int32_t count)
 /* Columns of one output row of an average: the part of a window that is seen is `w`. */
 KERNEL void pool_average_window(const pool_t *p, const rows_t *x, pool_window_t w, int8_t *y)
 {
+#pragma GCC unroll 1
     for (int32_t c = 0; c < p->y.c; c += POOL_GROUP) {
         const int32_t base = lesser(c, p->y.c - POOL_GROUP);
         pool_sums_t sums = {.cells = 0};
+#pragma GCC unroll 1
         for (int32_t k = 0; k < w.height; k++) {
             pool_add(&sums, row_at(x, w.top + k) + w.at + base, w.width, w.step);
         }
@@ -123,6 +126,7 @@ KERNEL void pool_words_row(const pool_t *p,
 {
     const window_t *w = &p->window;
     const span_t rows = kernel_rows(w, row, p->y.h, p->x.h);
+#pragma GCC unroll 1
     for (int32_t i = columns.first; i < columns.last; i++, y += p->y.c) {
         const span_t cells = kernel_columns(w, i, p->x.w);
         const int32_t left = i * w->stride.w - w->pad.w - x->first;
