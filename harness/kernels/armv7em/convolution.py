@@ -73,8 +73,9 @@ class Runs:
         return -(-values // UNIT) * UNIT * 2 * LANES
 
 
+_GATHER = "gather_lanes"
 _GATHERS = {Runs(3, 3, 9): "gather_nines", Runs(3, 3, 3): "gather_threes"}
-"""Functions for what 3x3 windows see of three channels, and of one."""
+"""Functions for any windows, and for what 3x3 windows see of three channels, and of one."""
 
 
 def conv(
@@ -213,7 +214,7 @@ def _conv(graph: Graph, op: Conv2D, runs: Runs, pixels: int) -> Fields:
             "rest": runs.rest,
             "rest_bytes": runs.count * runs.words * 8 * LANES,
         },
-        "lanes": Name(_GATHERS.get(runs, "gather_lanes")),
+        "lanes": Name(_GATHERS.get(runs, _GATHER) if pixels else _GATHER),
         "filters": _filters(graph, op, runs, pixels),
     }
 
