@@ -57,7 +57,6 @@ SHARED void dsp_pointwise_pixels(const dsp_pointwise_t *p, const int8_t *x, int8
     block_fn_t *const only = only_block(&p->filters);
     const dot_t *const dot = &p->filters.parts->dot;
 
-#pragma GCC unroll 1
     for (; count >= LANES && count != LANES + 1;
          count -= LANES, x += LANES * from, y += LANES * to) {
         expand_lanes(values, x, x + from, x + 2 * from, skip, rounds);

@@ -489,7 +489,7 @@ SHARED void depthwise_pairs(const depthwise_short_t *p, const rows_t *x, span_t 
  * depth multiplier is 1 and no output reaches an input that is not expanded yet; whoever calls this
  * has checked it.
  */
-KERNEL void depthwise_whole(const depthwise_short_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+SHARED void depthwise_whole(const depthwise_short_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
 {
     const rows_t all = {.base = x, .row_bytes = p->x_step.h, .pixel_bytes = p->x_step.w};
     const made_rows_t made = {.base = y, .row_bytes = p->y_step.h};
