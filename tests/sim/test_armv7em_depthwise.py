@@ -315,7 +315,7 @@ def test_a_stream_with_room_goes_in_batches() -> None:
     build = GraphBuilder()
     x = build.conv(build.input((1, 24, 24, 4)), 24, (1, 1))
     x = build.conv(one_sided(build, x, (3, 3)), 4, (1, 1))
-    build.fully_connected(build.conv(x, 8, (24, 24), padding=Padding()), 7000)
+    build.fully_connected(build.conv(x, 8, (24, 24), padding=Padding()), 9000)
     made = plan(build.graph(), "stream", kernels=ARMV7EM)
     assert any(isinstance(s, StreamSegment) and s.batch > 1 for s in made.segments)
     portable = plan(build.graph(), "stream")
