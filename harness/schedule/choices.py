@@ -96,12 +96,14 @@ class Choices:
         """Yield the streams that end with op ``end - 1``, the shortest first, not packed yet."""
         for start, workspace in self.streams.least_workspaces(end, cut).items():
             first, by_rows = max(start, 0), start == INPUT
+            chunks = self.streams.chunk_counts(first, end, cut)
             if by_rows and cut.stripes > 1:
                 continue  # each stripe would fetch the rows again, and they come only once
+            if cut.in_chunks and max(chunks.values(), default=1) == 1:
+                continue  # chunks as long as rows are no other choice
             if by_rows == (self.input_by_rows and first == 0):
                 own = self._least_own(first, end, cut, workspace)
                 peak = self._cut(first) + self.fusion.scratch_bytes(range(first, end)) + own
-                chunks = self.streams.chunk_counts(first, end, cut)
                 shares = self.work.stream_shares(range(first, end), cut.stripes, chunks, cut.batch)
                 work = self.work.of_shares(shares)
                 yield Choice(first, end, peak, work, None, cut, by_rows)

@@ -65,7 +65,8 @@ def test_any_run_that_may_be_fused_is_sound(graph: Graph, data: st.DataObject) -
     stripes, chunk = data.draw(st.integers(1, 3)), data.draw(st.sampled_from([None, 1, 2, 3]))
     batch = data.draw(st.integers(1, 4)) if chunk is None else 1
     first = data.draw(st.integers(choices.fusion.starts[end], end - 1))
-    offered = [c for c in choices.streams_to(end, Cut(stripes, chunk, batch)) if c.first == first]
+    cuts = Cut(stripes, chunk, batch), Cut(stripes)  # no chunks are offered where none are shorter
+    offered = [c for cut in cuts for c in choices.streams_to(end, cut) if c.first == first]
     width = choices.fusion.graph.tensor(graph.ops[end - 1].outputs[0]).shape
     assume(len(width) == 4 and stripes <= width[2])
     fused = choices.packed(offered[0])
@@ -126,6 +127,13 @@ def test_limit_that_no_plan_meets_is_told_with_the_least_possible() -> None:
         plan(residual_graph(), "auto", limit=16)
 
 
+def dequantized() -> Graph:
+    """Rows no longer than chunks of them, and an output as large as the input."""
+    build = GraphBuilder()
+    build.dequantize(build.conv(build.input((1, 4, 4, 1)), 1, (1, 1), stride=(2, 2)))
+    return build.graph()
+
+
 def one_pixel_mean() -> Graph:
     """An output of one byte, all of whose word the workspace shares."""
     build = GraphBuilder()
@@ -135,6 +143,7 @@ def one_pixel_mean() -> Graph:
 
 @given(graphs, st.booleans())
 @example(one_pixel_mean(), True)
+@example(dequantized(), False)
 def test_no_choice_needs_fewer_bytes_than_its_lower_bound(graph: Graph, by_rows: bool) -> None:
     choices = Choices(graph, input_by_rows=by_rows)
     assume(not by_rows or choices.fusion.input_by_rows is not None)
