@@ -7,6 +7,7 @@ scheduler and the code generator ask nobody else, so that they cannot disagree.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Protocol, TypeVar
 
 from harness.ir import Graph, Op
@@ -32,6 +33,9 @@ __all__ = [
     "variants",
 ]
 
+
+_ASKED = 4096
+"""How many answers are kept: planning asks the same of an op again and again."""
 
 _V = TypeVar("_V", Variant, RowVariant)
 
@@ -138,21 +142,25 @@ def row_calls(
     return (found.batch_calls or found.calls)() if in_batches else found.calls()
 
 
+@lru_cache(maxsize=_ASKED)
 def goes_in_batches(kernels: KernelSet, graph: Graph, op: Op) -> bool:
     """Return whether kernels of an op make several rows at once in less than one by one."""
     return row_variant(kernels, graph, op).batch_calls is not None
 
 
+@lru_cache(maxsize=_ASKED)
 def scratch_bytes(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> int:
     """Return the bytes of working memory of the op when it takes ``operand``, or nothing."""
     return variant(kernels, graph, op, operand).scratch_bytes
 
 
+@lru_cache(maxsize=_ASKED)
 def row_scratch_bytes(kernels: KernelSet, graph: Graph, op: Op) -> int:
     """Return the fewest bytes of working memory with which the op makes a row."""
     return row_variant(kernels, graph, op).scratch_bytes
 
 
+@lru_cache(maxsize=_ASKED)
 def row_scratch_wanted(kernels: KernelSet, graph: Graph, op: Op) -> tuple[int, ...]:
     """Return the bytes of working memory with which an op makes rows, the fastest way first."""
     return tuple(found.scratch_bytes for found in _row_variants(kernels, graph, op))

@@ -13,7 +13,7 @@ from dataclasses import replace
 from harness.kernels.library import row_scratch_wanted
 from harness.schedule.choices import Choices
 from harness.schedule.geometry import sums_all_rows
-from harness.schedule.layout import lay_out
+from harness.schedule.layout import lay_out, lay_out_within
 from harness.schedule.plan import Plan, Segment, StreamSegment, align
 
 _BATCHES = (8, 6, 4, 3, 2)
@@ -29,7 +29,7 @@ def in_batches(plan: Plan, choices: Choices, limit: float) -> Plan:
     A peak above the limit is not raised. Streams that gain most come first; each takes the batch
     and the scratch with which it does the least work.
     """
-    most = max(limit, plan.planned_peak_bytes)
+    found_without, most = plan, max(limit, plan.planned_peak_bytes)
     gains = [(_gain(choices, segment), i) for i, segment in enumerate(plan.segments)]
     for gain, i in sorted(gains, reverse=True):
         segment = plan.segments[i]
@@ -37,11 +37,14 @@ def in_batches(plan: Plan, choices: Choices, limit: float) -> Plan:
             continue
         for found in _candidates(choices, segment, most)[:_MOST_TRIED]:
             segments = [*plan.segments[:i], found, *plan.segments[i + 1 :]]
-            made = lay_out(plan.graph, plan.schedule, segments, choices.streams)
-            if made.planned_peak_bytes <= most:
+            made = lay_out_within(plan.graph, plan.schedule, segments, choices.streams, most)
+            if made is not None:
                 plan = made
                 break
-    return plan
+    if plan is found_without:
+        return plan
+    tighter = lay_out(plan.graph, plan.schedule, plan.segments, choices.streams)
+    return min(plan, tighter, key=lambda made: made.planned_peak_bytes)
 
 
 def _gain(choices: Choices, segment: Segment) -> float:

@@ -7,24 +7,44 @@ from collections.abc import Sequence
 
 from harness.ir import Graph
 from harness.schedule.arena import packing, place
-from harness.schedule.lifetime import blocks, overlaps
-from harness.schedule.packer import pack
+from harness.schedule.lifetime import Block, blocks, overlaps
+from harness.schedule.packer import pack, pack_within
 from harness.schedule.plan import Allocation, Plan, Segment
 from harness.schedule.stream import Streams
 
 
 def lay_out(graph: Graph, schedule: str, segments: Sequence[Segment], streams: Streams) -> Plan:
     """Return the plan of given segments, not replayed; ``streams`` are those of the graph."""
-    kernels = streams.fusion.kernels
-    needed = blocks(graph, kernels, segments)
+    needed = blocks(graph, streams.fusion.kernels, segments)
     shared = overlaps(streams, segments, needed)
+    return _plan(schedule, segments, streams, needed, place(needed, shared))
+
+
+def lay_out_within(
+    graph: Graph, schedule: str, segments: Sequence[Segment], streams: Streams, limit: float
+) -> Plan | None:
+    """Return a plan as :func:`lay_out`, of any peak within ``limit``; None if none is found."""
+    needed = blocks(graph, streams.fusion.kernels, segments)
+    problem = packing(needed, overlaps(streams, segments, needed))
+    offsets = pack_within(problem, limit)
+    return None if offsets is None else _plan(schedule, segments, streams, needed, offsets)
+
+
+def _plan(
+    schedule: str,
+    segments: Sequence[Segment],
+    streams: Streams,
+    needed: Sequence[Block],
+    offsets: Sequence[int],
+) -> Plan:
     allocations = [
         Allocation(block.purpose, piece.tensors, offset, piece.size_bytes, piece.first, piece.last)
-        for block, offset in zip(needed, place(needed, shared), strict=True)
+        for block, offset in zip(needed, offsets, strict=True)
         for piece in block.pieces
     ]
     allocations.sort(key=lambda a: (a.first, a.offset))
-    return Plan(graph, schedule, tuple(segments), tuple(allocations), kernels)
+    fusion = streams.fusion
+    return Plan(fusion.graph, schedule, tuple(segments), tuple(allocations), fusion.kernels)
 
 
 def clash_within(segments: Sequence[Segment], streams: Streams, limit: int) -> tuple[range, int]:
@@ -37,13 +57,12 @@ def clash_within(segments: Sequence[Segment], streams: Streams, limit: int) -> t
     needed = blocks(graph, kernels, segments)
     shared = overlaps(streams, segments, needed)
 
-    def bytes_of(first: int, end: int) -> int:
-        problem = packing(needed, shared, range(first, end))
-        return problem.peak(pack(problem, limit))
+    def fits(first: int, end: int) -> bool:
+        return pack_within(packing(needed, shared, range(first, end)), limit) is not None
 
     ends = range(1, len(segments))
-    end = 1 + bisect_left(ends, True, key=lambda end: bytes_of(0, end) > limit)
+    end = 1 + bisect_left(ends, True, key=lambda end: not fits(0, end))
     firsts = range(1, end)
-    first = bisect_left(firsts, True, key=lambda first: bytes_of(first, end) <= limit)
+    first = bisect_left(firsts, True, key=lambda first: fits(first, end))
     problem = packing(needed, shared, range(first, end))
     return range(first, end), problem.peak(pack(problem))

@@ -34,25 +34,45 @@ _EXACT_BLOCKS = 300
 """How many orders of two blocks exact search may try for one capacity, and on how many blocks."""
 
 
-def pack(problem: Packing, enough: int = 0) -> tuple[int, ...]:
-    """Return the offset of each block of a problem, in bytes.
-
-    The search ends when the peak is the least that it can be, or at most ``enough``.
-    """
+def pack(problem: Packing) -> tuple[int, ...]:
+    """Return the offset of each block of a problem, in bytes, for as low a peak as is found."""
     if not problem.sizes:
         return ()
-    least = max(problem.bound, enough // ALIGNMENT * ALIGNMENT)
-    found = fit(problem, least, _CHAIN_STEPS)
+    found = fit(problem, problem.bound, _CHAIN_STEPS)
     if found is not None:
         return found
+    best = _first_fit(problem)
+    return best if len(problem.sizes) > _EXACT_BLOCKS else _improved(problem, best)
+
+
+def pack_within(problem: Packing, limit: float) -> tuple[int, ...] | None:
+    """Return offsets whose peak is at most ``limit``, or None if none are found.
+
+    It takes less than ``pack``, which goes on until it has the least peak.
+    """
+    if problem.bound > limit:
+        return None
+    if not problem.sizes:
+        return ()
+    capacity = int(min(limit, sum(problem.sizes))) // ALIGNMENT * ALIGNMENT
+    found = fit(problem, capacity, _CHAIN_STEPS)
+    if found is not None:
+        return found
+    found = _first_fit(problem)
+    if problem.peak(found) <= limit:
+        return found
+    is_small = len(problem.sizes) <= _EXACT_BLOCKS
+    return order_within(problem, capacity, _EXACT_STEPS) if is_small else None
+
+
+def _first_fit(problem: Packing) -> tuple[int, ...]:
     orders = (sorted(problem.order, key=key) for key in _orders(problem))
-    best = min((first_fit(problem, order) for order in orders), key=problem.peak)
-    return best if len(problem.sizes) > _EXACT_BLOCKS else _improved(problem, best, least)
+    return min((first_fit(problem, order) for order in orders), key=problem.peak)
 
 
-def _improved(problem: Packing, best: tuple[int, ...], least: int) -> tuple[int, ...]:
-    """Return the best packing that exact search finds, or any of ``least`` bytes."""
-    capacity = low = least
+def _improved(problem: Packing, best: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the best packing that exact search finds."""
+    capacity = low = problem.bound
     high = problem.peak(best)
     while low < high:
         found = order_within(problem, capacity, _EXACT_STEPS)
