@@ -35,8 +35,17 @@ Found = tuple[Path, Plan]
 class Offer:
     """Choices of which plans of one schedule are made."""
 
-    def __init__(self, schedule: str, choices: Choices, offered: Iterable[Choice]) -> None:
+    def __init__(
+        self,
+        schedule: str,
+        choices: Choices,
+        offered: Iterable[Choice],
+        *,
+        most_clashes: int = _MOST_CLASHES,
+        most_limits: int = _MOST_LIMITS,
+    ) -> None:
         self._schedule, self._choices = schedule, choices
+        self._most_clashes, self._most_limits = most_clashes, most_limits
         self._offered = sorted(offered, key=lambda c: (c.first, c.end))
         self._positions = {choice: i for i, choice in enumerate(self._offered)}
         self._count = len(choices.graph.ops)
@@ -46,7 +55,7 @@ class Offer:
 
     def least(self) -> Plan:
         """Return the plan of least peak, and of those the cheapest."""
-        for _ in range(_MOST_LIMITS):
+        for _ in range(self._most_limits):
             limit = least_peak(self._offered, self._count, self._clashes)
             assert limit is not None, "each op is a segment by itself"
             found = self._within(limit, math.inf)
@@ -102,7 +111,7 @@ class Offer:
         Each round finds out one thing about the best path that is known by then.
         """
         clashes = 0
-        while clashes < _MOST_CLASHES:
+        while clashes < self._most_clashes:
             path = best()
             if path is None:
                 return None

@@ -41,6 +41,9 @@ _WORTH_LESS, _WORTH_LESS_BYTES = 0.02, 768
 _WORTH_LITTLE = 8000
 """Bytes that every board has: in these ``stream`` makes rows in batches where it needs fewer."""
 
+_FEW = 5
+"""How many clashes the search for fewer ops in place may find: networks have up to four."""
+
 _PATCHES = (2, 3, 4, 6)
 """Into how many patches down and across ``auto`` may cut the first ops."""
 
@@ -179,7 +182,8 @@ def _in_place(choices: Choices) -> Plan:
     graph, kernels = choices.graph, choices.kernels
     made = lay_out(graph, "inplace", inplace_segments(graph, kernels), choices.streams)
     alone = (c for position in range(len(graph.ops)) for c in choices.singles(position))
-    least = Offer("inplace", choices, alone).least()
+    offer = Offer("inplace", choices, alone, most_clashes=_FEW, most_limits=1)
+    least = offer.least()
     return least if least.planned_peak_bytes < made.planned_peak_bytes else made
 
 
