@@ -151,6 +151,13 @@ def test_whole_ops(kind: str, schedule: str) -> None:
     check()
 
 
+def test_a_depthwise_kernel_without_a_pass_is_rounded_as_the_reference() -> None:
+    build = GraphBuilder("depthwise")
+    x = build.input((1, 8, 16, 20), quantized=(0.05, 0))
+    build.depthwise(x, (4, 4), padding=Padding(1, 2, 1, 2), quantized=(0.3, -128))
+    assert_on_core(plan(Batch([build.graph()]).graph, "layer", kernels=MVE), BOARD)
+
+
 @given(
     batches(
         strategies.conv_graphs()

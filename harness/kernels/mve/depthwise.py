@@ -274,7 +274,8 @@ def _rounding(p: ConvParameters, taps: Array, bias: Array, lines: Lines) -> Roun
     found = rounding(p, taps.reshape(len(taps), -1), bias, one_scale=False)
     if found.way is Way.LINE and lines.shifts:
         return found
-    way = found.way if is_supported(p) else Way.SHIFT
+    way = Way.ROUND if found.way is Way.LINE else found.way
+    way = way if is_supported(p) else Way.SHIFT
     return Rounding(way, rescaling(p, bias))
 
 
