@@ -102,6 +102,8 @@ def test_no_plan_of_a_front_beats_another(graph: Graph) -> None:
 @given(graphs, st.data())
 def test_front_and_auto_agree_at_every_limit(graph: Graph, data: st.DataObject) -> None:
     front = pareto(graph)
+    work = [estimated_instructions(made) for made in front]
+    assert work == sorted(set(work))
     least, most = front[-1].planned_peak_bytes, front[0].planned_peak_bytes
     limit = data.draw(st.integers(least, most))
     made = plan(graph, "auto", limit=limit)
