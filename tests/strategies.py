@@ -37,6 +37,12 @@ pool_kinds: st.SearchStrategy[type[PoolOp]] = st.sampled_from([AveragePool2D, Ma
 
 
 @st.composite
+def output_quantizations(draw: st.DrawFn) -> Quantized | None:
+    """Draw a good output scale, or any from far too small, which saturates, to far too large."""
+    return None if draw(st.booleans()) else draw(quantizations)
+
+
+@st.composite
 def windows(draw: st.DrawFn, size: tuple[int, int], *, dilate: bool = True) -> Window:
     """Draw a window that fits into ``[H, W]`` with SAME, VALID or odd explicit padding."""
     kernel = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))

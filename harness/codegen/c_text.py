@@ -76,14 +76,13 @@ def floating(value: float) -> str:
 
 def wrap(parts: Sequence[str], indent: str) -> list[str]:
     """Return lines of comma-separated parts, none wider than ``WIDTH``."""
-    lines, line = [], indent
-    for part in parts:
-        piece = f"{part},"
-        if line != indent and len(line) + 1 + len(piece) > WIDTH:
-            lines.append(line)
-            line = indent
-        line += piece if line == indent else f" {piece}"
-    return [*lines, line] if line != indent else lines
+    lines, first, width = [], 0, len(indent) - 1
+    for i, part in enumerate(parts):
+        width += len(part) + 2
+        if width > WIDTH and i > first:
+            lines.append(f"{indent}{', '.join(parts[first:i])},")
+            first, width = i, len(indent) + len(part) + 1
+    return [*lines, f"{indent}{', '.join(parts[first:])},"] if parts else lines
 
 
 def array(symbol: str, data: Array, *, prefix: str) -> str:
@@ -94,18 +93,8 @@ def array(symbol: str, data: Array, *, prefix: str) -> str:
         # A string of exactly this length has no room for its closing zero, and needs none.
         return "\n".join([f"{head} __attribute__((nonstring)) =", *_string_lines(flat)]) + ";\n"
     literal = floating if flat.dtype == np.float32 else integer
-    rows = _filled(", ".join(map(literal, flat.tolist())) + ",")
+    rows = wrap([literal(v) for v in flat.tolist()], _TAB)
     return "\n".join([f"{head} = {{", *rows, "};"]) + "\n"
-
-
-def _filled(text: str) -> list[str]:
-    """Return a long line of numbers as lines none wider than ``WIDTH``, cut at spaces."""
-    lines, at, room = [], 0, WIDTH - len(_TAB)
-    while len(text) - at > room:
-        end = text.rindex(" ", at, at + room + 1)
-        lines.append(_TAB + text[at:end])
-        at = end + 1
-    return [*lines, _TAB + text[at:]]
 
 
 def c_type(data: Array) -> str:

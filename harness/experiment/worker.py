@@ -106,24 +106,22 @@ def start_worker(environment: dict[str, str]) -> None:
     os.environ.clear()
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _end)
+    ending = threading.Event()
+
+    def end(_signal: int, _frame: object) -> None:
+        # An exception rather than a sudden end, so that the emulator is put away; and only one.
+        if not ending.is_set():
+            ending.set()
+            raise SystemExit(1)
+
+    signal.signal(signal.SIGTERM, end)
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+        threading.Thread(target=_end_with, args=(parent.sentinel, ending), daemon=True).start()
 
 
-_ending = threading.Event()
-
-
-def _end_with(sentinel: int) -> None:
+def _end_with(sentinel: int, ending: threading.Event) -> None:
     wait([sentinel])
     # A signal just before the main thread waits for work does not wake it: the next one does.
-    while not _ending.wait(_SIGNAL_AGAIN_S):
+    while not ending.wait(_SIGNAL_AGAIN_S):
         os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _end(_signal: int, _frame: object) -> None:
-    # An exception rather than a sudden end, so that the emulator is put away; and only one.
-    if not _ending.is_set():
-        _ending.set()
-        raise SystemExit(1)

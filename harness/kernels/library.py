@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-_ASKED = 4096
+_ASKED = 1024
 """How many answers are kept: planning asks the same of an op again and again."""
 
 _V = TypeVar("_V", Variant, RowVariant)

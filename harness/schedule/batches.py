@@ -37,13 +37,13 @@ def in_batches(plan: Plan, choices: Choices, limit: float) -> Plan:
             continue
         for found in _candidates(choices, segment, most)[:_MOST_TRIED]:
             segments = [*plan.segments[:i], found, *plan.segments[i + 1 :]]
-            made = lay_out_within(plan.graph, plan.schedule, segments, choices.streams, most)
+            made = lay_out_within(plan.schedule, segments, choices.streams, most)
             if made is not None:
                 plan = made
                 break
     if plan is found_without:
         return plan
-    tighter = lay_out(plan.graph, plan.schedule, plan.segments, choices.streams)
+    tighter = lay_out(plan.schedule, plan.segments, choices.streams)
     return min(plan, tighter, key=lambda made: made.planned_peak_bytes)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from harness.ir import Graph
 from harness.schedule.arena import packing, place
 from harness.schedule.lifetime import Block, blocks, overlaps
 from harness.schedule.packer import pack, pack_within
@@ -13,18 +12,18 @@ from harness.schedule.plan import Allocation, Plan, Segment
 from harness.schedule.stream import Streams
 
 
-def lay_out(graph: Graph, schedule: str, segments: Sequence[Segment], streams: Streams) -> Plan:
+def lay_out(schedule: str, segments: Sequence[Segment], streams: Streams) -> Plan:
     """Return the plan of given segments, not replayed; ``streams`` are those of the graph."""
-    needed = blocks(graph, streams.fusion.kernels, segments)
+    needed = blocks(streams.fusion.graph, streams.fusion.kernels, segments)
     shared = overlaps(streams, segments, needed)
     return _plan(schedule, segments, streams, needed, place(needed, shared))
 
 
 def lay_out_within(
-    graph: Graph, schedule: str, segments: Sequence[Segment], streams: Streams, limit: float
+    schedule: str, segments: Sequence[Segment], streams: Streams, limit: float
 ) -> Plan | None:
     """Return a plan as :func:`lay_out`, of any peak within ``limit``; None if none is found."""
-    needed = blocks(graph, streams.fusion.kernels, segments)
+    needed = blocks(streams.fusion.graph, streams.fusion.kernels, segments)
     problem = packing(needed, overlaps(streams, segments, needed))
     offsets = pack_within(problem, limit)
     return None if offsets is None else _plan(schedule, segments, streams, needed, offsets)

@@ -135,8 +135,7 @@ class Offer:
 
     def _laid_out(self, path: Path) -> Plan:
         if path not in self._plans:
-            graph, streams = self._choices.graph, self._choices.streams
-            self._plans[path] = lay_out(graph, self._schedule, _segments(path), streams)
+            self._plans[path] = lay_out(self._schedule, _segments(path), self._choices.streams)
         return self._plans[path]
 
     def _note_clash(self, path: Path, limit: int) -> None:

@@ -141,7 +141,7 @@ class _Rest:
             stage = self._choices.packed(choice).segment
             assert stage is not None, "a packed choice has its segment"
             segments = (*segments[: choice.first], stage, *segments[choice.end :])
-        return lay_out(self._choices.graph, "patch", segments, self._choices.streams)
+        return lay_out("patch", segments, self._choices.streams)
 
     def recompute(self, choice: Choice | None) -> float:
         """Return the MACs executed over the MACs of the network."""

@@ -97,7 +97,7 @@ def assemble(
     graph: Graph, schedule: str, segments: Sequence[Segment], kernels: KernelSet = PORTABLE
 ) -> Plan:
     """Return the plan of segments chosen by hand, replayed and found sound."""
-    made = lay_out(graph, schedule, segments, Streams(Fusion(graph, kernels)))
+    made = lay_out(schedule, segments, Streams(Fusion(graph, kernels)))
     verify_plan(made)
     return made
 
@@ -152,7 +152,7 @@ def _plan(
     match schedule:
         case "layer":
             streams = Streams(Fusion(graph, kernels))
-            made = lay_out(graph, schedule, layer_segments(graph), streams)
+            made = lay_out(schedule, layer_segments(graph), streams)
         case "inplace":
             made = _in_place(Choices(graph, kernels))
         case "patch":
@@ -193,7 +193,7 @@ def _spent(made: Plan, choices: Choices, limit: float, flash: FlashLimit | None 
 def _in_place(choices: Choices) -> Plan:
     """Return all ops in place that can be, or fewer where the arena of fewer is smaller."""
     graph, kernels = choices.graph, choices.kernels
-    made = lay_out(graph, "inplace", inplace_segments(graph, kernels), choices.streams)
+    made = lay_out("inplace", inplace_segments(graph, kernels), choices.streams)
     alone = (c for position in range(len(graph.ops)) for c in choices.singles(position))
     offer = Offer("inplace", choices, alone, most_clashes=_FEW, most_limits=1)
     least = offer.least()

@@ -16,7 +16,7 @@ from harness.schedule.room import give_room
 from harness.schedule.search import assemble, plan
 from harness.schedule.stream import Streams
 from tests import strategies
-from tests.graphs import GraphBuilder, Quantized
+from tests.graphs import GraphBuilder
 from tests.host_c import plans
 from tests.kernel_batch import SLOW, Batch, assert_on_core, batches
 from tests.roundings import lower, ways_of_rounding
@@ -48,7 +48,7 @@ def convolutions(draw: st.DrawFn) -> Graph:
         activation=draw(strategies.activations),
         weight_scales=draw(strategies.weight_scales(channels)),
         bias=draw(st.booleans()),
-        quantized=draw(output_quantizations()),
+        quantized=draw(strategies.output_quantizations()),
     )
     if draw(st.booleans()):
         lower(build, build.ops[-1].inputs[1])
@@ -65,7 +65,10 @@ def dense_graphs(draw: st.DrawFn) -> Graph:
     shape = (1, 1, 1, depth) if is_conv else (batch, depth)
     x = build.input(shape, quantized=draw(strategies.quantizations))
     activation, bias = draw(strategies.activations), draw(st.booleans())
-    scales, quantized = draw(strategies.weight_scales(channels)), draw(output_quantizations())
+    scales, quantized = (
+        draw(strategies.weight_scales(channels)),
+        draw(strategies.output_quantizations()),
+    )
     if is_conv:
         build.conv(
             x,
@@ -89,12 +92,6 @@ def dense_graphs(draw: st.DrawFn) -> Graph:
     if draw(st.booleans()):
         lower(build, build.ops[-1].inputs[1])
     return build.graph()
-
-
-@st.composite
-def output_quantizations(draw: st.DrawFn) -> Quantized | None:
-    """Draw a good output scale, or any from far too small, which saturates, to far too large."""
-    return None if draw(st.booleans()) else draw(strategies.quantizations)
 
 
 @pytest.mark.parametrize("schedule", ["layer", "inplace"])

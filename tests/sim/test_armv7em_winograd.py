@@ -19,7 +19,7 @@ from harness.kernels.kernel_set import Isa, KernelSet
 from harness.passes.pipeline import run_passes
 from harness.schedule.search import plan
 from tests import strategies
-from tests.graphs import GraphBuilder, Quantized
+from tests.graphs import GraphBuilder
 from tests.kernel_batch import SLOW, Batch, assert_on_core, batches, instructions
 from tests.roundings import lower, ways_of_rounding
 
@@ -59,17 +59,11 @@ def convolutions(draw: st.DrawFn) -> Graph:
         activation=draw(strategies.activations),
         weight_scales=draw(strategies.weight_scales(channels)),
         bias=draw(st.booleans()),
-        quantized=draw(output_quantizations()),
+        quantized=draw(strategies.output_quantizations()),
     )
     if draw(st.booleans()):
         lower(build, build.ops[-1].inputs[1])
     return build.graph()
-
-
-@st.composite
-def output_quantizations(draw: st.DrawFn) -> Quantized | None:
-    """Draw a good output scale, or any from far too small, which saturates, to far too large."""
-    return None if draw(st.booleans()) else draw(strategies.quantizations)
 
 
 def assert_by_tiles(graph: Graph) -> None:

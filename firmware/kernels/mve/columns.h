@@ -325,23 +325,11 @@ typedef struct {
 
 /* clang-format on */
 
-#define COLUMNS_ASM(function, text, chunks)                                                        \
-    SHARED void function(columns_state_t *state)                                                   \
-    {                                                                                              \
-        register columns_state_t *s __asm__("r11") = state;                                        \
-        __asm__ volatile(text                                                                      \
-                         : "+r"(s)                                                                 \
-                         : [more] "i"((chunks)-1)                                                  \
-                         : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10",      \
-                           "r12", "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "cc",      \
-                           "memory");                                                              \
-    }
-
 /* For pairs of columns of some chunks, 0 if more than one. */
 #define COLUMNS_PAIRS_OF(chunks, sums)                                                             \
-    COLUMNS_ASM(columns_pairs_##chunks##_line, COLUMNS_PAIRS(LINE, sums), chunks)                  \
-    COLUMNS_ASM(columns_pairs_##chunks##_round, COLUMNS_PAIRS(ROUND, sums), chunks)                \
-    COLUMNS_ASM(columns_pairs_##chunks##_clamp, COLUMNS_PAIRS(CLAMP, sums), chunks)
+    SUMS_ASM(columns_state_t, columns_pairs_##chunks##_line, COLUMNS_PAIRS(LINE, sums), chunks)    \
+    SUMS_ASM(columns_state_t, columns_pairs_##chunks##_round, COLUMNS_PAIRS(ROUND, sums), chunks)  \
+    SUMS_ASM(columns_state_t, columns_pairs_##chunks##_clamp, COLUMNS_PAIRS(CLAMP, sums), chunks)
 
 COLUMNS_PAIRS_OF(0, COLUMNS_ANY_CHUNKS)
 COLUMNS_PAIRS_OF(1, COLUMNS_KNOWN_CHUNKS)
@@ -354,9 +342,9 @@ COLUMNS_PAIRS_OF(7, COLUMNS_KNOWN_CHUNKS)
 COLUMNS_PAIRS_OF(8, COLUMNS_KNOWN_CHUNKS)
 COLUMNS_PAIRS_OF(9, COLUMNS_KNOWN_CHUNKS)
 
-COLUMNS_ASM(columns_single_line, COLUMNS_SINGLE(LINE), 0)
-COLUMNS_ASM(columns_single_round, COLUMNS_SINGLE(ROUND), 0)
-COLUMNS_ASM(columns_single_clamp, COLUMNS_SINGLE(CLAMP), 0)
+SUMS_ASM(columns_state_t, columns_single_line, COLUMNS_SINGLE(LINE), 0)
+SUMS_ASM(columns_state_t, columns_single_round, COLUMNS_SINGLE(ROUND), 0)
+SUMS_ASM(columns_state_t, columns_single_clamp, COLUMNS_SINGLE(CLAMP), 0)
 
 /* `count` columns x_step bytes apart with `blocks` blocks; results are y_step bytes apart. */
 KERNEL void columns_blocks(const columns_t *p, columns_state_t *s, int32_t count, const int8_t *x,

@@ -157,10 +157,11 @@ typedef struct {
 
 /* clang-format on */
 
-#define QUADS_ASM(function, text, chunks)                                                          \
-    SHARED void function(quads_state_t *state)                                                     \
+/* A function in assembly that keeps all it knows in a state, of windows of some chunks. */
+#define SUMS_ASM(state_type, function, text, chunks)                                               \
+    SHARED void function(state_type *state)                                                        \
     {                                                                                              \
-        register quads_state_t *s __asm__("r11") = state;                                          \
+        register state_type *s __asm__("r11") = state;                                             \
         __asm__ volatile(text                                                                      \
                          : "+r"(s)                                                                 \
                          : [more] "i"((chunks)-1)                                                  \
@@ -170,8 +171,8 @@ typedef struct {
     }
 
 #define QUADS_OF(chunks)                                                                           \
-    QUADS_ASM(quads_##chunks##_line, QUADS(QUADS_LINE), chunks)                                    \
-    QUADS_ASM(quads_##chunks##_round, QUADS(QUADS_ROUND), chunks)
+    SUMS_ASM(quads_state_t, quads_##chunks##_line, QUADS(QUADS_LINE), chunks)                      \
+    SUMS_ASM(quads_state_t, quads_##chunks##_round, QUADS(QUADS_ROUND), chunks)
 
 QUADS_OF(1)
 QUADS_OF(2)
