@@ -16,7 +16,8 @@ import numpy as np
 from harness.arithmetic import Multiplier
 from harness.arithmetic.fixed_point import INT32_MAX
 from harness.ir.tensor import Array
-from harness.kernels.requantization import Layer, Lines, base_offsets, checked, each_scale
+from harness.kernels.requantization import Lines, base_offsets
+from harness.kernels.short_form import Layer, checked, each_scale
 from harness.kernels.step_function import step_functions
 
 _TILTS = sorted({*range(-8, 9), *range(-192, 193, 2)}, key=abs)

@@ -7,8 +7,7 @@ Where the high word of a product is made of parts, a constant can be added below
 
 ``intercept``, less ``step`` where x is negative, is one of each channel; ``addend`` serves all. It
 has 16 bits below the point of t, enough to hit every threshold without an offset of the
-accumulator. The rest is as in ``requantization.py``: what is solved there is explained, and proved
-by the same argument.
+accumulator. The rest is as in ``requantization.py``, and the proof as in ``short_form.py``.
 
 With ARMv7-M one SMLAL computes it. With ARMv6-M, which multiplies 32 bits by 32 to 32, halves of x
 and of the multiplier are multiplied; so that their sums fit, both stay below 2^30 and 2^27.

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from harness.arithmetic import Multiplier, quantize_multiplier
 from harness.arithmetic.fixed_point import rescale
-from harness.kernels.requantization import evaluate, prove, short_form, solve_layer
+from harness.kernels.requantization import solve_layer
+from harness.kernels.short_form import evaluate, prove
 from harness.kernels.step_function import accumulator_reach
 
 FEW = 5000
@@ -110,9 +111,10 @@ def test_the_reach_counts_padding() -> None:
 
 
 def test_a_channel_that_never_moves_needs_no_multiplier() -> None:
-    form = short_form(Multiplier(1 << 30, -31), 5, -128, 127, (-1000, 1000), shift=8)
+    reach = np.array([-1000]), np.array([1000])
+    form = solve_layer((Multiplier(1 << 30, -31),), 5, -128, 127, reach, shift=8)
     assert form is not None
-    assert (form.multiplier, form.addend >> 8) == (0, 5)
+    assert (form.multipliers[0], form.addends[0] >> 8) == (0, 5)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,8 @@ def test_a_channel_that_never_moves_needs_no_multiplier() -> None:
     ],
 )
 def test_a_large_factor_has_no_form(factor: Multiplier, reach: tuple[int, int]) -> None:
-    assert short_form(factor, 0, -128, 127, reach, shift=1) is None
+    ends = np.array([reach[0]]), np.array([reach[1]])
+    assert solve_layer((factor,), 0, -128, 127, ends, shift=1) is None
 
 
 @pytest.mark.parametrize("what", ["multipliers", "addends", "offsets"])

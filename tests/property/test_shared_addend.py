@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.arithmetic import Multiplier, quantize_multiplier
-from harness.kernels.requantization import evaluate
 from harness.kernels.shared_addend import forms_with_addends
+from harness.kernels.short_form import evaluate
 from tests.property.test_requantization import expected, factors, ranges
 
 SCALE = 8

@@ -15,7 +15,7 @@ from harness.results.record import Record
 from harness.results.store import append
 from tests.command import Bench
 from tests.records import make_failed, make_record, make_timed
-from tools import mcunet_report
+from tools import mcunet_claims, mcunet_report
 
 SHEET = Sheet("A & B", ("name", "bytes", "ok"), (("x_1 | <y>", 12345, True), ("50 %", None, False)))
 
@@ -119,7 +119,7 @@ def planned(schedule: str, peak: int, recompute: float, model: str = "mobilenet-
 def test_the_claim_of_less_memory_can_fail(
     patch: tuple[int, float], stream: tuple[int, float], holds: bool
 ) -> None:
-    claim = mcunet_report.less_memory(
+    claim = mcunet_claims.less_memory(
         planned("layer", 8000, 1.0), planned("patch", *patch), planned("stream", *stream)
     )
     assert claim.holds is holds
@@ -128,18 +128,18 @@ def test_the_claim_of_less_memory_can_fail(
 
 def test_the_claim_of_32_kb_can_fail() -> None:
     small, large = (planned("stream", peak, 1.0, "vww") for peak in (30_000, 31_000))
-    assert mcunet_report.in_32_kb([large, small]).holds  # 2,300 B of stack and data on top
-    assert not mcunet_report.in_32_kb([large]).holds
+    assert mcunet_claims.in_32_kb([large, small]).holds  # 2,300 B of stack and data on top
+    assert not mcunet_claims.in_32_kb([large]).holds
 
 
 def test_the_claim_of_the_first_third_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mcunet_report, "peak_place", lambda model: {"a": 0.1, "b": 0.5}[model])
-    assert mcunet_report.first_third(["a"]).holds
-    assert not mcunet_report.first_third(["a", "b"]).holds
+    monkeypatch.setattr(mcunet_claims, "peak_place", lambda model: {"a": 0.1, "b": 0.5}[model])
+    assert mcunet_claims.first_third(["a"]).holds
+    assert not mcunet_claims.first_third(["a", "b"]).holds
 
 
 def test_the_report_has_all_it_promises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mcunet_report, "peak_place", lambda _: 0.1)
+    monkeypatch.setattr(mcunet_claims, "peak_place", lambda _: 0.1)
     records = [
         planned(schedule, 16_000, 1.0, model)
         for model in ("vww", "mcunet-vww0")

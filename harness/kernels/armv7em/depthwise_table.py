@@ -10,9 +10,9 @@ from harness.arithmetic import ConvParameters
 from harness.ir.tensor import Array
 from harness.kernels.armv7em.depthwise_geometry import Geometry
 from harness.kernels.call import Constant, Fields, Name
-from harness.kernels.requantization import Layer, accumulator_reach
 from harness.kernels.shared_addend import forms_with_addends
-from harness.kernels.step_function import Flags
+from harness.kernels.short_form import Layer
+from harness.kernels.step_function import Flags, accumulator_reach
 
 _SCALE, _SHIFT = 8, 9
 """``DEPTHWISE_SCALE`` and ``DEPTHWISE_SHIFT``. With 9 bits behind the point 28 of the 14,736

@@ -20,7 +20,7 @@ from harness.ir import DType, Graph
 from harness.ir.ops import BinaryOp, Mul, Sub
 from harness.kernels import elementwise
 from harness.kernels.call import Call, Fields, RowCall
-from harness.kernels.requantization import MAX_SHIFT, Layer, prove
+from harness.kernels.short_form import MAX_SHIFT, Layer, prove
 from harness.kernels.variant import RowVariant, Variant
 
 _NAME = "armv7em"

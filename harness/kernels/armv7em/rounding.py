@@ -18,8 +18,9 @@ import numpy as np
 
 from harness.arithmetic import ConvParameters, Multiplier
 from harness.ir.tensor import Array
-from harness.kernels.requantization import Layer, solve_layer
+from harness.kernels.requantization import solve_layer
 from harness.kernels.shared_addend import forms_with_addends
+from harness.kernels.short_form import Layer
 from harness.kernels.step_function import Flags
 
 PACKED_BITS = 8
