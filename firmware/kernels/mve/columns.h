@@ -130,16 +130,15 @@ typedef struct {
     "vmla.s32 q3, q1, r0\n"                                                                        \
     "vqrdmulh.s32 q2, q2, q0\n"                                                                    \
     "vqrdmulh.s32 q3, q3, q0\n"                                                                    \
-    "vqrshrnb.s32 q0, q2, #16\n"                                                                   \
-    "vqrshrnt.s32 q0, q3, #16\n"                                                                   \
-    "vqmovnb.s16 q0, q0\n"
+    "vsri.32 q3, q2, #16\n"                                                                        \
+    "vqmovnb.s16 q0, q3\n"
 
 #define COLUMNS_LINE_ONE                                                                           \
     "vldrw.32 q2, [r7], #16\n"                                                                     \
     "vldrw.32 q3, [r7], #16\n"                                                                     \
     "vmla.s32 q2, q0, r0\n"                                                                        \
     "vqrdmulh.s32 q2, q2, q3\n"                                                                    \
-    "vqrshrnb.s32 q0, q2, #16\n"                                                                   \
+    "vshr.s32 q0, q2, #16\n"                                                                       \
     "vqmovnb.s16 q0, q0\n"
 
 #define COLUMNS_ROUND_LOAD                                                                         \
@@ -157,8 +156,7 @@ typedef struct {
     "vqdmlah.s32 q1, q1, r0\n"                                                                     \
     "vrshl.s32 q0, q0, q2\n"                                                                       \
     "vrshl.s32 q1, q1, q2\n"                                                                       \
-    "vqmovnb.s32 q0, q0\n"                                                                         \
-    "vqmovnt.s32 q0, q1\n"                                                                         \
+    "vsli.32 q0, q1, #16\n"                                                                        \
     "vqadd.s16 q0, q0, r8\n"                                                                       \
     "vqmovnb.s16 q0, q0\n"
 
@@ -170,7 +168,6 @@ typedef struct {
     "vldrb.s32 q2, [r7], #4\n"                                                                     \
     "vqdmlah.s32 q0, q0, r0\n"                                                                     \
     "vrshl.s32 q0, q0, q2\n"                                                                       \
-    "vqmovnb.s32 q0, q0\n"                                                                         \
     "vqadd.s16 q0, q0, r8\n"                                                                       \
     "vqmovnb.s16 q0, q0\n"
 

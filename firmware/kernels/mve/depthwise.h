@@ -150,9 +150,8 @@ KERNEL rescale_t rescale_of(const mve_depthwise_t *p, int32_t channel)
     "vmlas.s32 q1, q2, r7\n"                                                                       \
     "vqrdmulh.s32 q0, q0, r11\n"                                                                   \
     "vqrdmulh.s32 q1, q1, r11\n"                                                                   \
-    "vqrshrnb.s32 q0, q0, #16\n"                                                                   \
-    "vqrshrnt.s32 q0, q1, #16\n"                                                                   \
-    "vqmovnb.s16 q0, q0\n"
+    "vsri.32 q1, q0, #16\n"                                                                        \
+    "vqmovnb.s16 q0, q1\n"
 #define WINDOWS_ROUND                                                                              \
     "ldm r11, {r0, r2, r4, r6, r8}\n"                                                              \
     "vadd.i32 q0, q0, r0\n"                                                                        \
@@ -163,8 +162,7 @@ KERNEL rescale_t rescale_of(const mve_depthwise_t *p, int32_t channel)
     "vqdmlah.s32 q1, q1, r8\n"                                                                     \
     "vrshl.s32 q0, r4\n"                                                                           \
     "vrshl.s32 q1, r4\n"                                                                           \
-    "vqmovnb.s32 q0, q0\n"                                                                         \
-    "vqmovnt.s32 q0, q1\n"                                                                         \
+    "vsli.32 q0, q1, #16\n"                                                                        \
     "vqadd.s16 q0, q0, r6\n"                                                                       \
     "vqmovnb.s16 q0, q0\n"
 #define WINDOWS_CLAMP                                                                              \

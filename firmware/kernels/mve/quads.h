@@ -85,9 +85,8 @@ typedef struct {
     "vmlas.s32 q5, q6, r2\n"                                                                       \
     "vqrdmulh.s32 q4, q4, r4\n"                                                                    \
     "vqrdmulh.s32 q5, q5, r6\n"                                                                    \
-    "vqrshrnb.s32 q4, q4, #16\n"                                                                   \
-    "vqrshrnt.s32 q4, q5, #16\n"                                                                   \
-    "vqmovnb.s16 q4, q4\n"
+    "vsri.32 q5, q4, #16\n"                                                                        \
+    "vqmovnb.s16 q4, q5\n"
 
 /* VRSHL reads the lowest byte of a shift; as a word it is above 0, which VQDMLAH needs. */
 #define QUADS_ROUND                                                                                \
@@ -100,8 +99,7 @@ typedef struct {
     "vqdmlah.s32 q5, q5, r12\n"                                                                    \
     "vrshl.s32 q4, r10\n"                                                                          \
     "vrshl.s32 q5, r12\n"                                                                          \
-    "vqmovnb.s32 q4, q4\n"                                                                         \
-    "vqmovnt.s32 q4, q5\n"                                                                         \
+    "vsli.32 q4, q5, #16\n"                                                                        \
     "vqadd.s16 q4, q4, q6\n"                                                                       \
     "vqmovnb.s16 q4, q4\n"
 

@@ -4,12 +4,15 @@ A *line* needs one multiplication and no shift of its own for each channel:
 
     t = addend + sum * scale               VMLA or VMLAS: the scale is a power of two
     t = (t * multiplier + 2^30) / 2^31     VQRDMULH
-    y = saturate8((t + 2^15) / 2^16)       VQRSHRN, VQMOVN: what is left saturates like int8
+    y = saturate8(t / 2^16)                VSRI, VQMOVN: what is left saturates like int8
 
-The addend holds the bias, the zero point, and the fraction of a step by which the reference's
+The addend holds the bias, the zero point, half an output, and the fraction of a step by which the reference's
 first rounding moves its thresholds (``step_function.py``). It is one number only where outputs are
 on one side of the zero point, as a ReLU leaves them: halves go away from zero. All other layers are
 rounded like the reference, with a shift for each channel.
+
+VSRI takes the upper halves of two vectors together, which for lines are outputs, VSLI the lower
+ones, which after rounding are, if sums cannot reach more: it takes no instruction to saturate them.
 
 A line is proved, not trusted: both functions are monotone, so they are equal over what sums can
 reach if they are equal at its ends and on both sides of every threshold.
@@ -34,7 +37,7 @@ from harness.kernels.step_function import (
 )
 
 FRACTION = 16
-"""Bits that are narrowed away."""
+"""Bits that are cut off."""
 
 _CHANGES = (0, *(sign << bit for bit in range(3, 14) for sign in (1, -1)))
 """By how much multipliers may leave the real factor. That turns a line about its middle, where the
@@ -43,11 +46,14 @@ addends that are exact then are other fractions of a step: few channels need it.
 _FINER = 3
 """How many scales are tried, each twice the one before."""
 
+_NARROW = (1 << 15) - 2
+"""What outputs stay below so that they fit 16 bits however they are rounded."""
+
 _BEYOND = 1 << 62
 
 
 class Way(Enum):
-    """How sums are rounded; the value is part of C names."""
+    """How sums are rounded; the value is part of C names. Those of ROUND are narrow: 16 bits."""
 
     LINE = "line"
     ROUND = "round"
@@ -94,8 +100,14 @@ def rounding(p: ConvParameters, weights: Array, bias: Array, *, one_scale: bool 
     line = _line(p, weights, bias, one_scale) if is_rectified(p) else None
     if line is not None:
         return line
-    way = Way.ROUND if (p.low, p.high) == (-128, 127) else Way.CLAMP
-    return Rounding(way, rescaling(p, bias))
+    is_round = (p.low, p.high) == (-128, 127) and _are_narrow(p, weights, bias)
+    return Rounding(Way.ROUND if is_round else Way.CLAMP, rescaling(p, bias))
+
+
+def _are_narrow(p: ConvParameters, weights: Array, bias: Array) -> bool:
+    """Return whether all outputs are less than 16 bits before they get the zero point."""
+    reach = np.abs(accumulator_reach(weights, bias, -128, 127)).max(axis=0)
+    return bool((reach * [abs(factor.real) for factor in p.multipliers] < _NARROW).all())
 
 
 def rescaling(p: ConvParameters, bias: Array) -> Array:
@@ -144,7 +156,7 @@ def _addends(channels: StepFunctions, multipliers: Raw, bits: Raw) -> Raw:
     Accumulators are negated where factors are negative, and addends with them.
     """
     thresholds = channels.thresholds()
-    sums = ((channels.outputs << FRACTION) - (1 << (FRACTION - 1)) << 31) - (1 << 30)
+    sums = (channels.outputs << FRACTION << 31) - (1 << 30)
     at = sums - (thresholds << bits) * multipliers
     reached, passed = thresholds <= channels.most, thresholds > channels.least
     lowest = np.where(reached, at, -_BEYOND).max(axis=0, initial=-_BEYOND)
@@ -160,6 +172,6 @@ def _proved(channels: StepFunctions, multipliers: Raw, addends: Raw, bits: Raw) 
     points, expected, complete = channels.samples()
     sums = (points << bits) + addends
     high = (np.clip(sums, -(1 << 31), INT32_MAX) * multipliers + (1 << 30)) >> 31
-    actual = np.clip((high + (1 << (FRACTION - 1))) >> FRACTION, -128, 127)
+    actual = np.clip(high >> FRACTION, -128, 127)
     proved: Flags = (actual == expected).all(axis=0) & complete & are_int32(*sums[:2])
     return proved
