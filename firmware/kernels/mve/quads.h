@@ -24,12 +24,13 @@ typedef struct {
     int32_t x_odd, x_upper; /*  4: from columns 0 and 2 to 1 and 3, from 0 and 1 to 2 and 3 */
     int32_t x_step;         /* 12: to the next four */
     int32_t first;          /* 16: cells in the first chunk */
-    int8_t *y;              /* 20: where the results of the first go */
-    int32_t y_step;         /* 24 */
-    const int32_t *stream;  /* 28 */
-    int32_t quads;          /* 32: of columns */
+    const int32_t *stream;  /* 20 */
+    const int8_t *x_end;    /* 24: behind the last columns */
+    int32_t y_step;         /* 28: from where the results of four columns end to the next */
+    int8_t *y;              /* 32: where the results of the first go */
     int32_t constant[4];    /* 36: what a line multiplies sums with, or the zero point */
     uint16_t offsets[8];    /* 52: of the results of a block */
+    uint32_t results;       /* 68: of a block and one column */
 } quads_state_t;
 
 /*
@@ -75,7 +76,7 @@ typedef struct {
     ".set chunk, chunk + 1\n"                                                                      \
     ".endr\n"                                                                                      \
     ".if %c[more]\n"                                                                               \
-    "vldrw.32 q6, [sp, #8]\n"                                                                      \
+    "vldrw.32 q6, [sp, #32]\n"                                                                     \
     ".endif\n"
 
 /* Sums in q4 and q5 become outputs in q4, and r8 is the way to the next. */
@@ -104,20 +105,20 @@ typedef struct {
     "vqmovnb.s16 q4, q4\n"
 
 #define QUADS(outputs)                                                                             \
-    "str r11, [sp, #-24]!\n"                                                                       \
+    "sub sp, sp, #48\n"                                                                            \
     "vldrw.32 q6, [r11, #36]\n"                                                                    \
-    "vstrw.32 q6, [sp, #8]\n"                                                                      \
-    "add r0, r11, #52\n"                                                                           \
-    "vldrh.16 q7, [r0]\n"                                                                          \
-    "ldr r0, [r11, #16]\n"                                                                         \
-    "vctp.8 r0\n"                                                                                  \
+    "vstrw.32 q6, [sp, #32]\n"                                                                     \
+    "vldrh.16 q7, [r11, #52]\n"                                                                    \
+    "ldm r11, {r0, r2, r4, r6, r8, r9, r10, r12}\n"                                                \
+    "stm sp, {r0, r2, r4, r6, r8, r9, r10, r12}\n"                                                 \
+    "ldr r11, [r11, #32]\n"                                                                        \
+    "vctp.8 r8\n"                                                                                  \
     "1:\n"                                                                                         \
-    "ldm r11, {r0, r2, r4, r6, r8}\n"                                                              \
     "add r3, r0, r2\n"                                                                             \
     "add r5, r0, r4\n"                                                                             \
     "add r7, r3, r4\n"                                                                             \
     "add r6, r6, r0\n"                                                                             \
-    "str r6, [r11]\n"                                                                              \
+    "str r6, [sp]\n"                                                                               \
     "vpstttt\n"                                                                                    \
     "vldrbt.8 q0, [r0]\n"                                                                          \
     "vldrbt.8 q1, [r3]\n"                                                                          \
@@ -129,8 +130,6 @@ typedef struct {
     "add r5, r5, r8\n"                                                                             \
     "add r7, r7, r8\n"                                                                             \
     ".endif\n"                                                                                     \
-    "ldr r9, [r11, #28]\n"                                                                         \
-    "ldr r11, [r11, #20]\n"                                                                        \
     "2:\n"                                                                                         \
     QUADS_FIRST                                                                                    \
     QUADS_MORE                                                                                     \
@@ -142,16 +141,44 @@ typedef struct {
     "vstrb.16 q4, [r11, q7]\n"                                                                     \
     "adds r11, r11, r8\n"                                                                          \
     "bcc 2b\n"                                                                                     \
-    "ldr r0, [sp]\n"                                                                               \
-    "ldr r2, [r0, #24]\n"                                                                          \
-    "add r2, r2, r11\n"                                                                            \
-    "str r2, [r0, #20]\n"                                                                          \
-    "mov r11, r0\n"                                                                                \
-    "ldr r0, [r11, #32]\n"                                                                         \
-    "subs r0, r0, #1\n"                                                                            \
-    "str r0, [r11, #32]\n"                                                                         \
+    "ldm sp, {r0, r2, r4, r6, r8, r9, r10, r12}\n"                                                 \
+    "add r11, r11, r12\n"                                                                          \
+    "cmp r0, r10\n"                                                                                \
     "bne 1b\n"                                                                                     \
-    "add sp, sp, #24\n"
+    "add sp, sp, #48\n"
+
+/* One column: r0 and r2 are the accumulators, lane 0 has the sums, and r7 is the output. */
+#define QUADS_SINGLE(outputs)                                                                      \
+    "vldrw.32 q6, [r11, #36]\n"                                                                    \
+    "ldr r3, [r11, #68]\n"                                                                         \
+    "ldm r11, {r0, r2, r4, r6, r8, r9, r10, r12}\n"                                                \
+    "ldr r7, [r11, #32]\n"                                                                         \
+    "vctp.8 r8\n"                                                                                  \
+    "vpst\n"                                                                                       \
+    "vldrbt.8 q0, [r0]\n"                                                                          \
+    "add r1, r0, r8\n"                                                                             \
+    "vctp.16 r3\n"                                                                                 \
+    "1:\n"                                                                                         \
+    "vldrb.8 q4, [r9], #16\n"                                                                      \
+    "vmladav.s8 r0, q0, q4\n"                                                                      \
+    "vldrb.8 q5, [r9], #16\n"                                                                      \
+    "vmladav.s8 r2, q0, q5\n"                                                                      \
+    ".set chunk, 0\n"                                                                              \
+    ".rept %c[more]\n"                                                                             \
+    "vldrb.8 q1, [r1, #(16 * chunk)]\n"                                                            \
+    "vldrb.8 q4, [r9], #16\n"                                                                      \
+    "vmladava.s8 r0, q1, q4\n"                                                                     \
+    "vldrb.8 q5, [r9], #16\n"                                                                      \
+    "vmladava.s8 r2, q1, q5\n"                                                                     \
+    ".set chunk, chunk + 1\n"                                                                      \
+    ".endr\n"                                                                                      \
+    "vmov.32 q4[0], r0\n"                                                                          \
+    "vmov.32 q5[0], r2\n"                                                                          \
+    outputs                                                                                        \
+    "vpst\n"                                                                                       \
+    "vstrbt.16 q4, [r7]\n"                                                                         \
+    "adds r7, r7, r8\n"                                                                            \
+    "bcc 1b\n"
 
 /* clang-format on */
 
@@ -170,7 +197,9 @@ typedef struct {
 
 #define QUADS_OF(chunks)                                                                           \
     SUMS_ASM(quads_state_t, quads_##chunks##_line, QUADS(QUADS_LINE), chunks)                      \
-    SUMS_ASM(quads_state_t, quads_##chunks##_round, QUADS(QUADS_ROUND), chunks)
+    SUMS_ASM(quads_state_t, quads_##chunks##_round, QUADS(QUADS_ROUND), chunks)                    \
+    SUMS_ASM(quads_state_t, quads_single_##chunks##_line, QUADS_SINGLE(QUADS_LINE), chunks)        \
+    SUMS_ASM(quads_state_t, quads_single_##chunks##_round, QUADS_SINGLE(QUADS_ROUND), chunks)
 
 QUADS_OF(1)
 QUADS_OF(2)
@@ -188,12 +217,13 @@ typedef struct {
     int32_t first;    /* cells in the first chunk */
     int32_t constant;
     const int32_t *stream;
-    void (*quads)(quads_state_t *); /* one for this number of chunks */
+    void (*quads)(quads_state_t *);  /* one for this number of chunks */
+    void (*single)(quads_state_t *); /* the same for one column, or none */
 } quads_t;
 
 /* `quads` times four columns, between which the steps are these. */
-KERNEL void quads_between(const quads_t *p, int32_t quads, const int8_t *x, int32_t x_step,
-                          int8_t *y, int32_t odd, int32_t upper)
+KERNEL quads_state_t quads_between(const quads_t *p, int32_t quads, const int8_t *x, int32_t x_step,
+                                   int8_t *y, int32_t odd, int32_t upper)
 {
     quads_state_t s = {
         .x = x,
@@ -201,10 +231,11 @@ KERNEL void quads_between(const quads_t *p, int32_t quads, const int8_t *x, int3
         .x_upper = upper * x_step,
         .x_step = 4 * x_step,
         .first = p->first,
-        .y = y,
-        .y_step = 4 * p->channels + 1,
         .stream = p->stream,
-        .quads = quads,
+        .x_end = x + quads * 4 * x_step,
+        .y_step = 4 * p->channels + 1,
+        .y = y,
+        .results = (uint32_t)lesser(p->channels, 2),
     };
     const uint16x8_t i = vidupq_n_u16(0, 1), one = vdupq_n_u16(1);
     const uint16x8_t is_odd = vandq_u16(vshrq_n_u16(i, 1), one), is_upper = vshrq_n_u16(i, 2);
@@ -213,19 +244,25 @@ KERNEL void quads_between(const quads_t *p, int32_t quads, const int8_t *x, int3
                                            is_upper, (uint16_t)(upper * p->channels));
     vst1q_u16(s.offsets, vaddq_u16(columns, second));
     vst1q_s32(s.constant, vdupq_n_s32(p->constant));
-    p->quads(&s);
+    return s;
 }
 
-/* `count` columns, x_step bytes apart: some of the last four may be the same, done twice. */
+/* `count` columns, x_step bytes apart: of the last four, some may be the same, done twice. */
 SHARED void quads(const quads_t *p, int32_t count, const int8_t *x, int32_t x_step, int8_t *y)
 {
     const int32_t whole = count / 4, left = count % 4;
     if (whole > 0) {
-        quads_between(p, whole, x, x_step, y, 1, 2);
+        quads_state_t s = quads_between(p, whole, x, x_step, y, 1, 2);
+        p->quads(&s);
     }
     if (left > 0) {
-        quads_between(p, 1, x + 4 * whole * x_step, x_step, y + 4 * whole * p->channels, left > 1,
-                      left > 2);
+        quads_state_t s = quads_between(p, 1, x + 4 * whole * x_step, x_step,
+                                        y + 4 * whole * p->channels, left > 1, left > 2);
+        if (left == 1 && p->single != 0) {
+            p->single(&s);
+        } else {
+            p->quads(&s);
+        }
     }
 }
 

@@ -26,10 +26,10 @@ _SHORT = 1 << 23
 """What sums of quads stay below, so that VQDMLAH takes 1 from negative ones with any shift."""
 
 
-def columns(p: ConvParameters, weights: Array, bias: Array, *, count: int) -> Fields:
+def columns(p: ConvParameters, weights: Array, bias: Array, count: int, at_once: int = 0) -> Fields:
     """Return a ``columns_t``; ``weights`` are ``[channels, depth]``.
 
-    ``count`` columns are multiplied at once, or so.
+    ``count`` columns are multiplied, or so, ``at_once`` of them if that is not 0.
     """
     channels, depth = weights.shape
     rounded = rounding(p, weights, bias)
@@ -43,8 +43,10 @@ def columns(p: ConvParameters, weights: Array, bias: Array, *, count: int) -> Fi
         "output": output(p),
     }
     is_short = np.abs(accumulator_reach(weights, bias, -128, 127)).max() < _SHORT
-    if is_short and _goes_by_quads(rounded.way, channels, chunks, count):
-        return {**fields, "quads": _quads(p, rounded, chunked, depth)}
+    if is_short and _goes_by_quads(rounded.way, channels, chunks, at_once or count):
+        single = f"quads_single_{chunks}_{rounded.way.value}"
+        alone: Fields = {"single": Name(single)} if count % 4 == 1 else {}
+        return {**fields, "quads": {**_quads(p, rounded, chunked, depth), **alone}}
     order = _channels_of_blocks(channels, _BLOCK)
     way = rounded.way.value
     return {
@@ -75,9 +77,12 @@ def _goes_by_quads(way: Way, channels: int, chunks: int, count: int) -> bool:
     if way is Way.CLAMP or chunks > _UNROLLED:
         return False
     more = 5 * (way is Way.ROUND)
-    quads = -(-count // 4) * (28 + -(-channels // _PAIR) * (14 * chunks + 12 + more))
+    blocks = -(-channels // _PAIR)
+    one = 15 + blocks * (5 * chunks + 12 + more)
+    four = 20 + blocks * (14 * chunks + 11 + more)
+    quads = count // 4 * four + (0, one, four, four)[count % 4]
     blocks = -(-channels // _BLOCK)
-    pairs = count // 2 * (26 + blocks * (14 * chunks + 19 + more))
+    pairs = count // 2 * (26 + blocks * (14 * chunks + 18 + more))
     single = 20 + blocks * (10 * chunks + 17 + more)
     if channels < _BLOCK:
         return quads < count * (single + 25)

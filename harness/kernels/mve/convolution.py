@@ -43,14 +43,14 @@ def conv(graph: Graph, op: Conv2D) -> Iterator[Variant]:
         scratch = gathered * _depth(graph, op)
 
         def gathering() -> tuple[Call, ...]:
-            parameters = _conv(graph, op, gathered)
+            parameters = _conv(graph, op, gathered, is_whole=True)
             return (Call(_HEADER, "mve_conv", "mve_conv_t", parameters, (X, Y, SCRATCH)),)
 
         yield Variant(_NAME, gathering, scratch)
         return
 
     def pointwise() -> tuple[Call, ...]:
-        parameters = _conv(graph, op, 0, one_row=op.window.stride == (1, 1))
+        parameters = _conv(graph, op, 0, is_whole=op.window.stride == (1, 1))
         return (Call(_HEADER, "mve_pointwise", "mve_conv_t", parameters, (X, Y)),)
 
     yield Variant(_NAME, pointwise)
@@ -64,7 +64,7 @@ def conv_row(graph: Graph, op: Conv2D) -> Iterator[RowVariant]:
     function = "mve_conv_row" if gathered else "mve_pointwise_row"
 
     def calls() -> tuple[RowCall, ...]:
-        parameters = _conv(graph, op, gathered)
+        parameters = _conv(graph, op, gathered, is_whole=False)
         return (RowCall(_HEADER, function, "mve_conv_t", parameters, takes_scratch=gathered > 0),)
 
     yield RowVariant(_NAME, calls, gathered * _depth(graph, op))
@@ -114,15 +114,16 @@ def _gathered(graph: Graph, op: Conv2D, scratch_bytes: int) -> int:
     return min(max(fitting // 4 * 4, 2), _MOST_GATHERED)
 
 
-def _conv(graph: Graph, op: Conv2D, gathered: int, *, one_row: bool = False) -> Fields:
-    """Return an ``mve_conv_t``; ``one_row`` says that rows do not matter."""
+def _conv(graph: Graph, op: Conv2D, gathered: int, *, is_whole: bool) -> Fields:
+    """Return an ``mve_conv_t``; ``is_whole`` says that columns of several rows go together."""
     p = prepare_conv(graph, op)
     shapes = [graph.tensor(t).shape[1:] for t in (op.inputs[0], op.outputs[0])]
-    if one_row:
+    if is_whole and not gathered:
         shapes = [(1, height * width, channels) for height, width, channels in shapes]
     weights = live_weights(graph, op, p, axis=0)
     bias = folded_bias(graph, op, p, weights, axis=0)
-    count = gathered or shapes[1][1]
+    height, width, _ = shapes[1]
+    together = height * width if is_whole else width
     return {
         "x": shape(shapes[0]),
         "y": shape(shapes[1]),
@@ -130,7 +131,7 @@ def _conv(graph: Graph, op: Conv2D, gathered: int, *, one_row: bool = False) -> 
         "padding": -p.input_offset,
         "gathered": gathered,
         **_gather(op, shapes[0]),
-        "columns": columns(p, weights.reshape(len(weights), -1), bias, count=count),
+        "columns": columns(p, weights.reshape(len(weights), -1), bias, together, gathered),
     }
 
 
@@ -148,5 +149,5 @@ def _fully_connected(graph: Graph, op: FullyConnected, p: ConvParameters) -> Fie
     batch = graph.tensor(op.outputs[0]).elements // len(weights)
     return {
         "batch": batch,
-        "columns": columns(p, weights, bias, count=batch),
+        "columns": columns(p, weights, bias, batch),
     }

@@ -6,10 +6,10 @@ A *line* needs one multiplication and no shift of its own for each channel:
     t = (t * multiplier + 2^30) / 2^31     VQRDMULH
     y = saturate8(t / 2^16)                VSRI, VQMOVN: what is left saturates like int8
 
-The addend holds the bias, the zero point, half an output, and the fraction of a step by which the reference's
-first rounding moves its thresholds (``step_function.py``). It is one number only where outputs are
-on one side of the zero point, as a ReLU leaves them: halves go away from zero. All other layers are
-rounded like the reference, with a shift for each channel.
+The addend holds the bias, the zero point, half an output, and the fraction of a step by which the
+reference's first rounding moves its thresholds (``step_function.py``). It is one number only where
+outputs are on one side of the zero point, as a ReLU leaves them: halves go away from zero. All
+other layers are rounded like the reference, with a shift for each channel.
 
 VSRI takes the upper halves of two vectors together, which for lines are outputs, VSLI the lower
 ones, which after rounding are, if sums cannot reach more: it takes no instruction to saturate them.

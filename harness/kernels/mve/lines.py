@@ -1,0 +1,208 @@
+"""How large the lines are that channels of a depthwise convolution are gathered into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from harness.ir import Graph
+from harness.ir.ops import DepthwiseConv2D, Padding, Window
+
+VECTOR = 16
+"""Bytes in a vector."""
+
+_BLOCK = 8
+"""Output columns that are computed together."""
+
+_LANES = 8
+"""Channels that are gathered together."""
+
+_WHOLE_SCRATCH, _ROW_SCRATCH = 2048, 640
+"""Bytes of scratch that an op should do with; a very long row takes more. Whole ops may take more:
+where one works over its input, the op before needs its input too, and thus more than this one."""
+
+_PASSES = {
+    (1, 1, 1): (4, 2, 1),
+    (2, 1, 1): (4, 1),
+    (3, 1, 1): (3, 1),
+    (4, 1, 2): (4,),
+    (6, 1, 4): (2,),
+    (6, 1, 1): (2, 1),
+    (10, 1, 2): (2,),
+    (5, 2, 1): (2, 1),
+    (6, 2, 2): (2,),
+    (10, 2, 1): (1,),
+    (7, 4, 1): (1,),
+    (8, 4, 2): (1,),
+    (14, 4, 1): (1,),
+    (18, 4, 2): (1,),
+}
+"""How many windows are loaded together, by the step between windows, the vectors under each and the
+rows of a block: the passes that there are."""
+
+
+_DOWN = {4: 1, 6: 1, 8: 1, 10: 2, 18: 2}
+"""The vertical stride of passes with several rows, by their step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Which channels, rows and columns lines serve at once; see ``mve_depthwise_t``."""
+
+    lines: int
+    rows: int
+    columns: int
+    pitch: int
+    slack: int
+    window: Window
+
+    @property
+    def chunks(self) -> int:
+        """Vectors under a window."""
+        return -(-self._window_bytes // VECTOR)
+
+    @property
+    def _window_bytes(self) -> int:
+        height, width = self.window.kernel
+        return (width - 1) * self.pitch + height
+
+    @property
+    def step(self) -> int:
+        """Bytes from one window to the next."""
+        return self.pitch * self.window.stride[1]
+
+    @property
+    def line_bytes(self) -> int:
+        """Bytes of a channel."""
+        cells = (self.columns - 1) * self.window.stride[1] + self.window.kernel[1]
+        return cells * self.pitch + self.slack
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Bytes of all channels, and what is read behind them only to be multiplied by 0."""
+        across = _BLOCK // self.rows
+        computed = max(self.columns, across)
+        below = (self.rows - 1) * self.window.stride[0]
+        read = self.slack + below + (computed - 1) * self.step + self.chunks * VECTOR
+        behind = max(read - self.line_bytes, VECTOR)
+        return self.lines * self.line_bytes + behind
+
+    @property
+    def shifts(self) -> list[int]:
+        """Where the windows that are loaded together lie behind the first; none without a pass."""
+        down = self.window.stride[0]
+        if self.rows > 1 and down != _DOWN.get(self.step):
+            return []
+        for shared in _PASSES.get((self.step, self.chunks, self.rows), ()):
+            shifts = [i % self.rows * down + i // self.rows * self.step for i in range(shared)]
+            if shifts[-1] + self._window_bytes <= self.chunks * VECTOR:
+                return shifts
+        return []
+
+    def instructions(self, out_h: int) -> float:
+        """Return about how many instructions a channel of a whole tensor takes."""
+        columns = self.line_bytes // self.pitch
+        gathered = (out_h * self.window.stride[0]) * (5 * columns + 50)
+        blocks = -(-self.columns * self.rows // _BLOCK)
+        passes = -(-out_h // self.rows)
+        loads = -(-_BLOCK // max(len(self.shifts), 1))
+        made = passes * (15 + blocks * (20 + (_BLOCK + loads) * self.chunks))
+        return (gathered + passes * 40) / self.lines + made
+
+
+@dataclass(frozen=True, slots=True)
+class Planes:
+    """What is convolved: input and output [H, W, C], and the window.
+
+    Planes of a single column are turned to single rows, which are the same bytes: a row has more
+    windows to compute together. The window is less than the op's where planes are so small that
+    some taps only see padding: ``taps`` are those that are left.
+    """
+
+    x: tuple[int, ...]
+    y: tuple[int, ...]
+    window: Window
+    taps: tuple[slice, slice]
+    is_turned: bool = False
+
+
+def planes_of(graph: Graph, op: DepthwiseConv2D, *, may_turn: bool) -> Planes:
+    """Return what an op convolves; ``may_turn`` says that it makes whole tensors."""
+    x, y = (graph.tensor(t).shape[1:] for t in (op.inputs[0], op.outputs[0]))
+    w, taps = _seeing(op.window, x, y)
+    if not (may_turn and x[1] == y[1] == w.kernel[1] == 1 and w.padding.left == 0):
+        return Planes(x, y, w, taps)
+    turned = Window(
+        kernel=(1, w.kernel[0]),
+        stride=(1, w.stride[0]),
+        padding=Padding(left=w.padding.top, right=w.padding.bottom),
+    )
+    return Planes((1, x[0], x[2]), (1, y[0], y[2]), turned, taps, is_turned=True)
+
+
+def _seeing(
+    window: Window, x: tuple[int, ...], y: tuple[int, ...]
+) -> tuple[Window, tuple[slice, slice]]:
+    """Return the window without the rows and columns of taps that only see padding, and the others.
+
+    A 7x7 kernel on planes of 3x3, which TinyNAS makes, is one of 5x5.
+    """
+    if window.dilation != (1, 1):
+        return window, (slice(None), slice(None))
+    pads = window.padding.top, window.padding.left
+    first = [
+        max(pad - (out - 1) * stride, 0)
+        for pad, out, stride in zip(pads, y, window.stride, strict=False)
+    ]
+    end = [min(size, n + pad) for size, n, pad in zip(window.kernel, x, pads, strict=False)]
+    if first[0] >= end[0] or first[1] >= end[1]:
+        return window, (slice(None), slice(None))
+    seeing = Window(
+        kernel=(end[0] - first[0], end[1] - first[1]),
+        stride=window.stride,
+        padding=replace(window.padding, top=pads[0] - first[0], left=pads[1] - first[1]),
+    )
+    return seeing, (slice(first[0], end[0]), slice(first[1], end[1]))
+
+
+def whole_lines(planes: Planes) -> Lines:
+    """Return lines that slide over a whole tensor."""
+    out_h, out_w, _ = planes.y
+    height, down = planes.window.kernel[0], planes.window.stride[0]
+    slack = min(out_h * down, 2 * VECTOR)
+    most = min(_LANES, planes.x[2])
+
+    def lines(channels: int, rows: int) -> Lines:
+        pitch = height + (rows - 1) * down
+        return Lines(channels, rows, out_w, pitch, slack, planes.window)
+
+    chunks = lines(most, 1).chunks
+    tried = [
+        found
+        for rows in (1, 2, 4)
+        for channels in (most, 4, 2, 1)
+        if channels <= most
+        and (found := lines(channels, rows)).chunks == chunks
+        and (rows == 1 or found.shifts)
+    ]
+    return _fitting(sorted(tried, key=lambda found: found.instructions(out_h)), _WHOLE_SCRATCH)
+
+
+def row_lines(planes: Planes) -> Lines:
+    """Return lines that serve columns of a single row; dilated ones serve one column at a time."""
+    out_w = planes.y[1]
+    most = min(_LANES, planes.x[2])
+    is_dilated = planes.window.dilation[1] > 1
+    widths = [1] if is_dilated else [out_w, *(n for n in (32, 16, 8) if n < out_w)]
+    tried = [
+        Lines(channels, 1, width, planes.window.kernel[0], 0, planes.window)
+        for channels in (most, 4, 2, 1)
+        for width in widths
+        if channels <= most
+    ]
+    return _fitting(tried, _ROW_SCRATCH)
+
+
+def _fitting(tried: list[Lines], scratch_bytes: int) -> Lines:
+    """Return the first that fit, or else the smallest."""
+    fitting = [lines for lines in tried if lines.scratch_bytes <= scratch_bytes]
+    return fitting[0] if fitting else min(tried, key=lambda lines: lines.scratch_bytes)
