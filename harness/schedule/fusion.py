@@ -13,7 +13,7 @@ from functools import cached_property
 from harness.ir import Graph, Op, TensorId
 from harness.kernels.kernel_set import PORTABLE, KernelSet
 from harness.kernels.library import is_alias, row_scratch_bytes
-from harness.schedule.geometry import Axis, Span, is_rowwise, length, reads, sums_all_rows
+from harness.schedule.geometry import Axis, Span, is_rowwise, length, reads, sums_all_rows, tile
 from harness.schedule.plan import align
 
 
@@ -151,6 +151,21 @@ class Fusion:
             if sums > 1 or (first < end and not self._is_inner(op, end)):
                 break
             first -= 1
+        return self._first_read(first, end)
+
+    def _first_read(self, first: int, end: int) -> int:
+        """Return the first op of a run from which on op ``end - 1`` depends on each one.
+
+        It may not, where an op strides to a row for which the one before sees only padding.
+        """
+        graph, ops = self.graph, range(first, end)
+        if len(ops) < 2:
+            return first
+        for axis in Axis:
+            rows = length(graph, graph.ops[end - 1].outputs[0], axis)
+            touched = tile(graph, ops, axis, Span(0, rows))
+            unread = (i + 1 for i in ops[:-1] if not touched[graph.ops[i].outputs[0]].length)
+            first = max([first, *unread])
         return first
 
     def _is_inner(self, op: Op, end: int) -> bool:

@@ -14,7 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness.ir import Graph
-from harness.ir.ops import Add
+from harness.ir.ops import Add, Padding
 from harness.schedule.fusion import Fusion
 from harness.schedule.geometry import sums_all_rows
 from harness.schedule.plan import ALIGNMENT, PatchSegment, Plan, StreamSegment
@@ -112,6 +112,15 @@ def test_chunks_have_the_bytes_that_they_need(
         if rows.tensor in chunked(fusion.graph, segment):
             wider = replace(rows, columns=size // pixels[rows.tensor] + 1)
             assert not is_sound(with_rows(made, wider)), f"{rows} could be wider"
+
+
+def test_ops_are_not_fused_with_one_that_depends_on_none_of_their_pixels() -> None:
+    build = GraphBuilder("unread")
+    x = build.conv(build.input((1, 2, 2, 1)), 1, (1, 1))
+    x = build.depthwise(x, (1, 1), stride=(2, 1), padding=Padding(top=1))
+    fusion = Fusion(build.graph(build.conv(x, 1, (1, 1), stride=(2, 1))))
+    assert fusion.starts[1:] == (0, 0, 1)
+    verify_plan(streamed(fusion, 1, 3))
 
 
 @given(runs())
