@@ -14,7 +14,6 @@ from typing import Any
 import pandas as pd
 
 from harness.board.load import load_board
-from harness.board.schema import Core
 from harness.comparison.compare import Comparison
 from harness.comparison.compare import compare as compare_subjects
 from harness.comparison.operand import Operand, resolve
@@ -30,7 +29,7 @@ from harness.experiment.spec import SweepSpec, load_spec
 from harness.experiment.sweep import run_sweep
 from harness.facts import read_facts
 from harness.importer.tflite import read_tflite
-from harness.kernels.kernel_set import kernels_for
+from harness.kernels.kernel_set import kernels_of
 from harness.models.catalog import find_model
 from harness.passes.pipeline import run_passes
 from harness.results.frame import frame_of, load
@@ -62,7 +61,7 @@ def plan(
     facts = None if board is None else load_board(board)
     file = find_model(model)
     imported = read_tflite(file.data, name=file.name)
-    kernels = kernels_for(Core.CORTEX_M4 if facts is None else facts.core, optimize)
+    kernels = kernels_of(facts, optimize)
     made = choose_plan(
         run_passes(imported),
         schedule,

@@ -28,6 +28,12 @@ class Core(StrEnum):
     CORTEX_M55 = "cortex-m55"
 
 
+class TimingTable(StrEnum):
+    """What says how many cycles an instruction takes: a core that has a table in harness/timing."""
+
+    CORTEX_M4 = "cortex-m4"
+
+
 class DeviceKind(StrEnum):
     """What executes the firmware; part of every figure."""
 
@@ -69,6 +75,13 @@ class Memory(Facts):
     def end(self) -> int:
         """The first address after the memory."""
         return self.origin + self.size_bytes
+
+
+class Timing(Facts):
+    """The timings of the core's instructions: a table that its manual has, and this project."""
+
+    table: TimingTable
+    source: Source
 
 
 class Console(Facts):
@@ -117,6 +130,11 @@ class Board(Facts):
     title: str
     mcu: str
     core: Core
+    timing: Timing | None = Field(
+        default=None,
+        description="what cycles are counted by where kernels are chosen; without it, instructions "
+        "are counted",
+    )
     fpu: Fpu
     clock_hz: Annotated[int, Field(gt=0)]
     clock_source: Source
@@ -146,6 +164,16 @@ class Board(Facts):
             raise ValueError(f"a {core.value} has {' or '.join(_FPUS[core])}")
         return fpu
 
+    @field_validator("timing")
+    @classmethod
+    def _have_the_timing_of_the_core(
+        cls, timing: Timing | None, fields: ValidationInfo
+    ) -> Timing | None:
+        core = fields.data.get("core")
+        if timing is not None and core is not None and timing.table.value != core.value:
+            raise ValueError(f"is of a {timing.table.value}, the core is a {core.value}")
+        return timing
+
     @field_validator("memories")
     @classmethod
     def _link_one_flash_and_one_ram(cls, memories: tuple[Memory, ...]) -> tuple[Memory, ...]:
@@ -163,6 +191,11 @@ class Board(Facts):
             if one.origin < other.end and other.origin < one.end:
                 raise ValueError(f"{one.name} and {other.name} overlap")
         return memories
+
+    @property
+    def timing_table(self) -> TimingTable | None:
+        """What cycles are counted by, if there is a table."""
+        return None if self.timing is None else self.timing.table
 
     def memory(self, role: Literal["flash", "ram"]) -> Memory:
         """Return the memory that the linker uses for a role."""

@@ -92,8 +92,9 @@ OptimizeOption = Annotated[
     Optimize,
     typer.Option(
         "--optimize",
-        help="cycles takes the kernels that are fast and small; instructions the fewest "
-        "instructions, whatever flash they take; size less flash for a few percent more of them.",
+        help="cycles takes the kernels with the fewest estimated cycles where the board's YAML "
+        "names a table of timings, else with the fewest instructions that are small; instructions "
+        "the fewest, whatever flash they take; size less flash for a few percent more of them.",
     ),
 ]
 BuilderOption = Annotated[

@@ -75,14 +75,13 @@ def plan(
 ) -> None:
     """Plan a model's memory and show which bytes are alive when."""
     from harness.board.load import load_board
-    from harness.board.schema import Core
     from harness.cli.pictures import draw, show_front, whole_schedules
     from harness.errors import UsageError
     from harness.experiment.fit import check_sram, choose_plan
     from harness.experiment.fit import flash_limit as limit_of_flash
     from harness.importer.tflite import read_tflite
     from harness.ir.text import dump
-    from harness.kernels.kernel_set import kernels_for
+    from harness.kernels.kernel_set import kernels_of
     from harness.models.catalog import find_model
     from harness.passes.pipeline import trace_passes
     from harness.passes.selection import select_passes
@@ -92,8 +91,7 @@ def plan(
     from harness.schedule.search import pareto as front
 
     facts = None if board is None else load_board(board)
-    core = Core.CORTEX_M4 if facts is None else facts.core
-    kernels = kernels_for(core, optimize.value)
+    kernels = kernels_of(facts, optimize.value)
     flash = limit_of_flash(kernels, facts, flash_limit)
     patch = hand_set_patches(patch_ops, patch_grid, schedule)
     names = select_passes(passes)

@@ -160,7 +160,7 @@ def _kernels(found: Found) -> KernelSet:
     """Return the kernels that a case runs; the host has no core that there are others for."""
     if found.target.kind is DeviceKind.HOST:
         return PORTABLE
-    return kernels_for(found.target.core, found.case.optimize)
+    return kernels_for(found.target.core, found.case.optimize, found.board.timing_table)
 
 
 def is_on_hardware(case: Case) -> bool:

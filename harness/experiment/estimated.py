@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.board.schema import Core
+from harness.board.schema import Core, TimingTable
 from harness.errors import OutputsDifferError, UsageError
 from harness.ir.tensor import Array
 from harness.timing.estimate import Estimate, estimate
 
 CORE = Core.CORTEX_M4
 """The one core with a table: Arm publishes none of the Cortex-M7's pairs of instructions."""
+
+TIMING = TimingTable.CORTEX_M4
+"""That table."""
 
 
 def check_core(core: Core) -> None:

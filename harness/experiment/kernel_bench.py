@@ -14,7 +14,7 @@ from enum import StrEnum
 from harness.board.load import board_names, load_board
 from harness.board.schema import Board, Core
 from harness.errors import UsageError, near_names
-from harness.experiment.estimated import check_core
+from harness.experiment.estimated import TIMING, check_core
 from harness.experiment.plan_run import run_plan
 from harness.ir import Graph
 from harness.ir.macs import graph_macs
@@ -107,7 +107,8 @@ def bench_kernel(
     graph = one_op(case.shape)
     graph = replace(graph, sha256=hashlib.sha256(repr(case).encode()).hexdigest())
     board = board_of(case.core)
-    kernels = kernels_for(case.core, case.optimize)
+    timing = TIMING if case.is_estimated else None
+    kernels = kernels_for(case.core, case.optimize, timing)
     names = _names(kernels, graph, case.form)
     figures = []
     for done, name in enumerate(names):

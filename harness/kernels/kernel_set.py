@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from harness.board.schema import Core
+from harness.board.schema import Board, Core, TimingTable
 
 
 class Isa(Enum):
@@ -26,6 +26,9 @@ class Isa(Enum):
 class KernelSet:
     """Kernels of an instruction set; ``optimize`` is cycles, instructions or size.
 
+    Where ``timing`` says what instructions take, cycles are the fewest by it; without it they are
+    taken for as many as instructions.
+
     An op gets its best variant, but the one called ``only`` where that is among those offered: so
     that variants can be compared.
     """
@@ -33,6 +36,17 @@ class KernelSet:
     isa: Isa
     optimize: str = "cycles"
     only: str = ""
+    timing: TimingTable | None = None
+
+    @property
+    def is_compact(self) -> bool:
+        """Whether less flash is worth more time."""
+        return self.optimize == "size"
+
+    @property
+    def counts_cycles(self) -> bool:
+        """Whether variants that differ in cycles and instructions are chosen by cycles."""
+        return self.optimize == "cycles" and self.timing is not None
 
 
 PORTABLE = KernelSet(Isa.PORTABLE)
@@ -49,6 +63,13 @@ _ISAS = {
 }
 
 
-def kernels_for(core: Core, optimize: str) -> KernelSet:
-    """Return the kernels that a core executes best."""
-    return KernelSet(_ISAS[core], optimize)
+def kernels_for(core: Core, optimize: str, timing: TimingTable | None = None) -> KernelSet:
+    """Return the kernels that a core executes best, by the timing of its board if that has one."""
+    return KernelSet(_ISAS[core], optimize, timing=timing)
+
+
+def kernels_of(board: Board | None, optimize: str) -> KernelSet:
+    """Return the kernels of a board, or without one those of a Cortex-M4, by instructions."""
+    if board is None:
+        return kernels_for(Core.CORTEX_M4, optimize)
+    return kernels_for(board.core, optimize, board.timing_table)

@@ -17,13 +17,14 @@ class Variant:
     """A way to execute an op on whole tensors, one call after the other.
 
     ``instructions`` are those of its loops, counted, where it is unlike what the cost model was
-    fitted to.
+    fitted to; ``times`` as many as that model says where the loops are alike.
     """
 
     name: str
     calls: Callable[[], tuple[Call, ...]]
     scratch_bytes: int = 0
     instructions: float | None = None
+    times: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +33,7 @@ class RowVariant:
 
     Variants of one name are the same way: with more scratch it is faster. ``batch_calls`` make
     several whole rows at once, where that takes less than to make them one by one. ``columns`` are
-    made at a time if scratch has no room for what all of them see.
+    made at a time if scratch has no room for what all of them see. ``times`` is as in ``Variant``.
     """
 
     name: str
@@ -40,3 +41,4 @@ class RowVariant:
     scratch_bytes: int = 0
     batch_calls: Callable[[], tuple[RowCall, ...]] | None = None
     columns: int | None = None
+    times: float = 1.0

@@ -230,6 +230,10 @@ def boards_table(boards: Sequence[Board]) -> Table:
             f"{board.memory('flash').size_bytes:,} B",
             machine,
         )
+    if timed := [board.name for board in boards if board.timing is not None]:
+        table.caption_justify = "left"
+        table.caption = f"--optimize cycles counts cycles for {', '.join(timed)}, by the table of "
+        table.caption += "timings in their YAML; for the others instructions"
     return table
 
 

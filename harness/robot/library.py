@@ -20,7 +20,7 @@ from harness.experiment.case import Case
 from harness.experiment.fit import choose_plan, flash_limit
 from harness.experiment.run import run_case
 from harness.importer.tflite import read_tflite
-from harness.kernels.kernel_set import kernels_for
+from harness.kernels.kernel_set import kernels_of
 from harness.models.catalog import find_model
 from harness.passes.pipeline import run_passes
 from harness.results.plan_point import plan_point
@@ -98,7 +98,7 @@ class BenchLibrary:
         """Plan a model for a board without building it; return the planned peak in bytes."""
         try:
             found, facts = find_model(model), load_board(board)
-            kernels = kernels_for(facts.core, "cycles")
+            kernels = kernels_of(facts, "cycles")
             made = choose_plan(
                 run_passes(read_tflite(found.data, name=found.name)),
                 schedule,

@@ -50,9 +50,9 @@ class Work:
         key = position, operand
         if key not in self._whole:
             op, kernels = self._graph.ops[position], self._fusion.kernels
-            counted = variant(kernels, self._graph, op, operand).instructions
-            fitted = instructions(kernels, self._graph, op, operand)
-            self._whole[key] = fitted if counted is None else counted
+            found = variant(kernels, self._graph, op, operand)
+            fitted = found.times * instructions(kernels, self._graph, op, operand)
+            self._whole[key] = fitted if found.instructions is None else found.instructions
         return self._whole[key]
 
     def instructions(self, segment: Segment, scratch: int = 0) -> float:
@@ -80,10 +80,12 @@ class Work:
         key = position, batch, scratch
         if key not in self._rows:
             op, kernels = self._graph.ops[position], self._fusion.kernels
-            columns = None
+            columns, times = None, 1.0
             if not sums_all_rows(self._graph, op):
-                columns = row_variant(kernels, self._graph, op, scratch).columns
-            self._rows[key] = row_instructions(kernels, self._graph, op, batch, columns)
+                found = row_variant(kernels, self._graph, op, scratch)
+                columns, times = found.columns, found.times
+            made, call = row_instructions(kernels, self._graph, op, batch, columns)
+            self._rows[key] = times * made, times * call
         return self._rows[key]
 
     def goes_in_batches(self, position: int) -> bool:

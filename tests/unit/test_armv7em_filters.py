@@ -15,6 +15,7 @@ from harness.kernels.armv7em.convolution import Runs
 from harness.kernels.armv7em.filters import MAX_PARTS, UNROLLED, dot, halfwords, parts_of, starts
 from harness.kernels.armv7em.rounding import Lines, Rounding, Way
 from harness.kernels.call import Constant
+from harness.kernels.kernel_set import Isa, KernelSet
 from tests.graphs import GraphBuilder
 from tests.roundings import ways_of_rounding
 
@@ -26,7 +27,7 @@ def ways(graph: Graph) -> str:
     """Return how each part of a convolution is rounded: the name of its C function, in short."""
     (op,) = graph.ops
     assert isinstance(op, Conv2D)
-    (variant,) = convolution.conv(graph, op, None)
+    (variant,) = convolution.conv(graph, op, None, KernelSet(Isa.ARMV7EM))
     (call,) = variant.calls()
     fields: Any = call.parameters["filters"]
     parts = fields["parts"].rows
@@ -50,7 +51,9 @@ def test_two_lanes_are_for_pixels_that_are_left_over(
     graph = build.graph()
     (op,) = graph.ops
     assert isinstance(op, Conv2D)
-    (variant,) = convolution.conv(graph, op, None, compact=compact)
+    (variant,) = convolution.conv(
+        graph, op, None, KernelSet(Isa.ARMV7EM, "size" if compact else "cycles")
+    )
     parameters: Any = variant.calls()[0].parameters
     assert all(("two_lanes" in row) == has_two for row in parameters["filters"]["parts"].rows)
 
@@ -115,7 +118,7 @@ def test_a_window_that_is_all_of_the_input_is_fully_connected() -> None:
     (op,) = graph.ops
     assert isinstance(op, Conv2D)
     assert fully_connected.is_fully_connected(graph, op)
-    (variant,) = convolution.conv(graph, op, None)
+    (variant,) = convolution.conv(graph, op, None, KernelSet(Isa.ARMV7EM))
     (call,) = variant.calls()
     assert call.function == "dsp_fully_connected"
 
@@ -127,7 +130,7 @@ def padded_calls(size: int) -> tuple[str, int]:
     graph = build.graph()
     (op,) = graph.ops
     assert isinstance(op, Conv2D)
-    (variant,) = convolution.conv(graph, op, None)
+    (variant,) = convolution.conv(graph, op, None, KernelSet(Isa.ARMV7EM))
     return variant.calls()[0].function, variant.scratch_bytes
 
 

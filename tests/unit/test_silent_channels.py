@@ -9,6 +9,7 @@ import numpy as np
 from harness.ir import Graph
 from harness.ir.ops import Activation, Conv2D, DepthwiseConv2D
 from harness.kernels.armv7em import convolution, depthwise
+from harness.kernels.kernel_set import Isa, KernelSet
 from harness.passes.silence_channels import silence_channels
 from harness.reference.interpreter import run
 from tests.graphs import GraphBuilder, random_inputs
@@ -48,7 +49,9 @@ def test_kernels_round_them_like_the_rest() -> None:
     graph = silence_channels(killed())
     assert isinstance(conv, Conv2D)
     assert isinstance(dw, DepthwiseConv2D)
-    pointwise: Any = next(convolution.conv(graph, conv, None)).calls()[0].parameters
+    pointwise: Any = (
+        next(convolution.conv(graph, conv, None, KernelSet(Isa.ARMV7EM))).calls()[0].parameters
+    )
     names = [part["block"].text for part in pointwise["filters"]["parts"].rows]
     assert len(names) == 1
     assert names[0].startswith("block_packed_line")

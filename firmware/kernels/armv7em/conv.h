@@ -38,10 +38,13 @@ typedef struct {
     filters_t filters;
 } dsp_pointwise_t;
 
-/* How many of some pixels are made next: of four, two and two, which is less than three and one. */
-KERNEL int32_t next_lanes(int32_t pixels)
+/*
+ * How many of some pixels are made next, by a block of `lanes`: of four, two and two, which is less
+ * than three and one.
+ */
+KERNEL int32_t next_lanes(int32_t pixels, int32_t lanes)
 {
-    return pixels == LANES + 1 ? 2 : lesser(pixels, LANES);
+    return lanes > 2 && pixels == lanes + 1 ? 2 : lesser(pixels, lanes);
 }
 
 /*
@@ -68,7 +71,7 @@ SHARED void dsp_pointwise_pixels(const dsp_pointwise_t *p, const int8_t *x, int8
     }
 #pragma GCC unroll 1
     while (count > 0) {
-        const int32_t lanes = next_lanes(count), second = lanes - 1;
+        const int32_t lanes = next_lanes(count, LANES), second = lanes - 1;
         expand_lanes(values, x, x + second * from, x, skip, rounds);
         make_channels(&p->filters, values, y, lanes, second * to, 0);
         count -= lanes;
@@ -156,17 +159,19 @@ KERNEL void copy_cells(const int8_t *x, int8_t *to, int32_t size)
 }
 
 /* Values of a run that are left over, behind those of runs before; returns how many there are. */
-KERNEL int32_t expand_rest(const int8_t *run, int32_t count, int32_t before, int16_t *rest)
+KERNEL int32_t expand_rest(const int8_t *run, int32_t count, int32_t before, int16_t *rest,
+                           int32_t lanes)
 {
 #pragma GCC unroll 1
     for (int32_t i = 0; i < count; i++, before++) {
-        rest[before / 2 * (2 * LANES) + before % 2] = run[i];
+        rest[before / 2 * (2 * lanes) + before % 2] = run[i];
     }
     return before;
 }
 
-/* A window on the tensor to one lane. */
-SHARED void gather_lane(int32_t *to, const int8_t *const *runs, int32_t first, const gather_t *p)
+/* A window on the tensor to one of `lanes`. */
+KERNEL void gather_one(int32_t *to, const int8_t *const *runs, int32_t first, const gather_t *p,
+                       int32_t lanes)
 {
     int16_t *const rest = (void *)((int8_t *)to + p->rest_bytes);
     const int32_t words = p->words;
@@ -175,18 +180,18 @@ SHARED void gather_lane(int32_t *to, const int8_t *const *runs, int32_t first, c
 #pragma GCC unroll 1
     for (const int8_t *const *const end = runs + p->runs; runs < end; runs++) {
         const int8_t *const run = *runs + first;
-        to = expand_lane(to, run, words);
-        left_over = expand_rest(run + 4 * words, p->rest, left_over, rest);
+        to = expand_lane(to, run, words, lanes);
+        left_over = expand_rest(run + 4 * words, p->rest, left_over, rest, lanes);
     }
 }
 
 /*
- * A window at the border to one lane. Runs that are partly on the tensor are put together on
+ * A window at the border to one of `lanes`. Runs that are partly on the tensor are put together on
  * `border`: its cells beside the tensor stay padding from run to run. Behind it is a run of nothing
  * but padding.
  */
-SHARED void border_lane(const dsp_conv_t *p, const conv_lines_t *lines, int32_t column, int32_t *to,
-                        int8_t *border)
+KERNEL void border_one(const dsp_conv_t *p, const conv_lines_t *lines, int32_t column, int32_t *to,
+                       int8_t *border, int32_t lanes)
 {
     const gather_t *const gather = &p->gather;
     const int32_t c = p->x.c, cells = p->run_cells, first = column * gather->step;
@@ -210,15 +215,35 @@ SHARED void border_lane(const dsp_conv_t *p, const conv_lines_t *lines, int32_t 
         } else {
             run += first;
         }
-        to = expand_lane(to, run, gather->words);
-        left_over = expand_rest(run + 4 * gather->words, gather->rest, left_over, rest);
+        to = expand_lane(to, run, gather->words, lanes);
+        left_over = expand_rest(run + 4 * gather->words, gather->rest, left_over, rest, lanes);
         in_row = in_row + 1 < p->row_runs ? in_row + 1 : 0;
     }
 }
 
-/* Columns of `rows` output rows from `row` on, to y without a gap: blocks go on in the next row. */
-SHARED void dsp_conv_rows(const dsp_conv_t *p, const rows_t *x, int32_t row, int32_t rows,
-                          span_t columns, int8_t *y, int8_t *scratch)
+/* What makes one of the lanes of a block: where all of its cells are on the tensor, or not. */
+typedef void gather_one_t(int32_t *to, const int8_t *const *runs, int32_t first, const gather_t *p);
+typedef void border_one_t(const dsp_conv_t *p, const conv_lines_t *lines, int32_t column,
+                          int32_t *to, int8_t *border);
+
+SHARED void gather_lane(int32_t *to, const int8_t *const *runs, int32_t first, const gather_t *p)
+{
+    gather_one(to, runs, first, p, LANES);
+}
+
+SHARED void border_lane(const dsp_conv_t *p, const conv_lines_t *lines, int32_t column, int32_t *to,
+                        int8_t *border)
+{
+    border_one(p, lines, column, to, border, LANES);
+}
+
+/*
+ * Columns of `rows` output rows from `row` on, to y without a gap, by blocks of `lanes` pixels,
+ * which go on in the next row.
+ */
+KERNEL void conv_rows(const dsp_conv_t *p, const rows_t *x, int32_t row, int32_t rows,
+                      span_t columns, int8_t *y, int8_t *scratch, int32_t lanes,
+                      gather_one_t *gather, border_one_t *border)
 {
     const int32_t c = p->y.c, width = columns.last - columns.first;
     int32_t *const values = (void *)(scratch + 2 * p->border_bytes);
@@ -229,15 +254,15 @@ SHARED void dsp_conv_rows(const dsp_conv_t *p, const rows_t *x, int32_t row, int
     find_lines(p, x, row, &lines);
 #pragma GCC unroll 1
     for (int32_t count; left > 0; left -= count, y += count * c) {
-        count = next_lanes(left);
+        count = next_lanes(left, lanes);
         if (column == columns.last) {
             column = columns.first;
             find_lines(p, x, lines.row + 1, &lines);
         }
-        if (count == LANES && column >= lines.inner.first &&
-            column + LANES <= lesser(lines.inner.last, columns.last)) {
+        if (count == lanes && column >= lines.inner.first &&
+            column + lanes <= lesser(lines.inner.last, columns.last)) {
             p->lanes(values, lines.runs, column * p->gather.step, &p->gather);
-            column += LANES;
+            column += lanes;
             if (only != 0) {
                 only(&p->filters.parts->dot, values, y, c, 2 * c);
                 continue;
@@ -251,14 +276,20 @@ SHARED void dsp_conv_rows(const dsp_conv_t *p, const rows_t *x, int32_t row, int
                 }
                 if (is_in(lines.inner, column)) {
                     const int32_t first = column * p->gather.step;
-                    gather_lane(values + lane, lines.runs, first, &p->gather);
+                    gather(values + lane, lines.runs, first, &p->gather);
                 } else {
-                    border_lane(p, &lines, column, values + lane, scratch);
+                    border(p, &lines, column, values + lane, scratch);
                 }
             }
         }
         make_channels(&p->filters, values, y, count, count > 1 ? c : 0, count > 2 ? 2 * c : 0);
     }
+}
+
+SHARED void dsp_conv_rows(const dsp_conv_t *p, const rows_t *x, int32_t row, int32_t rows,
+                          span_t columns, int8_t *y, int8_t *scratch)
+{
+    conv_rows(p, x, row, rows, columns, y, scratch, LANES, gather_lane, border_lane);
 }
 
 KERNEL void dsp_conv_row(const dsp_conv_t *p, rows_t x, int32_t row, span_t columns, int8_t *y,
@@ -293,11 +324,15 @@ typedef struct {
     int32_t at;         /* and where they begin on scratch */
 } dsp_conv_padded_t;
 
+typedef void conv_rows_t(const dsp_conv_t *p, const rows_t *x, int32_t row, int32_t rows,
+                         span_t columns, int8_t *y, int8_t *scratch);
+
 /*
- * The whole op where little is padded: no window is at the border then, and blocks of three rows
- * can be one pixel wide, however few columns there are.
+ * The whole op where little is padded: no window is at the border then, and blocks of `lanes` rows
+ * can be one pixel wide, however few columns there are. Others make rows that are left over.
  */
-SHARED void dsp_conv_padded(const dsp_conv_padded_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+KERNEL void conv_padded(const dsp_conv_padded_t *p, const int8_t *x, int8_t *y, int8_t *scratch,
+                        int32_t lanes, conv_rows_t *others)
 {
     const dsp_conv_t *const conv = &p->conv;
     const int32_t bytes = conv->x.h * conv->x.w * conv->x.c, row_bytes = conv->x.w * conv->x.c;
@@ -314,16 +349,21 @@ SHARED void dsp_conv_padded(const dsp_conv_padded_t *p, const int8_t *x, int8_t 
         __builtin_memcpy(scratch + p->at + i * row_bytes, x, (uint32_t)p->seen);
     }
     down.step = conv->window.stride.h * row_bytes;
-    for (; row + LANES <= conv->y.h; row += LANES, y += 2 * below) {
+    for (; row + lanes <= conv->y.h; row += lanes, y += (lanes - 1) * below) {
         find_lines(conv, &all, row, &lines);
         for (int32_t column = 0; column < conv->y.w; column++, y += conv->y.c) {
             conv->lanes(values, lines.runs, column * conv->gather.step, &down);
-            make_channels(&conv->filters, values, y, LANES, below, 2 * below);
+            make_channels(&conv->filters, values, y, lanes, below, 2 * below);
         }
     }
     if (row < conv->y.h) {
-        dsp_conv_rows(conv, &all, row, conv->y.h - row, all_columns(&conv->y), y, rest);
+        others(conv, &all, row, conv->y.h - row, all_columns(&conv->y), y, rest);
     }
+}
+
+SHARED void dsp_conv_padded(const dsp_conv_padded_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+{
+    conv_padded(p, x, y, scratch, LANES, dsp_conv_rows);
 }
 
 #endif

@@ -193,14 +193,14 @@ NAKED void gather_threes(UNUSED int32_t *to, UNUSED const int8_t *const *runs, U
                            RUN_OF_EACH(FOUR_OF_EACH) "pop     {r4-r11, pc}       \n");
 }
 
-/* Expands words of one window, to every third word. */
-KERNEL int32_t *expand_lane(int32_t *to, const int8_t *x, int32_t words)
+/* Expands words of one window, to one word in `lanes`. */
+KERNEL int32_t *expand_lane(int32_t *to, const int8_t *x, int32_t words, int32_t lanes)
 {
 #pragma GCC unroll 1
-    for (; words > 0; words--, x += 4, to += 2 * LANES) {
+    for (; words > 0; words--, x += 4, to += 2 * lanes) {
         const int32_t four = load_word(x);
         to[0] = even_values(four);
-        to[LANES] = odd_values(four);
+        to[lanes] = odd_values(four);
     }
     return to;
 }

@@ -23,12 +23,12 @@ from harness.kernels.variant import RowVariant, Variant
 
 def variants(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> Iterator[Variant]:
     """Yield ways to execute an op on whole tensors, the best first."""
-    compact = kernels.optimize == "size"
+    compact = kernels.is_compact
     match op:
         case ir.Conv2D():
             if kernels.optimize == "instructions":
                 yield from winograd.winograd(graph, op)
-            yield from convolution.conv(graph, op, operand, compact=compact)
+            yield from convolution.conv(graph, op, operand, kernels)
         case ir.FullyConnected():
             yield from fully_connected.fully_connected(graph, op, operand)
         case ir.Add() | ir.Sub() | ir.Mul():
@@ -45,10 +45,10 @@ def variants(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> I
 
 def row_variants(kernels: KernelSet, graph: Graph, op: Op) -> Iterator[RowVariant]:
     """Yield ways to make a row of an op, the best first."""
-    compact = kernels.optimize == "size"
+    compact = kernels.is_compact
     match op:
         case ir.Conv2D():
-            yield from convolution.conv_row(graph, op, compact=compact)
+            yield from convolution.conv_row(graph, op, kernels)
         case ir.FullyConnected():
             yield from fully_connected.fully_connected_row(graph, op)
         case ir.Add() | ir.Sub() | ir.Mul():

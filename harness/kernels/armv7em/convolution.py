@@ -10,6 +10,7 @@ from functools import partial
 from harness.arithmetic import prepare_conv
 from harness.ir import Graph
 from harness.ir.ops import Conv2D, Padding, Window
+from harness.kernels.armv7em import block_2x4, loops
 from harness.kernels.armv7em.filters import LANES, UNIT, filters, ordered
 from harness.kernels.armv7em.fully_connected import (
     fully_connected,
@@ -17,12 +18,10 @@ from harness.kernels.armv7em.fully_connected import (
     is_fully_connected,
     window_row,
 )
-from harness.kernels.call import SCRATCH, Call, Fields, Name, RowCall, X, Y
+from harness.kernels.call import SCRATCH, Call, Fields, Name, Operand, RowCall, X, Y
 from harness.kernels.convolution import folded_bias, live_weights, shape, window
+from harness.kernels.kernel_set import KernelSet
 from harness.kernels.variant import RowVariant, Variant
-
-_NAME = "armv7em"
-_HEADER = "armv7em/conv.h"
 
 _MAX_RUNS = 32
 
@@ -67,90 +66,177 @@ class Runs:
         return taps
 
     @property
-    def expanded_bytes(self) -> int:
-        """Bytes of three expanded windows."""
-        values = self.count * (4 * self.words + self.rest)
-        return -(-values // UNIT) * UNIT * 2 * LANES
+    def units(self) -> int:
+        """Units of values of a window."""
+        return -(-self.count * (4 * self.words + self.rest) // UNIT)
 
 
-_GATHER = "gather_lanes"
-_GATHERS = {Runs(3, 3, 9): "gather_nines", Runs(3, 3, 3): "gather_threes"}
-"""Functions for any windows, and for what 3x3 windows see of three channels, and of one."""
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What the inner loop makes at a time: so many pixels, by C functions of one ``suffix``.
 
-
-def conv(
-    graph: Graph, op: Conv2D, operand: int | None, *, compact: bool = False
-) -> Iterator[Variant]:
-    """Yield the variant of a convolution, over its input if ``operand`` says so.
-
-    A ``compact`` one takes less flash, and more time.
+    ``gathers`` are functions that gather some windows; the first one gathers any.
     """
+
+    name: str
+    suffix: str
+    lanes: int
+    gathers: tuple[tuple[Runs | None, str], ...]
+
+    @property
+    def header(self) -> str:
+        """The C header."""
+        return f"armv7em/conv{self.suffix}.h"
+
+    def gather(self, runs: Runs, *, compact: bool) -> str:
+        """Return the function that gathers windows of some runs."""
+        return next(
+            function for of, function in self.gathers if of is None or (of == runs and not compact)
+        )
+
+    def expanded_bytes(self, runs: Runs) -> int:
+        """Return the bytes of its expanded windows."""
+        return runs.units * UNIT * 2 * self.lanes
+
+
+_3X2 = Block(
+    "armv7em",
+    "",
+    LANES,
+    ((Runs(3, 3, 9), "gather_nines"), (Runs(3, 3, 3), "gather_threes"), (None, "gather_lanes")),
+)
+"""Three pixels and two channels: windows of any kind, and what 3x3 windows see of three channels
+and of one."""
+
+_2X4 = Block(
+    "armv7em 2x4",
+    "_2x4",
+    block_2x4.LANES,
+    (
+        (Runs(3, 3, 9), "gather_nines_of_both"),
+        (Runs(3, 3, 3), "gather_threes_of_both"),
+        (None, "gather_both"),
+    ),
+)
+"""Two pixels and four channels."""
+
+
+def conv(graph: Graph, op: Conv2D, operand: int | None, kernels: KernelSet) -> Iterator[Variant]:
+    """Yield the variants of a convolution, over its input if ``operand`` says so."""
     runs = _runs(graph, op)
     if is_fully_connected(graph, op):
         yield from fully_connected(graph, op, operand)
-        return
-    if not _is_supported(graph, op, runs):
-        return
-    _, height, width, _ = graph.tensor(op.outputs[0]).shape
-    pixels = 0 if compact else height * width
-    if is_pointwise(op.window):
+    elif _is_supported(graph, op, runs):
+        _, height, width, _ = graph.tensor(op.outputs[0]).shape
+        for block in _blocks(graph, op, runs, height * width, kernels):
+            pixels = 0 if kernels.is_compact else height * width
+            yield _whole(graph, op, operand, block, runs, pixels)
 
-        def pointwise() -> tuple[Call, ...]:
-            parameters = _pointwise(graph, op, runs, pixels)
-            if operand is None:
-                return (
-                    Call(_HEADER, "dsp_pointwise", "dsp_pointwise_t", parameters, (X, Y, SCRATCH)),
-                )
-            return (
-                Call(_HEADER, "dsp_pointwise_inplace", "dsp_pointwise_t", parameters, (Y, SCRATCH)),
-            )
 
-        yield Variant(_NAME, pointwise, runs.expanded_bytes)
-        return
+def _blocks(
+    graph: Graph, op: Conv2D, runs: Runs, pixels: int, kernels: KernelSet
+) -> tuple[Block, ...]:
+    """Return the inner loops that are offered for so many pixels in a row, the best first.
+
+    Where cycles are not counted, that is the one with fewer instructions.
+    """
+    if not kernels.counts_cycles or not block_2x4.is_supported(graph, op):
+        return (_3X2,)
+    shape = _shape(graph, op, runs, pixels)
+    is_better = loops.CYCLES_2X4.of(shape) < loops.CYCLES_3X2.of(shape)
+    return (_2X4, _3X2) if is_better else (_3X2, _2X4)
+
+
+def _shape(graph: Graph, op: Conv2D, runs: Runs, pixels: int) -> loops.Shape:
+    """Return what a loop makes; a pixel of a pointwise convolution is not gathered as a run."""
+    count = 0 if is_pointwise(op.window) else runs.count
+    return loops.Shape(pixels, count, runs.units, graph.tensor(op.outputs[0]).shape[3])
+
+
+def _times(graph: Graph, op: Conv2D, block: Block, runs: Runs, pixels: int) -> float:
+    """Return how many instructions a loop takes for each of the one that costs were fitted to."""
+    if block is _3X2:
+        return 1.0
+    shape = _shape(graph, op, runs, pixels)
+    return loops.INSTRUCTIONS_2X4.of(shape) / loops.INSTRUCTIONS_3X2.of(shape)
+
+
+def _whole(
+    graph: Graph, op: Conv2D, operand: int | None, block: Block, runs: Runs, pixels: int
+) -> Variant:
+    """Return the variant of one inner loop."""
+
+    def call(function: str, type_: str, parameters: Fields, operands: tuple[Operand, ...]) -> Call:
+        name = function.replace("*", block.suffix)
+        return Call(block.header, name, type_, parameters, operands)
+
+    def pointwise() -> tuple[Call, ...]:
+        parameters = _pointwise(graph, op, block, runs, pixels)
+        if operand is None:
+            return (call("dsp_pointwise*", "dsp_pointwise_t", parameters, (X, Y, SCRATCH)),)
+        return (call("dsp_pointwise*_inplace", "dsp_pointwise_t", parameters, (Y, SCRATCH)),)
 
     def gathering() -> tuple[Call, ...]:
-        parameters = _conv(graph, op, runs, pixels)
-        return (Call(_HEADER, "dsp_conv", "dsp_conv_t", parameters, (X, Y, SCRATCH)),)
+        parameters = _conv(graph, op, block, runs, pixels)
+        return (call("dsp_conv*", "dsp_conv_t", parameters, (X, Y, SCRATCH)),)
 
     def padded() -> tuple[Call, ...]:
-        parameters = _padded(graph, op, runs, pixels)
-        return (Call(_HEADER, "dsp_conv_padded", "dsp_conv_padded_t", parameters, (X, Y, SCRATCH)),)
+        parameters = _padded(graph, op, block, runs, pixels)
+        return (call("dsp_conv*_padded", "dsp_conv_padded_t", parameters, (X, Y, SCRATCH)),)
 
-    scratch = runs.expanded_bytes + 2 * _border_bytes(runs)
-    around = math.prod(_padded_shape(graph, op))
-    if not op.window.padding.is_zero and around <= _PADDED_BYTES:
-        yield Variant(_NAME, padded, -(-around // 4) * 4 + scratch)
+    scratch, calls = block.expanded_bytes(runs), gathering
+    if is_pointwise(op.window):
+        calls = pointwise
     else:
-        yield Variant(_NAME, gathering, scratch)
+        scratch += 2 * _border_bytes(runs)
+        around = math.prod(_padded_shape(graph, op))
+        if not op.window.padding.is_zero and around <= _PADDED_BYTES:
+            scratch, calls = scratch + -(-around // 4) * 4, padded
+    _, height, width, _ = graph.tensor(op.outputs[0]).shape
+    times = _times(graph, op, block, runs, height * width)
+    return Variant(block.name, calls, scratch, times=times)
 
 
-def conv_row(graph: Graph, op: Conv2D, *, compact: bool = False) -> Iterator[RowVariant]:
-    """Yield the variant that makes a row of a convolution."""
+def conv_row(graph: Graph, op: Conv2D, kernels: KernelSet) -> Iterator[RowVariant]:
+    """Yield the variants that make a row of a convolution."""
     runs = _runs(graph, op)
     if is_fully_connected(graph, op) and op.window.kernel == (1, 1):
         yield from fully_connected_row(graph, op)
         return
     if not _is_supported(graph, op, runs):
         return
-    _, height, width, _ = graph.tensor(op.outputs[0]).shape
+    width = graph.tensor(op.outputs[0]).shape[2]
     if width == 1:
         one = fully_connected_row if is_pointwise(op.window) else window_row
         yield from one(graph, op)
         return
+    for block in _blocks(graph, op, runs, width, kernels):
+        yield _rows(graph, op, block, runs, compact=kernels.is_compact)
+
+
+def _rows(graph: Graph, op: Conv2D, block: Block, runs: Runs, *, compact: bool) -> RowVariant:
+    """Return the variant of one inner loop, by rows."""
+    _, height, width, _ = graph.tensor(op.outputs[0]).shape
     if is_pointwise(op.window):
-        name, scratch = "dsp_pointwise", runs.expanded_bytes
+        name, scratch = "dsp_pointwise", block.expanded_bytes(runs)
     else:
-        name, scratch = "dsp_conv", runs.expanded_bytes + 2 * _border_bytes(runs)
+        name, scratch = "dsp_conv", block.expanded_bytes(runs) + 2 * _border_bytes(runs)
 
     def calls(*, in_batches: bool) -> tuple[RowCall, ...]:
         rows, made = (height, "batch") if in_batches else (1, "row")
         pixels = 0 if compact else rows * width
-        parameters = (_pointwise if is_pointwise(op.window) else _conv)(graph, op, runs, pixels)
-        call = RowCall(_HEADER, f"{name}_{made}", f"{name}_t", parameters, takes_scratch=True)
+        make = _pointwise if is_pointwise(op.window) else _conv
+        parameters = make(graph, op, block, runs, pixels)
+        function = f"{name}{block.suffix}_{made}"
+        call = RowCall(block.header, function, f"{name}_t", parameters, takes_scratch=True)
         return (replace(call, makes_rows=in_batches),)
 
-    yield RowVariant(
-        _NAME, partial(calls, in_batches=False), scratch, partial(calls, in_batches=True)
+    return RowVariant(
+        block.name,
+        partial(calls, in_batches=False),
+        scratch,
+        partial(calls, in_batches=True),
+        times=_times(graph, op, block, runs, width),
     )
 
 
@@ -186,18 +272,18 @@ def _border_bytes(runs: Runs) -> int:
     return -(-runs.values // 4) * 4
 
 
-def _pointwise(graph: Graph, op: Conv2D, runs: Runs, pixels: int) -> Fields:
+def _pointwise(graph: Graph, op: Conv2D, block: Block, runs: Runs, pixels: int) -> Fields:
     """Return a ``dsp_pointwise_t``: rows do not matter."""
     (_, *x), (_, *y) = (graph.tensor(t).shape for t in (op.inputs[0], op.outputs[0]))
     return {
         "x": shape((1, x[0] * x[1], x[2])),
         "y": shape((1, y[0] * y[1], y[2])),
         "words": runs.words,
-        "filters": _filters(graph, op, runs, pixels),
+        "filters": _filters(graph, op, block, runs, pixels),
     }
 
 
-def _conv(graph: Graph, op: Conv2D, runs: Runs, pixels: int) -> Fields:
+def _conv(graph: Graph, op: Conv2D, block: Block, runs: Runs, pixels: int) -> Fields:
     """Return a ``dsp_conv_t``."""
     return {
         "x": shape(graph.tensor(op.inputs[0]).shape[1:]),
@@ -212,10 +298,10 @@ def _conv(graph: Graph, op: Conv2D, runs: Runs, pixels: int) -> Fields:
             "runs": runs.count,
             "words": runs.words,
             "rest": runs.rest,
-            "rest_bytes": runs.count * runs.words * 8 * LANES,
+            "rest_bytes": runs.count * runs.words * 8 * block.lanes,
         },
-        "lanes": Name(_GATHERS.get(runs, _GATHER) if pixels else _GATHER),
-        "filters": _filters(graph, op, runs, pixels),
+        "lanes": Name(block.gather(runs, compact=not pixels)),
+        "filters": _filters(graph, op, block, runs, pixels),
     }
 
 
@@ -226,11 +312,11 @@ def _padded_shape(graph: Graph, op: Conv2D) -> tuple[int, int, int]:
     return (height - 1) * sy + extent_h, (width - 1) * sx + extent_w, x[3]
 
 
-def _padded(graph: Graph, op: Conv2D, runs: Runs, pixels: int) -> Fields:
+def _padded(graph: Graph, op: Conv2D, block: Block, runs: Runs, pixels: int) -> Fields:
     """Return a ``dsp_conv_padded_t``."""
     (_, height, width, depth), around = graph.tensor(op.inputs[0]).shape, _padded_shape(graph, op)
     top, left = op.window.padding.top, op.window.padding.left
-    conv = _conv(graph, op, runs, pixels)
+    conv = _conv(graph, op, block, runs, pixels)
     return {
         "conv": {
             **conv,
@@ -244,8 +330,11 @@ def _padded(graph: Graph, op: Conv2D, runs: Runs, pixels: int) -> Fields:
     }
 
 
-def _filters(graph: Graph, op: Conv2D, runs: Runs, pixels: int) -> Fields:
+def _filters(graph: Graph, op: Conv2D, block: Block, runs: Runs, pixels: int) -> Fields:
     p = prepare_conv(graph, op)
     weights = live_weights(graph, op, p, axis=0)
     bias = folded_bias(graph, op, p, weights, axis=0)
-    return filters(p, ordered(weights.reshape(len(weights), -1), runs.order), bias, pixels)
+    in_order = ordered(weights.reshape(len(weights), -1), runs.order)
+    if block is _2X4:
+        return block_2x4.filters(p, in_order, bias)
+    return filters(p, in_order, bias, pixels)

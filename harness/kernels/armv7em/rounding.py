@@ -142,6 +142,13 @@ def choose_rounding(
     return Rounding(ways, lines, q.rounds(), q.point, clamp, packed)
 
 
+def needs_no_c(p: ConvParameters, channels: Sequence[int], reach: tuple[Array, Array]) -> bool:
+    """Return whether all channels can be rounded in assembly, with a line or without."""
+    up = 127 - p.high
+    q = Quantities(p, channels, reach, packed=True, up=up)
+    return up + p.low + 128 <= 127 and bool(q.can_be_rounded().all())
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Quantities:
     """What decides over the rounding of channels: factors, reach, and how far outputs go up.

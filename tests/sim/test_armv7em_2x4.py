@@ -1,0 +1,189 @@
+"""Convolutions by two pixels and four channels equal the reference, in the cycles that they say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from harness.board.schema import TimingTable
+from harness.codegen.model_c import generate
+from harness.ir import Graph
+from harness.ir.ops import Activation, Padding
+from harness.kernels import library
+from harness.kernels.kernel_set import Isa, KernelSet
+from harness.schedule.search import assemble, plan
+from harness.schedule.work import estimated_instructions
+from harness.timing.estimate import estimate
+from harness.toolchain.gcc import build
+from tests import strategies
+from tests.graphs import GraphBuilder, random_inputs
+from tests.host_c import plans
+from tests.kernel_batch import SLOW, Batch, assert_on_core, batches, instructions
+from tests.roundings import ways_of_rounding
+from tests.tiny_model import qemu_target
+
+pytestmark = pytest.mark.qemu
+
+BOARD = "mps2-an386"
+NAME = "armv7em 2x4"
+TIMED = KernelSet(Isa.ARMV7EM, timing=TimingTable.CORTEX_M4)
+KERNELS = replace(TIMED, only=NAME)
+"""This loop wherever it is exact, even where the other one takes fewer cycles."""
+
+
+def packable(build: GraphBuilder) -> Graph:
+    """Return a graph whose last op has no weight that does not fit where two are packed."""
+    at = build.ops[-1].inputs[1]
+    weights = build.tensors[at]
+    assert weights.data is not None
+    build.tensors[at] = replace(weights, data=np.maximum(weights.data, -127))
+    return build.graph()
+
+
+@st.composite
+def convolutions(draw: st.DrawFn) -> Graph:
+    """Draw a convolution of four channels or more whose weights can be packed."""
+    build = GraphBuilder("conv", draw(strategies.seeds))
+    size = draw(st.tuples(st.integers(1, 9), st.integers(1, 9)))
+    depth = draw(st.sampled_from([1, 2, 3, 4, 5, 8, 12, 31, 40, 72]))
+    channels = draw(st.sampled_from([4, 5, 6, 7, 8, 11, 16]))
+    is_pointwise = draw(st.booleans())
+    window = draw(plans.windows(size))
+    x = build.input((1, *size, depth), quantized=draw(strategies.quantizations))
+    build.conv(
+        x,
+        channels,
+        (1, 1) if is_pointwise else window.kernel,
+        stride=(1, 1) if is_pointwise else window.stride,
+        dilation=window.dilation,
+        padding=Padding() if is_pointwise else window.padding,
+        activation=draw(strategies.activations),
+        weight_scales=tuple(map(abs, draw(strategies.weight_scales(channels)))),
+        bias=draw(st.booleans()),
+        quantized=draw(strategies.output_quantizations()),
+    )
+    return packable(build)
+
+
+def taken(graph: Graph, kernels: KernelSet = KERNELS) -> list[str]:
+    """Return the variant of each op."""
+    return [library.variant(kernels, graph, op, None).name for op in graph.ops]
+
+
+@pytest.mark.parametrize("schedule", ["layer", "inplace"])
+def test_whole_tensors(schedule: str) -> None:
+    seen: list[str] = []
+
+    @given(batches(convolutions(), 24))
+    @settings(max_examples=4, phases=[Phase.generate], suppress_health_check=SLOW)
+    def check(batch: Batch) -> None:
+        seen.extend(taken(batch.graph))
+        assert_on_core(plan(batch.graph, schedule, kernels=KERNELS), BOARD)
+
+    check()
+    assert seen.count(NAME) > len(seen) / 10
+
+
+@pytest.mark.parametrize("kernel", [(1, 1), (3, 3)])
+def test_all_ways_of_rounding(kernel: tuple[int, int]) -> None:
+    """What assembly cannot round exactly, or is not packed, is left to the other loop."""
+    ways = ways_of_rounding(kernel)
+    expected = {way: "plain" not in way and "exact" not in way for way in ways}
+    assert {way: taken(graph) == [NAME] for way, graph in ways.items()} == expected
+    assert_on_core(plan(Batch(list(ways.values())).graph, "layer", kernels=KERNELS), BOARD)
+
+
+@pytest.mark.parametrize("schedule", ["layer", "stream"])
+def test_first_layers(schedule: str) -> None:
+    """Windows that are gathered by functions of their own, and an input put into its padding."""
+    shapes = (
+        ((33, 35, 3), (3, 3), 8),
+        ((35, 33, 1), (3, 3), 7),
+        ((29, 10, 1), (10, 4), 12),
+        ((30, 9, 1), (7, 3), 8),
+    )
+    graphs = []
+    for seed, (size, kernel, channels) in enumerate(shapes):
+        build = GraphBuilder("first", seed)
+        x = build.input((1, *size), quantized=(0.02, 5))
+        relu, quantized = Activation.RELU, (0.1, -128)
+        build.conv(x, channels, kernel, stride=(2, 2), activation=relu, quantized=quantized)
+        graphs.append(packable(build))
+    graph = Batch(graphs).graph
+    assert taken(graph) == [NAME] * len(shapes)
+    assert_on_core(plan(graph, schedule, kernels=KERNELS), BOARD)
+
+
+@pytest.mark.parametrize("fuse", [plans.stream, plans.stripes, plans.patches])
+def test_rows_and_tiles(fuse: plans.Fuse) -> None:
+    @given(st.data())
+    @settings(max_examples=2, phases=[Phase.generate], suppress_health_check=SLOW)
+    def check(data: st.DataObject) -> None:
+        graph = Batch(data.draw(st.lists(plans.networks(), min_size=6, max_size=6))).graph
+        segments = data.draw(plans.plans(graph, fuse)).segments
+        assert_on_core(assemble(graph, "by hand", segments, kernels=KERNELS), BOARD)
+
+    check()
+
+
+def one_conv(size: int, depth: int, channels: int, kernel: int) -> Graph:
+    """Return a convolution of a square."""
+    build = GraphBuilder()
+    x = build.input((1, size, size, depth), quantized=(0.02, -128))
+    build.conv(
+        x,
+        channels,
+        (kernel, kernel),
+        padding=Padding() if kernel == 1 else Padding(1, 1, 1, 1),
+        activation=Activation.RELU,
+        quantized=(0.5, -128),
+    )
+    return replace(packable(build), sha256="5a" * 32)
+
+
+SHAPES = [
+    (12, 64, 64, 1, True),
+    (6, 8, 16, 1, True),
+    (8, 16, 16, 3, True),
+    (24, 3, 16, 3, True),
+    (3, 64, 64, 1, False),
+    (9, 16, 10, 1, False),
+    (6, 4, 4, 1, False),
+]
+
+
+@pytest.mark.parametrize(("size", "depth", "channels", "kernel", "is_better"), SHAPES)
+def test_the_loop_with_fewer_cycles_is_taken(
+    size: int, depth: int, channels: int, kernel: int, is_better: bool, tmp_path: Path
+) -> None:
+    """By the estimate of whole images; without timings the one with fewer instructions is."""
+    graph = one_conv(size, depth, channels, kernel)
+    assert taken(graph, KernelSet(Isa.ARMV7EM)) == ["armv7em"]
+    assert taken(graph, TIMED) == [NAME if is_better else "armv7em"]
+    estimates = []
+    for name in (NAME, "armv7em"):
+        made = plan(graph, "layer", kernels=replace(TIMED, only=name))
+        target = qemu_target(BOARD)
+        firmware = build(generate(made, target=target), target, out_dir=tmp_path / name)
+        estimates.append(estimate(firmware.elf, [x.tobytes() for x in random_inputs(graph)]))
+    this, other = estimates
+    assert this.outputs == other.outputs
+    assert (this.cycles < other.cycles) == is_better
+    assert this.instructions > other.instructions
+
+
+@pytest.mark.parametrize(("size", "depth", "channels", "kernel"), [shape[:4] for shape in SHAPES])
+def test_the_cost_model_knows_it(size: int, depth: int, channels: int, kernel: int) -> None:
+    """Nearly as well as the other loop: a factor between the two, of pixels away from borders."""
+    graph = Batch([one_conv(size, depth, channels, kernel)]).graph
+    off = []
+    for name in (NAME, "armv7em"):
+        made = plan(graph, "layer", kernels=replace(TIMED, only=name))
+        (count,) = instructions(made, BOARD)
+        off.append(estimated_instructions(made) / count)
+    assert off[0] == pytest.approx(off[1], rel=0.1)
