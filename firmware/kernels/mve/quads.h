@@ -221,48 +221,46 @@ typedef struct {
     void (*single)(quads_state_t *); /* the same for one column, or none */
 } quads_t;
 
-/* `quads` times four columns, between which the steps are these. */
-KERNEL quads_state_t quads_between(const quads_t *p, int32_t quads, const int8_t *x, int32_t x_step,
-                                   int8_t *y, int32_t odd, int32_t upper)
+/* Between four columns the steps are these. */
+KERNEL void quads_between(quads_state_t *s, const quads_t *p, int32_t x_step, int32_t odd,
+                          int32_t upper)
 {
-    quads_state_t s = {
-        .x = x,
-        .x_odd = odd * x_step,
-        .x_upper = upper * x_step,
-        .x_step = 4 * x_step,
-        .first = p->first,
-        .stream = p->stream,
-        .x_end = x + quads * 4 * x_step,
-        .y_step = 4 * p->channels + 1,
-        .y = y,
-        .results = (uint32_t)lesser(p->channels, 2),
-    };
     const uint16x8_t i = vidupq_n_u16(0, 1), one = vdupq_n_u16(1);
     const uint16x8_t is_odd = vandq_u16(vshrq_n_u16(i, 1), one), is_upper = vshrq_n_u16(i, 2);
     const uint16x8_t second = vandq_u16(i, vdupq_n_u16(p->channels > 1));
     const uint16x8_t columns = vmlaq_n_u16(vmulq_n_u16(is_odd, (uint16_t)(odd * p->channels)),
                                            is_upper, (uint16_t)(upper * p->channels));
-    vst1q_u16(s.offsets, vaddq_u16(columns, second));
-    vst1q_s32(s.constant, vdupq_n_s32(p->constant));
-    return s;
+    vst1q_u16(s->offsets, vaddq_u16(columns, second));
+    s->x_odd = odd * x_step;
+    s->x_upper = upper * x_step;
 }
 
 /* `count` columns, x_step bytes apart: of the last four, some may be the same, done twice. */
 SHARED void quads(const quads_t *p, int32_t count, const int8_t *x, int32_t x_step, int8_t *y)
 {
     const int32_t whole = count / 4, left = count % 4;
+    quads_state_t s;
+    s.x = x;
+    s.x_step = 4 * x_step;
+    s.x_end = x + whole * 4 * x_step;
+    s.first = p->first;
+    s.stream = p->stream;
+    s.y = y;
+    s.y_step = 4 * p->channels + 1;
+    s.results = (uint32_t)lesser(p->channels, 2);
+    vst1q_s32(s.constant, vdupq_n_s32(p->constant));
     if (whole > 0) {
-        quads_state_t s = quads_between(p, whole, x, x_step, y, 1, 2);
+        quads_between(&s, p, x_step, 1, 2);
         p->quads(&s);
+        s.x = s.x_end;
+        s.y = y + 4 * whole * p->channels;
     }
-    if (left > 0) {
-        quads_state_t s = quads_between(p, 1, x + 4 * whole * x_step, x_step,
-                                        y + 4 * whole * p->channels, left > 1, left > 2);
-        if (left == 1 && p->single != 0) {
-            p->single(&s);
-        } else {
-            p->quads(&s);
-        }
+    if (left == 1 && p->single != 0) {
+        p->single(&s);
+    } else if (left > 0) {
+        s.x_end = s.x + 4 * x_step;
+        quads_between(&s, p, x_step, left > 1, left > 2);
+        p->quads(&s);
     }
 }
 

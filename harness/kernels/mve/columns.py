@@ -80,9 +80,9 @@ def _goes_by_quads(way: Way, channels: int, chunks: int, count: int) -> bool:
     blocks = -(-channels // _PAIR)
     one = 15 + blocks * (5 * chunks + 12 + more)
     four = 20 + blocks * (14 * chunks + 11 + more)
-    quads = count // 4 * four + (0, one, four, four)[count % 4]
+    quads = 50 + count // 4 * four + (0, one, four + 20, four + 20)[count % 4]
     blocks = -(-channels // _BLOCK)
-    pairs = count // 2 * (26 + blocks * (14 * chunks + 18 + more))
+    pairs = 30 + count // 2 * (26 + blocks * (14 * chunks + 18 + more))
     single = 20 + blocks * (10 * chunks + 17 + more)
     if channels < _BLOCK:
         return quads < count * (single + 25)
