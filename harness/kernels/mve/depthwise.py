@@ -17,6 +17,7 @@ from harness.kernels.mve.lines import VECTOR, Lines, Planes, planes_of, row_line
 from harness.kernels.mve.rounding import (
     Rounding,
     Way,
+    is_narrow,
     is_rectified,
     is_supported,
     rescaling,
@@ -35,7 +36,9 @@ def depthwise(graph: Graph, op: DepthwiseConv2D, operand: int | None) -> Iterato
     if operand is not None and not slides:
         return
     planes = planes_of(graph, op, may_turn=slides)
-    lines = whole_lines(planes) if slides else row_lines(planes)
+    lines = row_lines(planes)
+    if slides:
+        lines = whole_lines(planes, may_go_by_channel=_may_go_by_channel(graph, op, planes))
     if not _is_supported(prepare_conv(graph, op), lines):
         return
     function = "mve_depthwise" if slides else "mve_depthwise_by_rows"
@@ -68,14 +71,32 @@ def _is_supported(p: ConvParameters, lines: Lines) -> bool:
     return is_supported(p) or (is_rectified(p) and bool(lines.shifts))
 
 
+def _may_go_by_channel(graph: Graph, op: DepthwiseConv2D, planes: Planes) -> bool:
+    """Return whether sums can be rounded where lanes are channels."""
+    p = prepare_conv(graph, op)
+    if op.depth_multiplier != 1 or not is_supported(p):
+        return False
+    taps, bias = _taps(graph, op, p, planes)
+    return is_narrow(p, taps.reshape(len(taps), -1), bias)
+
+
+def _taps(
+    graph: Graph, op: DepthwiseConv2D, p: ConvParameters, planes: Planes
+) -> tuple[Array, Array]:
+    """Return the weights ``[OC, KW, KH]`` of lines, and the bias for such inputs as they have."""
+    weights = live_weights(graph, op, p, axis=3)[:, *planes.taps]
+    bias = folded_bias(graph, op, p, weights, axis=3)
+    order = (2, 0, 1) if planes.is_turned else (2, 1, 0)
+    return weights[0].transpose(order), bias
+
+
 def _parameters(graph: Graph, op: DepthwiseConv2D, planes: Planes, lines: Lines) -> Fields:
     """Return an ``mve_depthwise_t``."""
     p = prepare_conv(graph, op)
-    weights = live_weights(graph, op, p, axis=3)[:, *planes.taps]
-    bias = folded_bias(graph, op, p, weights, axis=3)
-    taps = weights[0].transpose(2, 0, 1) if planes.is_turned else weights[0].transpose(2, 1, 0)
+    taps, bias = _taps(graph, op, p, planes)
     rounded = _rounding(p, taps, bias, lines)
-    constants = rounded.constants[[0, 2, 1]] if rounded.way is Way.LINE else rounded.constants
+    constants = _constants(rounded, lines)
+    in_lines = _in_lines(taps, lines)
     return {
         "x": shape(planes.x),
         "y": shape(planes.y),
@@ -89,9 +110,11 @@ def _parameters(graph: Graph, op: DepthwiseConv2D, planes: Planes, lines: Lines)
         "lines": lines.lines,
         "slack": lines.slack,
         "chunks": lines.chunks,
-        "weight_bytes": max(len(lines.shifts), 1) * lines.chunks * VECTOR,
-        "weights": Constant("weights", _in_lines(taps, lines)),
-        "rescale": Constant("rescale", np.ascontiguousarray(constants.T)),
+        "weight_bytes": in_lines[0].nbytes,
+        "weights": Constant("weights", in_lines),
+        "rescale": Constant("rescale", constants),
+        "rescale_words": constants.size // len(in_lines),
+        "scale": rounded.scale if lines.by_channel and rounded.way is Way.LINE else 0,
         "output": output(p),
         "pass": Name(_pass(rounded.way, lines)),
     }
@@ -99,7 +122,7 @@ def _parameters(graph: Graph, op: DepthwiseConv2D, planes: Planes, lines: Lines)
 
 def _rounding(p: ConvParameters, taps: Array, bias: Array, lines: Lines) -> Rounding:
     """Return how sums are rounded: the pass for any kernel does it as the reference."""
-    found = rounding(p, taps.reshape(len(taps), -1), bias, one_scale=False)
+    found = rounding(p, taps.reshape(len(taps), -1), bias, one_scale=lines.by_channel)
     if found.way is Way.LINE and lines.shifts:
         return found
     way = Way.ROUND if found.way is Way.LINE else found.way
@@ -107,15 +130,39 @@ def _rounding(p: ConvParameters, taps: Array, bias: Array, lines: Lines) -> Roun
     return Rounding(way, rescaling(p, bias))
 
 
+def _constants(rounded: Rounding, lines: Lines) -> Array:
+    """Return the constants of each channel, or of eight of them: four even ones, four odd ones."""
+    is_line = rounded.way is Way.LINE
+    if not lines.by_channel:
+        constants = rounded.constants[[0, 2, 1]] if is_line else rounded.constants
+        return np.ascontiguousarray(constants.T)
+    constants = _filled_up(rounded.constants[: 2 if is_line else 3].T, lines)
+    lanes = constants.reshape(-1, lines.lines // 2, 2, constants.shape[1])
+    return np.ascontiguousarray(lanes.transpose(0, 3, 2, 1))
+
+
+def _filled_up(channels: Array, lines: Lines) -> Array:
+    """Return an array with one row a channel, and zeros so that all lines have one."""
+    behind = -len(channels) % lines.lines
+    return np.pad(channels, ((0, behind), *[(0, 0)] * (channels.ndim - 1)))
+
+
 def _pass(way: Way, lines: Lines) -> str:
     if not lines.shifts:
         return "depthwise_any"
+    if lines.by_channel:
+        return f"depthwise_channels_{lines.chunks}_{way.value}"
     shared = len(lines.shifts)
     return f"depthwise_{lines.step}_{lines.chunks}_{lines.rows}_{shared}_{way.value}"
 
 
 def _in_lines(taps: Array, lines: Lines) -> Array:
-    """Return weights ``[OC, KW, KH]`` in the order of lines: ``[OC, shared, chunks * 16]``."""
+    """Return weights ``[OC, KW, KH]`` in the order of lines: ``[OC, shared, chunks * 16]``.
+
+    Channels that are made together are filled up.
+    """
+    if lines.by_channel:
+        taps = _filled_up(taps, lines)
     channels, width, height = taps.shape
     columns = np.zeros((channels, width, lines.pitch), np.int8)
     columns[:, :, :height] = taps

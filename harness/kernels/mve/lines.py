@@ -40,6 +40,9 @@ _PASSES = {
 rows of a block: the passes that there are."""
 
 
+_ROOM = {1: 64, 2: 64, 3: 96, 4: 120}
+"""Bytes of a line whose windows are made channel by channel, by the vectors under each."""
+
 _DOWN = {4: 1, 6: 1, 8: 1, 10: 2, 18: 2}
 """The vertical stride of passes with several rows, by their step."""
 
@@ -54,6 +57,8 @@ class Lines:
     pitch: int
     slack: int
     window: Window
+    by_channel: bool = False
+    """Whether each window is made of eight channels together, not eight windows of each channel."""
 
     @property
     def chunks(self) -> int:
@@ -73,14 +78,21 @@ class Lines:
     @property
     def line_bytes(self) -> int:
         """Bytes of a channel."""
-        cells = (self.columns - 1) * self.window.stride[1] + self.window.kernel[1]
-        return cells * self.pitch + self.slack
+        return _ROOM[self.chunks] if self.by_channel else self._cells * self.pitch + self.slack
+
+    @property
+    def _cells(self) -> int:
+        return (self.columns - 1) * self.window.stride[1] + self.window.kernel[1]
+
+    @property
+    def has_room(self) -> bool:
+        """Whether there is a pass that goes by channel for lines as long as these."""
+        return self._cells * self.pitch + self.slack <= _ROOM.get(self.chunks, 0)
 
     @property
     def scratch_bytes(self) -> int:
         """Bytes of all channels, and what is read behind them only to be multiplied by 0."""
-        across = _BLOCK // self.rows
-        computed = max(self.columns, across)
+        computed = self.columns if self.by_channel else max(self.columns, _BLOCK // self.rows)
         below = (self.rows - 1) * self.window.stride[0]
         read = self.slack + below + (computed - 1) * self.step + self.chunks * VECTOR
         behind = max(read - self.line_bytes, VECTOR)
@@ -90,6 +102,8 @@ class Lines:
     def shifts(self) -> list[int]:
         """Where the windows that are loaded together lie behind the first; none without a pass."""
         down = self.window.stride[0]
+        if self.by_channel:
+            return [0]
         if self.rows > 1 and down != _DOWN.get(self.step):
             return []
         for shared in _PASSES.get((self.step, self.chunks, self.rows), ()):
@@ -100,13 +114,14 @@ class Lines:
 
     def instructions(self, out_h: int) -> float:
         """Return about how many instructions a channel of a whole tensor takes."""
-        columns = self.line_bytes // self.pitch
-        gathered = (out_h * self.window.stride[0]) * (5 * columns + 50)
-        blocks = -(-self.columns * self.rows // _BLOCK)
+        gathered = (out_h * self.window.stride[0]) * (5 * self._cells + 50)
         passes = -(-out_h // self.rows)
+        around = (gathered + passes * 100) / self.lines
+        if self.by_channel:
+            return around + out_h * (8 + self.columns * (22 + 24 * self.chunks)) / self.lines
+        blocks = -(-self.columns * self.rows // _BLOCK)
         loads = -(-_BLOCK // max(len(self.shifts), 1))
-        made = passes * (15 + blocks * (20 + (_BLOCK + loads) * self.chunks))
-        return (gathered + passes * 40) / self.lines + made
+        return around + passes * (15 + blocks * (20 + (_BLOCK + loads) * self.chunks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +179,7 @@ def _seeing(
     return seeing, (slice(first[0], end[0]), slice(first[1], end[1]))
 
 
-def whole_lines(planes: Planes) -> Lines:
+def whole_lines(planes: Planes, *, may_go_by_channel: bool) -> Lines:
     """Return lines that slide over a whole tensor."""
     out_h, out_w, _ = planes.y
     height, down = planes.window.kernel[0], planes.window.stride[0]
@@ -184,6 +199,11 @@ def whole_lines(planes: Planes) -> Lines:
         and (found := lines(channels, rows)).chunks == chunks
         and (rows == 1 or found.shifts)
     ]
+    if may_go_by_channel and most == _LANES:
+        for rows in range(1, out_h + 1):
+            found = replace(lines(most, rows), by_channel=True)
+            if found.chunks == chunks and found.has_room:
+                tried.append(found)
     return _fitting(sorted(tried, key=lambda found: found.instructions(out_h)), _WHOLE_SCRATCH)
 
 

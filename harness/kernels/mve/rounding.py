@@ -100,12 +100,17 @@ def rounding(p: ConvParameters, weights: Array, bias: Array, *, one_scale: bool 
     line = _line(p, weights, bias, one_scale) if is_rectified(p) else None
     if line is not None:
         return line
-    is_round = (p.low, p.high) == (-128, 127) and _are_narrow(p, weights, bias)
-    return Rounding(Way.ROUND if is_round else Way.CLAMP, rescaling(p, bias))
+    way = Way.ROUND if is_narrow(p, weights, bias) else Way.CLAMP
+    return Rounding(way, rescaling(p, bias))
 
 
-def _are_narrow(p: ConvParameters, weights: Array, bias: Array) -> bool:
-    """Return whether all outputs are less than 16 bits before they get the zero point."""
+def is_narrow(p: ConvParameters, weights: Array, bias: Array) -> bool:
+    """Return whether there is a line or sums can be rounded so that 16 bits hold them.
+
+    The activation must leave all of int8, and all outputs without the zero point be that short.
+    """
+    if (p.low, p.high) != (-128, 127):
+        return False
     reach = np.abs(accumulator_reach(weights, bias, -128, 127)).max(axis=0)
     return bool((reach * [abs(factor.real) for factor in p.multipliers] < _NARROW).all())
 
