@@ -16,13 +16,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from pprint import pformat
 from statistics import median
 
 from harness.board.load import board_names, load_board
-from harness.board.schema import DeviceKind
+from harness.board.schema import DeviceKind, TimingTable
 from harness.board.target import target_for
 from harness.codegen.model_c import generate
 from harness.errors import BenchError, DeviceNotFoundError
@@ -53,14 +54,18 @@ def cut_plans(graph: Graph, kernels: KernelSet) -> Iterator[Plan]:
 def measured(board: str, optimize: str, models: Sequence[str]) -> Code:
     """Return what the objects of models show."""
     facts, seen = load_board(board), Seen()
-    target, kernels = target_for(facts, DeviceKind.QEMU), kernels_for(facts.core, optimize)
+    target = target_for(facts, DeviceKind.QEMU)
+    kernels = kernels_for(facts.core, optimize)
+    tables = [table for table in TimingTable if table.value == facts.core.value]
+    timed = [replace(kernels, timing=table) for table in tables if optimize == "cycles"]
     objects = []
     for model in models:
         try:
             file = find_model(model)
             graph = run_passes(read_tflite(file.data, name=file.name))
             more = cut_plans(graph, kernels) if model == models[0] else ()
-            for made in chain(plans(graph, kernels), more):
+            by_cycles = (made for some in timed for made in plans(graph, some))
+            for made in chain(plans(graph, kernels), more, by_cycles):
                 found, weights = compiled(made, target, optimize)
                 look(seen, made, found)
                 steps = sum(not isinstance(s, AliasSegment) for s in made.segments)

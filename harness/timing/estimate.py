@@ -61,7 +61,8 @@ def count(found: Trace) -> tuple[int, Cycles]:
         instructions += times * len(code[block])
         last = None if before == START else code[before][-1]
         if last is not None and (sum(before) != block[0] or _always_leaves(last)):
-            last, cycles = None, cycles + cortex_m4.REFILLED * times
+            cycles += cortex_m4.refill_cycles(last) * times
+            last = None
         cycles += cortex_m4.sequence_cycles(code[block], before=last) * times
     return instructions, cycles
 

@@ -93,7 +93,7 @@ FLOAT = {
     "vldr d1,[r1,#4]": ("91ed011b", 3),
     "vldmia r1!,{s0-s3}": ("bcec040a", 5),
     "vpush {d8-d9}": ("2ded048b", 5),
-    "vmov s0,r1": ("00ee101a", 1),
+    "vmov s0,r1": ("00ee101a", 2),
     "vmov d0,r1,r4": ("44ec101b", 2),
     "vmov.f32 s0,#1.0": ("b7ee000a", 1),
     "vcvt.s32.f32 s0,s0": ("bdeec00a", 1),
@@ -123,6 +123,17 @@ def test_a_jump_is_refilled_after_even_if_it_goes_to_the_next_address() -> None:
     code = {jump: bytes.fromhex("1847"), after: bytes.fromhex("00bf")}
     _, cycles = count(Trace({(START, jump): 1, (jump, after): 1}, code, ()))
     assert cycles == Cycles(2 + cortex_m4.REFILL[0], 2 + cortex_m4.REFILL[-1])
+
+
+@pytest.mark.parametrize(
+    ("code", "cycles"), [("dff800f0", 5), ("dfe801f0", 6)], ids=["ldr pc,[pc]", "tbb [pc,r1]"]
+)
+def test_an_address_that_is_loaded_blocks(code: str, cycles: int) -> None:
+    """Arm DDI 0439B, 3.3.2: at least five cycles, and six."""
+    jump, after = (0x100, 4), (0x200, 2)
+    found = {jump: bytes.fromhex(code), after: bytes.fromhex("00bf")}
+    _, took = count(Trace({(START, jump): 1, (jump, after): 1}, found, ()))
+    assert took == Cycles(cycles + 1, cycles + 1)
 
 
 def test_loads_are_pipelined_across_blocks_that_follow_one_another() -> None:

@@ -148,8 +148,9 @@ def _blocks(
 
 
 def _shape(graph: Graph, op: Conv2D, runs: Runs, pixels: int) -> loops.Shape:
-    """Return what a loop makes; a pixel of a pointwise convolution is not gathered as a run."""
-    count = 0 if is_pointwise(op.window) else runs.count
+    """Return what a loop makes; not all windows are gathered run by run."""
+    at_once = is_pointwise(op.window) or any(runs == of for of, _ in _3X2.gathers)
+    count = 0 if at_once else runs.count
     return loops.Shape(pixels, count, runs.units, graph.tensor(op.outputs[0]).shape[3])
 
 
