@@ -34,6 +34,11 @@ class RowVariant:
     Variants of one name are the same way: with more scratch it is faster. ``batch_calls`` make
     several whole rows at once, where that takes less than to make them one by one. ``columns`` are
     made at a time if scratch has no room for what all of them see. ``times`` is as in ``Variant``.
+
+    With ``over_operand`` output row r may be written over the first row of the first operand that
+    its window reads, each byte over the one of the same column and channel, if the rows to come do
+    not read it: all that rows made at once read of a channel is read before they are written, or
+    else pixel by pixel.
     """
 
     name: str
@@ -42,3 +47,4 @@ class RowVariant:
     batch_calls: Callable[[], tuple[RowCall, ...]] | None = None
     columns: int | None = None
     times: float = 1.0
+    over_operand: bool = False

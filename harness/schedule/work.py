@@ -20,7 +20,7 @@ from harness.schedule.plan import (
     Segment,
     StreamSegment,
 )
-from harness.schedule.stream import chunks
+from harness.schedule.rings import chunks
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,6 +238,7 @@ def _rows(graph: Graph, op: Conv2D, block: Block, runs: Runs, *, compact: bool) 
         scratch,
         partial(calls, in_batches=True),
         times=_times(graph, op, block, runs, width),
+        over_operand=is_pointwise(op.window),
     )
 
 

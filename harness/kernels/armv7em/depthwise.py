@@ -90,7 +90,7 @@ def row_variants(
     window = small.window_of_a_row(geometry)
     if window is not None:
         calls = partial(_pixel_calls, graph, op, geometry, window)
-        yield RowVariant(_NAME, calls, small.scratch_bytes(window))
+        yield RowVariant(_NAME, calls, small.scratch_bytes(window), over_operand=True)
     else:
         yield from _by_lines(graph, op, geometry)
 
@@ -111,6 +111,7 @@ def _by_lines(graph: Graph, op: DepthwiseConv2D, geometry: Geometry) -> Iterator
             geometry.scratch_bytes(pairs, band + pairs - 1, columns),
             partial(calls, columns, band, in_batches=True) if makes_rows else None,
             columns if columns < geometry.y[1] else None,
+            over_operand=columns == geometry.y[1] and op.depth_multiplier == 1,
         )
 
 
