@@ -69,8 +69,11 @@ KERNEL void depthwise_slide(depthwise_pass_t *pass, const rows_t *x, int32_t c, 
     const mve_depthwise_t *p = pass->p;
     const window_t *w = &p->window;
     const cells_t under = cells_under(p, 0, p->y.w);
-    const cells_row_t cells = cells_row(p, x, &under, c);
     const int32_t channels = lesser(p->lines, p->x.c - c) * p->depth_multiplier;
+    cells_row_t cells = cells_row(p, x, &under, c);
+    if (p->lines == 8 && cells.channels < 8) {
+        cells.eight = p->x.h - 1; /* what lies behind fewer channels is on the tensor, too */
+    }
     int32_t gathered = 0, origin = 0; /* padded rows: up to which, and which is at lines[0] */
 
     for (int32_t row = 0; row < p->y.h; row += p->rows) {

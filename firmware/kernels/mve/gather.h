@@ -31,6 +31,7 @@ typedef struct {
     int32_t at;              /* bytes from the first pixel that is kept */
     int32_t channels;        /* up to eight */
     bool follow;             /* whether rows lie x_next apart */
+    int32_t eight;           /* the first row of whose pixels eight channels cannot be read */
     int16x8_t padding;
     uint16x8_t offsets; /* of the lines */
 } cells_row_t;
@@ -50,6 +51,7 @@ KERNEL cells_row_t cells_row(const mve_depthwise_t *p, const rows_t *x, const ce
         .pitch = p->pitch,
         .at = (cells->begin + first * dilation - x->first) * p->x.c + c,
         .channels = lesser(p->lines, p->x.c - c),
+        .eight = p->lines == 8 && p->x.c - c >= 8 ? p->x.h : 0,
         .follow = x->slots == 0 && p->window.dilation.h == 1,
         .padding = vdupq_n_s16((int16_t)p->padding),
         .offsets = multiples((uint16_t)p->line_bytes),
@@ -167,8 +169,8 @@ SHARED void gather_rows(const mve_depthwise_t *p, const rows_t *x, int32_t row, 
         done = 1;
         if (row < 0 || row >= p->x.h || r->inside <= 0) {
             gather_padding(r, to, r->before + r->inside + r->behind);
-        } else if (r->channels == 8) {
-            done = r->follow ? lesser(count, p->x.h - row) : 1;
+        } else if (row < r->eight) {
+            done = r->follow ? lesser(count, r->eight - row) : 1;
             gather_eight(r, row_at(x, row) + r->at, to, done);
         } else {
             gather_some(r, row_at(x, row) + r->at, to);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import prod
 
 from harness.ir import Graph
 from harness.ir.ops import DepthwiseConv2D, Padding, Window
@@ -19,6 +20,10 @@ _LANES = 8
 _WHOLE_SCRATCH, _ROW_SCRATCH = 2048, 640
 """Bytes of scratch that an op should do with; a very long row takes more. Whole ops may take more:
 where one works over its input, the op before needs its input too, and thus more than this one."""
+
+_SCRATCH_SHARE = 64
+"""A whole op may take this fraction of its input instead: where rows are long, half the channels at
+a time or fewer rows take up to twice the instructions."""
 
 _PASSES = {
     (1, 1, 1): (4, 2, 1),
@@ -204,7 +209,8 @@ def whole_lines(planes: Planes, *, may_go_by_channel: bool) -> Lines:
             found = replace(lines(most, rows), by_channel=True)
             if found.chunks == chunks and found.has_room:
                 tried.append(found)
-    return _fitting(sorted(tried, key=lambda found: found.instructions(out_h)), _WHOLE_SCRATCH)
+    scratch_bytes = max(_WHOLE_SCRATCH, prod(planes.x) // _SCRATCH_SHARE)
+    return _fitting(sorted(tried, key=lambda found: found.instructions(out_h)), scratch_bytes)
 
 
 def row_lines(planes: Planes) -> Lines:
