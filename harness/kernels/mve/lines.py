@@ -14,6 +14,9 @@ VECTOR = 16
 _BLOCK = 8
 """Output columns that are computed together."""
 
+_BLOCKS_THAT_PAY = 16
+"""Full blocks of a channel from which on their pass saves more than its flash is worth."""
+
 _LANES = 8
 """Channels that are gathered together."""
 
@@ -116,6 +119,15 @@ class Lines:
             if shifts[-1] + self._window_bytes <= self.chunks * VECTOR:
                 return shifts
         return []
+
+    def fills(self, out_h: int) -> bool:
+        """Return whether all blocks are full: of whole tensors, for which alone lines slide.
+
+        A pass of its own for full blocks takes 250 bytes, which few of them do not pay.
+        """
+        if self.slack == 0 or self.columns * self.rows < _BLOCK or out_h % self.rows:
+            return False
+        return self.columns * out_h >= _BLOCK * _BLOCKS_THAT_PAY
 
     def instructions(self, out_h: int) -> float:
         """Return about how many instructions a channel of a whole tensor takes."""
