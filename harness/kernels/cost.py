@@ -13,18 +13,19 @@ import numpy.typing as npt
 from harness.ir import Graph, Op
 from harness.ir import ops as ir
 from harness.ir.macs import op_macs
-from harness.kernels.cost_data import COSTS, Costs
+from harness.kernels.cost_data import COSTS, Costs, Fit
 from harness.kernels.kernel_set import PORTABLE, KernelSet
 
-FEATURES = ("macs", "outputs", "inputs", "pixels", "lines", "channels", "calls")
+FEATURES = ("macs", "outputs", "inputs", "pixels", "lines", "channels", "calls", "loops")
 """What an op's instructions are a weighted sum of: multiply-accumulates, output elements, elements
-of its first input, output pixels, rows of all output channels, output channels, and one for the
-call itself. Kernels that gather what they read pay for inputs, those that go channel by channel
-for lines and channels."""
+of its first input, output pixels, rows of all output channels, output channels, one for the call
+itself, and what its kernel says of its inner loops. Kernels that gather what they read pay for
+inputs, those that go channel by channel for lines and channels. Where loops work on blocks of
+several pixels, only the kernel knows which of them are full."""
 
-ROW_FEATURES = ("macs", "outputs", "gathered", "pixels", "calls", "call_channels")
-"""The same of ops that are done row by row: every row of the output gathers all rows that its
-window sees, and a call that makes a row may pay for each channel."""
+ROW_FEATURES = ("macs", "outputs", "gathered", "pixels", "calls", "channels", "loops")
+"""The same of a call that makes rows: it gathers all rows that its windows see. Columns that it
+makes in parts count as a call each."""
 
 Features = npt.NDArray[np.float64]
 
@@ -42,8 +43,10 @@ def op_class(graph: Graph, op: Op, operand: int | None) -> str:
             return "fully_connected"
         case ir.Add() | ir.Sub() | ir.Mul():
             return "binary"
-        case ir.AveragePool2D() | ir.MaxPool2D() | ir.Mean():
+        case ir.AveragePool2D() | ir.Mean():
             return "pool"
+        case ir.MaxPool2D():
+            return "max_pool"
         case ir.Quantize() | ir.Logistic() | ir.Tanh():
             return "lookup"
         case ir.Softmax() | ir.Dequantize():
@@ -52,8 +55,8 @@ def op_class(graph: Graph, op: Op, operand: int | None) -> str:
             return "move"
 
 
-def features(graph: Graph, op: Op) -> Features:
-    """Return the features of a whole op, in the order of FEATURES."""
+def features(graph: Graph, op: Op, loops: float = 0.0) -> Features:
+    """Return the features of a whole op, in the order of FEATURES; its kernel counts ``loops``."""
     y = graph.tensor(op.outputs[0])
     work = op_macs(graph, op)
     if isinstance(op, ir.AveragePool2D | ir.MaxPool2D):
@@ -64,34 +67,42 @@ def features(graph: Graph, op: Op) -> Features:
     inputs = graph.tensor(op.inputs[0]).elements
     channels = y.shape[-1] if y.shape else 1
     lines = y.elements // y.shape[2] if len(y.shape) == 4 else channels
-    return np.array([work, elements, inputs, y.elements // channels, lines, channels, 1.0])
+    return np.array([work, elements, inputs, y.elements // channels, lines, channels, 1.0, loops])
 
 
 def row_features(
-    graph: Graph, op: Op, batch: int = 1, columns: int | None = None
-) -> tuple[Features, Features]:
-    """Return the features of all rows of an op, made once, and of a call that makes one of them.
+    graph: Graph,
+    op: Op,
+    rows: int,
+    columns: int,
+    *,
+    at_once: int | None = None,
+    loops: float = 0.0,
+) -> Features:
+    """Return the features of a call that makes rows of so many columns, in order of ROW_FEATURES.
 
-    Both are in the order of ROW_FEATURES. A call may make a batch of rows, whose windows share what
-    they see, and so many ``columns`` at a time, whose windows see some of the input again.
+    The windows of the rows share what they see; of columns that are made some ``at_once``, windows
+    see some of the input again.
     """
     y = graph.tensor(op.outputs[0])
-    work, outputs, inputs, pixels, _, channels, _ = features(graph, op)
-    parts = 1
+    work, outputs, inputs, pixels, _, channels, _, _ = features(graph, op)
+    height, width = y.shape[1:3] if len(y.shape) == 4 else (1, pixels)
+    made, parts = rows * columns / (height * width), 1
+    gathered = inputs * made
     if isinstance(op, ir.WindowOp):
-        _, _, width, depth = graph.tensor(op.inputs[0]).shape
-        rows, across = (
-            kernel + (count - 1) * stride
-            for kernel, count, stride in zip(
-                op.window.kernel, (batch, columns or 1), op.window.stride, strict=True
-            )
-        )
-        if columns is not None:
-            parts = -(-y.shape[2] // columns)
-            width = parts * across
-        inputs = y.shape[1] / batch * rows * width * depth
-    made = np.array([work, outputs, inputs, pixels, 0.0, 0.0])
-    return made, np.array([0.0, 0.0, 0.0, 0.0, parts, parts * channels])
+        _, _, across, depth = graph.tensor(op.inputs[0]).shape
+        if at_once is not None or columns < width:
+            parts = -(-columns // (at_once or columns))
+            across = parts * _seen(op.window, 1, min(at_once or columns, columns))
+        gathered = _seen(op.window, 0, rows) * across * depth
+    return np.array(
+        [work * made, outputs * made, gathered, pixels * made, parts, parts * channels, loops]
+    )
+
+
+def _seen(window: ir.Window, axis: int, outputs: int) -> int:
+    """Return how many cells the windows of neighbouring outputs see along an axis."""
+    return window.kernel[axis] + (outputs - 1) * window.stride[axis]
 
 
 def costs(kernels: KernelSet) -> Costs:
@@ -99,22 +110,29 @@ def costs(kernels: KernelSet) -> Costs:
     return COSTS.get(kernels.isa.value, COSTS[PORTABLE.isa.value])
 
 
-def instructions(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> float:
+def instructions(
+    kernels: KernelSet, graph: Graph, op: Op, operand: int | None, loops: float = 0.0
+) -> float:
     """Return the instructions of an op on whole tensors."""
-    weights = costs(kernels).classes[op_class(graph, op, operand)].weights
-    return float(features(graph, op) @ np.array(weights))
+    name = op_class(graph, op, operand)
+    fit = costs(kernels).classes[name]
+    if not is_seen(fit, loops):
+        fit = COSTS[PORTABLE.isa.value].classes[name]
+    return float(features(graph, op, loops) @ np.array(fit.weights))
 
 
-def row_instructions(
-    kernels: KernelSet, graph: Graph, op: Op, batch: int = 1, columns: int | None = None
-) -> tuple[float, float]:
-    """Return what all rows of an op cost, made once, and what each call costs besides.
+def is_seen(fit: Fit, loops: float) -> bool:
+    """Return whether a fit is of an op's kernel: one that is silent of loops may be portable."""
+    return fit.weights[-1] == 0 or loops > 0
 
-    A call makes one row, or a ``batch``, and so many ``columns`` at a time.
-    """
+
+def row_instructions(kernels: KernelSet, graph: Graph, op: Op, call: Features) -> float:
+    """Return the instructions of a call that makes rows, from its features."""
     name = op_class(graph, op, None)
     fit = costs(kernels).rows.get(name)
-    if fit is None:
-        return instructions(kernels, graph, op, None), 0.0
-    made, call = row_features(graph, op, batch, columns)
-    return float(made @ np.array(fit.weights)), float(call @ np.array(fit.weights))
+    if fit is not None and not is_seen(fit, call[-1]):
+        fit = COSTS[PORTABLE.isa.value].rows.get(name)
+    if fit is not None:
+        return float(call @ np.array(fit.weights))
+    share = call[ROW_FEATURES.index("outputs")] / features(graph, op)[FEATURES.index("outputs")]
+    return float(instructions(kernels, graph, op, None) * share)

@@ -22,7 +22,7 @@ FLASH_ROOM = 40_960
 """What code and tables may take above the weights of the file: 40 KiB."""
 
 _WEIGHTED = ("pointwise", "depthwise", "stem", "conv", "fully_connected")
-_OTHERS = ("binary", "pool", "lookup", "move", "softmax", "dequantize")
+_OTHERS = ("binary", "pool", "max_pool", "lookup", "move", "softmax", "dequantize")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from harness.arithmetic import prepare_conv
 from harness.ir import Graph
 from harness.ir.ops import Conv2D, Padding, Window
 from harness.kernels.armv7em import block_2x4, loops
-from harness.kernels.armv7em.filters import LANES, UNIT, filters, ordered
+from harness.kernels.armv7em.blocks import BLOCK_2X4, BLOCK_3X2, Block, Runs
+from harness.kernels.armv7em.depthwise_geometry import is_rounded
+from harness.kernels.armv7em.filters import filters, is_rest_worth_it, ordered
 from harness.kernels.armv7em.fully_connected import (
     fully_connected,
     fully_connected_row,
@@ -21,104 +23,12 @@ from harness.kernels.armv7em.fully_connected import (
 from harness.kernels.call import SCRATCH, Call, Fields, Name, Operand, RowCall, X, Y
 from harness.kernels.convolution import folded_bias, live_weights, shape, window
 from harness.kernels.kernel_set import KernelSet
-from harness.kernels.variant import RowVariant, Variant
+from harness.kernels.variant import RowLoops, RowVariant, Variant
 
 _MAX_RUNS = 32
 
 _PADDED_BYTES = 1024
 """So small an input is put into its padding, as a large part of it is border."""
-
-
-@dataclass(frozen=True, slots=True)
-class Runs:
-    """The cells of a window that lie side by side: how many such runs, and values of each.
-
-    ``words`` of four values are expanded together. Runs are rounded up to them where the products
-    are no more; else the values left over come last.
-    """
-
-    count: int
-    cells: int
-    values: int
-
-    @property
-    def words(self) -> int:
-        """Words of four values that a run is expanded in."""
-        up = -(-self.values // 4)
-        return up if self.count * up == -(-self.count * self.values // 4) else self.values // 4
-
-    @property
-    def rest(self) -> int:
-        """Values of a run that are left over."""
-        return max(self.values - 4 * self.words, 0)
-
-    @property
-    def order(self) -> list[int]:
-        """Taps in the order in which they are gathered; -1 is none."""
-        taps = []
-        for run in range(self.count):
-            for word in range(self.words):
-                for value in (4 * word, 4 * word + 2, 4 * word + 1, 4 * word + 3):
-                    taps.append(run * self.values + value if value < self.values else -1)
-        for run in range(self.count):
-            first = run * self.values + 4 * self.words
-            taps += range(first, first + self.rest)
-        return taps
-
-    @property
-    def units(self) -> int:
-        """Units of values of a window."""
-        return -(-self.count * (4 * self.words + self.rest) // UNIT)
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """What the inner loop makes at a time: so many pixels, by C functions of one ``suffix``.
-
-    ``gathers`` are functions that gather some windows; the first one gathers any.
-    """
-
-    name: str
-    suffix: str
-    lanes: int
-    gathers: tuple[tuple[Runs | None, str], ...]
-
-    @property
-    def header(self) -> str:
-        """The C header."""
-        return f"armv7em/conv{self.suffix}.h"
-
-    def gather(self, runs: Runs, *, compact: bool) -> str:
-        """Return the function that gathers windows of some runs."""
-        return next(
-            function for of, function in self.gathers if of is None or (of == runs and not compact)
-        )
-
-    def expanded_bytes(self, runs: Runs) -> int:
-        """Return the bytes of its expanded windows."""
-        return runs.units * UNIT * 2 * self.lanes
-
-
-_3X2 = Block(
-    "armv7em",
-    "",
-    LANES,
-    ((Runs(3, 3, 9), "gather_nines"), (Runs(3, 3, 3), "gather_threes"), (None, "gather_lanes")),
-)
-"""Three pixels and two channels: windows of any kind, and what 3x3 windows see of three channels
-and of one."""
-
-_2X4 = Block(
-    "armv7em 2x4",
-    "_2x4",
-    block_2x4.LANES,
-    (
-        (Runs(3, 3, 9), "gather_nines_of_both"),
-        (Runs(3, 3, 3), "gather_threes_of_both"),
-        (None, "gather_both"),
-    ),
-)
-"""Two pixels and four channels."""
 
 
 def conv(graph: Graph, op: Conv2D, operand: int | None, kernels: KernelSet) -> Iterator[Variant]:
@@ -141,25 +51,36 @@ def _blocks(
     Where cycles are not counted, that is the one with fewer instructions.
     """
     if not kernels.counts_cycles or not block_2x4.is_supported(graph, op):
-        return (_3X2,)
+        return (BLOCK_3X2,)
     shape = _shape(graph, op, runs, pixels)
     is_better = loops.CYCLES_2X4.of(shape) < loops.CYCLES_3X2.of(shape)
-    return (_2X4, _3X2) if is_better else (_3X2, _2X4)
+    return (BLOCK_2X4, BLOCK_3X2) if is_better else (BLOCK_3X2, BLOCK_2X4)
 
 
-def _shape(graph: Graph, op: Conv2D, runs: Runs, pixels: int) -> loops.Shape:
+def _shape(
+    graph: Graph, op: Conv2D, runs: Runs, pixels: int, *, has_narrow: bool = True
+) -> loops.Shape:
     """Return what a loop makes; not all windows are gathered run by run."""
-    at_once = is_pointwise(op.window) or any(runs == of for of, _ in _3X2.gathers)
-    count = 0 if at_once else runs.count
-    return loops.Shape(pixels, count, runs.units, graph.tensor(op.outputs[0]).shape[3])
+    at_once = is_pointwise(op.window) or any(runs == of for of, _ in BLOCK_3X2.gathers)
+    channels = graph.tensor(op.outputs[0]).shape[3]
+    return loops.Shape(pixels, 0 if at_once else runs.count, runs.units, channels, has_narrow)
 
 
-def _times(graph: Graph, op: Conv2D, block: Block, runs: Runs, pixels: int) -> float:
-    """Return how many instructions a loop takes for each of the one that costs were fitted to."""
-    if block is _3X2:
-        return 1.0
-    shape = _shape(graph, op, runs, pixels)
-    return loops.INSTRUCTIONS_2X4.of(shape) / loops.INSTRUCTIONS_3X2.of(shape)
+def _instructions(
+    graph: Graph, op: Conv2D, block: Block, runs: Runs, *, is_padded: bool = False
+) -> RowLoops:
+    """Return what counts the instructions of a loop; of an input in its padding, without border."""
+    x, y = (graph.tensor(t).shape[1:] for t in (op.inputs[0], op.outputs[0]))
+    border = 0.0 if is_padded else runs.count * loops.border_share(op.window, x, y)
+    around = border * loops.BORDER + y[2] * loops.ROUND * is_rounded(graph, op)
+
+    def instructions(rows: int, columns: int, *, in_batches: bool) -> float:
+        left_over = y[1] * (y[0] if in_batches else 1)
+        has_narrow = is_rest_worth_it(left_over)
+        shape = _shape(graph, op, runs, rows * columns, has_narrow=has_narrow)
+        return block.instructions.of(shape) + rows * columns * around
+
+    return instructions
 
 
 def _whole(
@@ -185,17 +106,18 @@ def _whole(
         parameters = _padded(graph, op, block, runs, pixels)
         return (call("dsp_conv*_padded", "dsp_conv_padded_t", parameters, (X, Y, SCRATCH)),)
 
-    scratch, calls = block.expanded_bytes(runs), gathering
+    scratch, calls, is_padded = block.expanded_bytes(runs), gathering, False
     if is_pointwise(op.window):
         calls = pointwise
     else:
         scratch += 2 * _border_bytes(runs)
         around = math.prod(_padded_shape(graph, op))
-        if not op.window.padding.is_zero and around <= _PADDED_BYTES:
+        is_padded = not op.window.padding.is_zero and around <= _PADDED_BYTES
+        if is_padded:
             scratch, calls = scratch + -(-around // 4) * 4, padded
     _, height, width, _ = graph.tensor(op.outputs[0]).shape
-    times = _times(graph, op, block, runs, height * width)
-    return Variant(block.name, calls, scratch, times=times)
+    count = _instructions(graph, op, block, runs, is_padded=is_padded)
+    return Variant(block.name, calls, scratch, loops=count(height, width, in_batches=True))
 
 
 def conv_row(graph: Graph, op: Conv2D, kernels: KernelSet) -> Iterator[RowVariant]:
@@ -237,8 +159,7 @@ def _rows(graph: Graph, op: Conv2D, block: Block, runs: Runs, *, compact: bool) 
         partial(calls, in_batches=False),
         scratch,
         partial(calls, in_batches=True),
-        times=_times(graph, op, block, runs, width),
-        over_operand=is_pointwise(op.window),
+        loops=_instructions(graph, op, block, runs),
     )
 
 
@@ -337,6 +258,6 @@ def _filters(graph: Graph, op: Conv2D, block: Block, runs: Runs, pixels: int) ->
     weights = live_weights(graph, op, p, axis=0)
     bias = folded_bias(graph, op, p, weights, axis=0)
     in_order = ordered(weights.reshape(len(weights), -1), runs.order)
-    if block is _2X4:
+    if block is BLOCK_2X4:
         return block_2x4.filters(p, in_order, bias)
     return filters(p, in_order, bias, pixels)

@@ -14,6 +14,7 @@ from harness.ir.tensor import Array
 from harness.kernels import convolution
 from harness.kernels.armv7em import depthwise_small as small
 from harness.kernels.armv7em.depthwise_geometry import GROUP, Geometry, by_rows, whole
+from harness.kernels.armv7em.depthwise_loops import Lines
 from harness.kernels.armv7em.depthwise_table import table_of
 from harness.kernels.call import SCRATCH, Call, Constant, Fields, Name, RowCall, X, Y
 from harness.kernels.variant import RowVariant, Variant
@@ -61,7 +62,7 @@ def variants(
             fields = _small(graph, op, upright, upright)
             return (Call(_SMALL_HEADER, "depthwise_small", "depthwise_small_t", fields, operands),)
 
-        yield Variant(_NAME, small_calls, small.scratch_bytes(upright))
+        yield Variant(_NAME, small_calls, small.scratch_bytes(upright), loops=small.loops(upright))
     elif geometry.goes_by_pairs:
         pairs, outputs = geometry.whole_pairs, geometry.y[1]
         band = geometry.band(_BUDGET_BYTES)
@@ -74,10 +75,18 @@ def variants(
                 return (Call(_3X3_HEADER, "depthwise_3x3", _3X3_TYPE, fields, operands),)
             return (Call(_HEADER, "depthwise_whole", _TYPE, parameters, operands),)
 
-        yield Variant(_NAME, calls, geometry.scratch_bytes(pairs, band + pairs - 1, outputs))
+        lines = Lines(geometry, pairs, outputs, band)
+        yield Variant(
+            _NAME,
+            calls,
+            geometry.scratch_bytes(pairs, band + pairs - 1, outputs),
+            loops=lines.instructions(geometry.y[0], outputs, in_batches=True),
+        )
     elif operand is None:
         row = next(_by_lines(graph, op, by_rows(graph, op, compact=compact)))
-        yield Variant(_NAME, partial(_by_rows, row), row.scratch_bytes)
+        height, width = geometry.y[:2]
+        loops = height * row.loops(1, width, in_batches=False) if row.loops else 0.0
+        yield Variant(_NAME, partial(_by_rows, row), row.scratch_bytes, loops=loops)
 
 
 def row_variants(
@@ -90,7 +99,7 @@ def row_variants(
     window = small.window_of_a_row(geometry)
     if window is not None:
         calls = partial(_pixel_calls, graph, op, geometry, window)
-        yield RowVariant(_NAME, calls, small.scratch_bytes(window), over_operand=True)
+        yield RowVariant(_NAME, calls, small.scratch_bytes(window), loops=small.RowLoops(window))
     else:
         yield from _by_lines(graph, op, geometry)
 
@@ -111,7 +120,7 @@ def _by_lines(graph: Graph, op: DepthwiseConv2D, geometry: Geometry) -> Iterator
             geometry.scratch_bytes(pairs, band + pairs - 1, columns),
             partial(calls, columns, band, in_batches=True) if makes_rows else None,
             columns if columns < geometry.y[1] else None,
-            over_operand=columns == geometry.y[1] and op.depth_multiplier == 1,
+            loops=Lines(geometry, pairs, columns, band).instructions,
         )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.arithmetic.activation import dtype_range, output_range
 from harness.ir import Graph
-from harness.ir.ops import DepthwiseConv2D, Padding, Window
+from harness.ir.ops import Conv2D, DepthwiseConv2D, Padding, Window
 from harness.kernels.call import Name
 
 GROUP = 4
@@ -39,9 +39,9 @@ _CHANNEL_INSTRUCTIONS, _EXPAND_INSTRUCTIONS, _COLUMN_INSTRUCTIONS = 120, 60, 12.
 """What the rest takes for a channel; for a pair of rows of four channels, and a column of it."""
 
 _3X3_CHANNEL_INSTRUCTIONS = 55
-_3X3_BLOCK_INSTRUCTIONS = {1: ((3, 70), (2, 51)), 2: ((4, 51), (2, 34))}
+_3X3_TWO_ROWS, _3X3_ONE_ROW = ((3, 70), (2, 51)), {1: ((4, 49), (2, 31)), 2: ((4, 51), (2, 34))}
 _3X3_ROW_INSTRUCTIONS = 20
-"""The same for 3x3 kernels: columns and instructions of the blocks for each stride."""
+"""The same for 3x3 kernels: columns and instructions of the blocks, of one row for each stride."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,16 +150,16 @@ class Geometry:
         slots = range(2, self.bands + 1)
         return max((n for n in slots if self._band_bytes(n, pairs, width) <= budget), default=1)
 
-    @property
-    def instructions(self) -> float:
-        """Roughly what a core takes for a channel."""
-        height, width = self.y[:2]
+    def core_instructions(self, rows: int, columns: int, pairs: int, *, two_rows: bool) -> float:
+        """Return roughly what a core takes for rows of a channel, each from pairs of lines.
+
+        A core for 3x3 kernels may make ``two_rows`` at a time.
+        """
         if self.is_3x3:
-            return self._3x3_instructions
-        sums = self.whole_pairs * self.taps
-        four = _BLOCK_INSTRUCTIONS + 5 * sums + 2 * self.whole_pairs * self.phases
-        two = _BLOCK_INSTRUCTIONS - 4 + 2.5 * sums + 2 * self.whole_pairs * self.phases
-        return height * (width // 4 * four + (width % 4 + 1) // 2 * two + _ROW_INSTRUCTIONS)
+            return self._3x3_instructions(rows, columns, two_rows=two_rows)
+        sums, around = pairs * self.taps, _BLOCK_INSTRUCTIONS + 2 * pairs * self.phases
+        four, two = around + 5 * sums, around - 4 + 2.5 * sums
+        return rows * (columns // 4 * four + (columns % 4 + 1) // 2 * two + _ROW_INSTRUCTIONS)
 
     @property
     def channel_instructions(self) -> float:
@@ -170,16 +170,19 @@ class Geometry:
         columns = self.line_words(self.y[1]) * self.phases
         expanded = _EXPAND_INSTRUCTIONS * self.phases + _COLUMN_INSTRUCTIONS * columns
         channel = _3X3_CHANNEL_INSTRUCTIONS if self.is_3x3 else _CHANNEL_INSTRUCTIONS
-        return self.instructions + channel + slots * expanded / GROUP
+        height, width = self.y[:2]
+        two_rows = self.window.stride[0] == 1
+        core = self.core_instructions(height, width, self.whole_pairs, two_rows=two_rows)
+        return core + channel + slots * expanded / GROUP
 
-    @property
-    def _3x3_instructions(self) -> float:
-        (wide, of_wide), (narrow, of_narrow) = _3X3_BLOCK_INSTRUCTIONS[self.window.stride[0]]
-        blocks, left = divmod(self.y[1], wide)
+    def _3x3_instructions(self, rows: int, columns: int, *, two_rows: bool) -> float:
+        of_one = _3X3_ONE_ROW[self.window.stride[0]]
+        (wide, of_wide), (narrow, of_narrow) = _3X3_TWO_ROWS if two_rows else of_one
+        blocks, left = divmod(columns, wide)
         if left == 1 and wide == 3 and blocks:
             blocks, left = blocks - 1, 4
         row = blocks * of_wide + -(-left // narrow) * of_narrow + _3X3_ROW_INSTRUCTIONS
-        return self.bands * row
+        return -(-rows // 2) * row if two_rows else rows * row
 
     @property
     def _has_columns(self) -> bool:
@@ -208,10 +211,10 @@ def by_rows(graph: Graph, op: DepthwiseConv2D, *, compact: bool = False) -> Geom
         padding=Padding(top=top, left=left),
     )
     first = first_h, first_w
-    return Geometry(x, y, window, first, is_compact=compact, is_rounded=_is_rounded(graph, op))
+    return Geometry(x, y, window, first, is_compact=compact, is_rounded=is_rounded(graph, op))
 
 
-def _is_rounded(graph: Graph, op: DepthwiseConv2D) -> bool:
+def is_rounded(graph: Graph, op: Conv2D | DepthwiseConv2D) -> bool:
     """Return whether outputs can be anything around a zero point, where one line is not exact."""
     y = graph.tensor(op.outputs[0])
     reaches_all = output_range(op.activation, y) == dtype_range(y.dtype)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,10 @@ _MOST_ROWS = 16
 _OUTPUT_INSTRUCTIONS, _ROW_INSTRUCTIONS, _TAP_INSTRUCTIONS, _CELL_INSTRUCTIONS = 24, 6, 6, 6
 """What the core takes for four channels of an output, a kernel row and a tap of it; and what it
 takes to copy a cell or a weight of four channels."""
+
+_AROUND, _CHANNEL_INSTRUCTIONS, _ROW = 1.07, 32, 1.12
+"""What is around that, for each instruction and each channel; and how much more cells take that lie
+in different rows."""
 
 _MOST_OUTPUTS = 64
 """Outputs for which windows are listed: 16 bytes of flash each."""
@@ -42,6 +46,23 @@ def instructions(g: Geometry) -> float | None:
     core = outputs * _OUTPUT_INSTRUCTIONS + rows.sum() * _ROW_INSTRUCTIONS
     core += (rows * taps).sum() * _TAP_INSTRUCTIONS
     return float(core + (_cells(g) + _taps(g)) * _CELL_INSTRUCTIONS) / GROUP
+
+
+def loops(g: Geometry) -> float:
+    """Return roughly what the loops execute for all channels."""
+    return g.y[2] * (_AROUND * (instructions(g) or 0.0) + _CHANNEL_INSTRUCTIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class RowLoops:
+    """What the loops execute for rows of one pixel, the window of which is a plane."""
+
+    window: Geometry
+
+    def __call__(self, rows: int, columns: int, *, in_batches: bool) -> float:
+        """Return the instructions for so many rows."""
+        del columns, in_batches  # there is one column, and no other way
+        return _ROW * rows * loops(self.window)
 
 
 def windows(g: Geometry) -> Array:

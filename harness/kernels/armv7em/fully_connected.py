@@ -48,6 +48,11 @@ _FEW_CHANNELS = 12
 """With as few it takes no longer to expand the input for each four of them than once before."""
 
 
+_UNIT_INSTRUCTIONS, _BYTES_INSTRUCTIONS, _EXPAND_INSTRUCTIONS, _FOUR_INSTRUCTIONS = 14, 16, 5, 24
+"""What the loops take for a unit and four channels, the same as it is read, to expand a unit, and
+for four channels besides."""
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """How a row of ``depth`` values is expanded for ``out`` channels: ``piece`` of them at a time.
@@ -83,6 +88,19 @@ class Form:
         sums = 4 * _whole(self.out, _GROUP) if self.before else 0
         return sums + 2 * _whole(self.piece, UNIT)
 
+    @property
+    def instructions(self) -> float:
+        """What the loops execute for a row, roughly."""
+        fours, units = -(-self.out // _GROUP), -(-self.depth // UNIT)
+        products = _UNIT_INSTRUCTIONS if self.piece else _BYTES_INSTRUCTIONS
+        expanded = _EXPAND_INSTRUCTIONS * units if self.piece else 0.0
+        return fours * (products * units + _FOUR_INSTRUCTIONS) + expanded
+
+    def row_loops(self, rows: int, columns: int, *, in_batches: bool) -> float:
+        """Return what the loops execute for rows, in which there is one column."""
+        del in_batches  # there is no other way
+        return rows * columns * self.instructions
+
 
 def fully_connected(
     graph: Graph, op: FullyConnected | Conv2D, operand: int | None
@@ -100,7 +118,8 @@ def fully_connected(
             return (Call(_HEADER, function, _TYPE, parameters, (X, Y, SCRATCH)),)
         return (Call(_HEADER, f"{function}_inplace", _TYPE, parameters, (Y, SCRATCH)),)
 
-    yield Variant(_NAME, calls, form.scratch_bytes)
+    pixels = graph.tensor(op.outputs[0]).elements // form.out
+    yield Variant(_NAME, calls, form.scratch_bytes, loops=pixels * form.instructions)
 
 
 def fully_connected_row(graph: Graph, op: FullyConnected | Conv2D) -> Iterator[RowVariant]:
@@ -113,7 +132,7 @@ def fully_connected_row(graph: Graph, op: FullyConnected | Conv2D) -> Iterator[R
         return (RowCall(_HEADER, function, _TYPE, parameters, takes_scratch=is_expanded),)
 
     for form in _row_forms(graph, op):
-        yield RowVariant(_NAME, partial(calls, form), form.scratch_bytes)
+        yield RowVariant(_NAME, partial(calls, form), form.scratch_bytes, loops=form.row_loops)
 
 
 def window_row(graph: Graph, op: Conv2D) -> Iterator[RowVariant]:
@@ -133,7 +152,7 @@ def window_row(graph: Graph, op: Conv2D) -> Iterator[RowVariant]:
 
     for form in _row_forms(graph, op):
         scratch = _whole(form.depth, UNIT) + form.scratch_bytes
-        yield RowVariant(_NAME, partial(calls, form), scratch)
+        yield RowVariant(_NAME, partial(calls, form), scratch, loops=form.row_loops)
 
 
 def _row_forms(graph: Graph, op: FullyConnected | Conv2D) -> list[Form]:

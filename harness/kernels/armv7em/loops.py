@@ -10,17 +10,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.ir.ops import Window
 from harness.kernels.armv7em.filters import UNROLLED
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a loop makes: pixels, of windows of so many runs and units, and output channels."""
+    """What a loop makes: pixels, of windows of so many runs and units, and output channels.
+
+    ``has_narrow`` says that there are functions for pixels that are left over.
+    """
 
     pixels: int
     runs: int
     units: int
     channels: int
+    has_narrow: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +61,26 @@ class Loop:
         around += groups * (self.group + self.round * rounds)
         if shape.channels % self.channels:
             around += self.call
-        products = groups * shape.units * (wide * self.unit + narrow * self.narrow_unit)
+        narrow_unit = self.narrow_unit if shape.has_narrow else self.unit
+        products = groups * shape.units * (wide * self.unit + narrow * narrow_unit)
         return (wide + narrow) * around + products
 
 
+def border_share(window: Window, x: tuple[int, ...], y: tuple[int, ...]) -> float:
+    """Return the share of the pixels whose windows are not wholly on the tensor [H, W, C]."""
+    inner = 1.0
+    for axis, before in enumerate((window.padding.top, window.padding.left)):
+        stride, extent = window.stride[axis], window.extent[axis]
+        last = min((x[axis] - extent + before) // stride, y[axis] - 1)
+        inner *= max(last + 1 - -(-before // stride), 0) / y[axis]
+    return 1.0 - inner
+
+
 LANES_OF_NARROW = 2
+
+BORDER, ROUND = 148, 5.2
+"""What both loops take more for each run of a window at the border, which is gathered by itself,
+and for each output that is rounded as the reference does it; fitted to counts of networks."""
 
 INSTRUCTIONS_3X2 = Loop(
     lanes=3, channels=2, block=56, run=24, gathered=10.6, unit=17, narrow_unit=13, round=0.5,

@@ -1,0 +1,69 @@
+"""What the loops of a depthwise convolution execute on ARMv7E-M, roughly, for the cost model.
+
+A call goes part by part through the columns, and four channels at a time. Lines of these are
+expanded once for all rows of the call; between bands, the last ones are moved to where the next
+band begins. Then a core makes the rows of each channel in blocks of two to four columns: narrow
+rows leave some of these empty, which a sum of multiply-accumulates does not see.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.kernels.armv7em.depthwise_geometry import GROUP, Geometry
+
+_CHANNEL, _WORD, _LOWER, _ROUND = 95, 4.8, 120, 3
+"""For each channel of a band: its constants and the call of a core; each word of weights, which a
+core for 3x3 kernels takes itself; weights once more for the lower rows; and for each output that is
+rounded as the reference does it."""
+
+_LINE, _COLUMN, _KEPT, _FILLED = 15, 12.5, 2, 4
+"""For each line that is expanded for four channels, each of its columns, each word that is moved to
+the next band, and each word that is filled with padding before."""
+
+_PART = 450
+"""For each part of the columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """How a call makes rows: from so many ``pairs`` of lines a row, with ``columns`` in a part.
+
+    A ``band`` is that many pairs of lines, which are expanded at a time.
+    """
+
+    geometry: Geometry
+    pairs: int
+    columns: int
+    band: int
+
+    def instructions(self, rows: int, columns: int, *, in_batches: bool) -> float:
+        """Return what the loops of a call execute for so many rows and columns."""
+        parts = [self.columns] * (columns // self.columns)
+        if columns % self.columns:
+            parts.append(columns % self.columns)
+        return sum(self._part(rows, width, in_batches) for width in parts)
+
+    def _part(self, rows: int, columns: int, in_batches: bool) -> float:
+        g = self.geometry
+        two_rows = in_batches and g.goes_by_pairs and g.window.stride[0] == 1
+        pairs = -(-rows // 2) if two_rows else rows
+        bands = -(-pairs // self.band)
+        lines = (pairs + self.pairs - 1 if g.goes_by_pairs else rows * self.pairs) * g.phases
+        words = min(g.line_words(columns), -(-g.x[1] // g.spacing))
+        expanded = lines * (_LINE + _COLUMN * words)
+        kept = (bands - 1) * (self.pairs - 1) * g.phases * words * _KEPT * GROUP
+        filled = (self.band + self.pairs - 1) * g.phases * g.line_words(columns) * _FILLED
+        groups = -(-g.x[2] // GROUP)
+        channels = g.y[2] * (bands * self._channel(rows, columns, two_rows=two_rows))
+        core = g.core_instructions(rows, columns, self.pairs, two_rows=two_rows)
+        core += _ROUND * rows * columns * g.is_rounded
+        return _PART + filled + groups * (expanded + kept) + channels + g.y[2] * core
+
+    def _channel(self, rows: int, columns: int, *, two_rows: bool) -> float:
+        """Return what comes before a core makes rows of a channel."""
+        if self.geometry.is_3x3:
+            goes_twice = columns == 3 and not two_rows
+            return _CHANNEL * (1.5 if goes_twice else 1)
+        words = self.pairs * self.geometry.taps
+        return _CHANNEL + _WORD * words + (_LOWER if two_rows and rows > 1 else 0)
