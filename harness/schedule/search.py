@@ -22,7 +22,7 @@ from harness.schedule.plan import Plan, Segment
 from harness.schedule.room import give_room
 from harness.schedule.stream import Cut, Streams
 from harness.schedule.verify import verify_plan
-from harness.schedule.work import estimated_instructions
+from harness.schedule.work import Work, estimated_instructions
 
 SCHEDULES: tuple[str, ...] = ("layer", "inplace", "patch", "stream", "auto")
 """Names of the schedules, in the order in which they get better."""
@@ -122,21 +122,22 @@ def pareto(
         front = tuple(offer.front(flash.model_bytes))
         if not front:
             raise flash.refusal(_least_flash(offer, None))
-    plans = _undominated([_spent(made, choices, 0, flash) for made in front])
+    plans = _undominated([_spent(made, choices, 0, flash) for made in front], choices.work)
     for made in plans:
         verify_plan(made)
     return plans
 
 
-def _undominated(plans: Sequence[Plan]) -> tuple[Plan, ...]:
+def _undominated(plans: Sequence[Plan], work: Work) -> tuple[Plan, ...]:
     """Return the plans, by falling peak, that do less work than all with a lower peak.
 
     Some have more room for batches than others, so what was a front before may be none after.
     """
-    kept: list[Plan] = []
+    kept, least = list[Plan](), math.inf
     for made in reversed(plans):
-        if not kept or estimated_instructions(made) < estimated_instructions(kept[-1]):
-            kept.append(made)
+        instructions = estimated_instructions(made, work)
+        if instructions < least:
+            kept, least = [*kept, made], instructions
     return tuple(reversed(kept))
 
 

@@ -235,9 +235,9 @@ def executed_macs(plan: Plan) -> int:
     return round(sum(work.executed_macs(segment) for segment in plan.segments))
 
 
-def estimated_instructions(plan: Plan) -> float:
-    """Return what the cost model says of one inference."""
-    work = Work(Fusion(plan.graph, plan.kernels))
+def estimated_instructions(plan: Plan, work: Work | None = None) -> float:
+    """Return what the cost model says of one inference; ``work`` saves finding it out anew."""
+    work = work or Work(Fusion(plan.graph, plan.kernels))
     return sum(
         work.instructions(segment, scratch.size_bytes if (scratch := plan.scratch(i)) else 0)
         for i, segment in enumerate(plan.segments)
