@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from harness.ir import Graph
 from harness.ir.ops import Activation, Padding
 from harness.ir.tensor import constant
+from harness.kernels.armv7em import quantities
 from tests.graphs import GraphBuilder, Quantized
 
 _ENDS: dict[str, tuple[Activation, float, Quantized, tuple[float, ...]]] = {
@@ -51,3 +53,10 @@ def lower(build: GraphBuilder, weights: int) -> None:
     assert tensor.data is not None
     data = np.where(build.rng.random(tensor.shape) < 0.2, -128, tensor.data).astype(np.int8)
     build.tensors[weights] = constant(tensor.name, data, tensor.quantization)
+
+
+def forbid_brief_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no pair of channels be rounded by two words, which nearly all can be."""
+    monkeypatch.setattr(quantities, "shifts_of_pairs", lambda _: [])
+    none = np.zeros(1, np.int64), np.zeros(1, np.bool_)
+    monkeypatch.setattr(quantities, "rounded", lambda *_: none)

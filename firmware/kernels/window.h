@@ -51,7 +51,8 @@ KERNEL span_t overlap(span_t a, span_t b)
 
 /*
  * The rows of a tensor [H, W, C] of int8: all of them in one piece (slots is 0), or a ring of the
- * last few, where row i lies in slot i % slots. Of each row the columns from `first` on are kept.
+ * last few, where row i lies in slot (i + shift) % slots. Of each row the columns from `first` on
+ * are kept.
  *
  * Kernels that make one row of an output take their operands like this, and make the columns
  * that they are told, the first of them at y. Rows and columns are counted in the whole tensor.
@@ -60,7 +61,7 @@ typedef struct {
     const int8_t *base;
     int32_t row_bytes;
     int32_t pixel_bytes;
-    int32_t slots;
+    int32_t slots, shift;
     int32_t first;
 } rows_t;
 
@@ -72,7 +73,7 @@ KERNEL rows_t whole_rows(const int8_t *x, const shape_t *shape)
 /* The first pixel that is kept of a row. */
 KERNEL const int8_t *row_at(const rows_t *x, int32_t row)
 {
-    return x->base + (x->slots > 0 ? row % x->slots : row) * x->row_bytes;
+    return x->base + (x->slots > 0 ? (row + x->shift) % x->slots : row) * x->row_bytes;
 }
 
 /* The pixel in a column, which must be kept. */
@@ -98,6 +99,37 @@ KERNEL int32_t rows_in_line(int32_t slots, span_t rows)
 {
     const int32_t count = rows.last - rows.first;
     return slots > 0 ? lesser(count, slots - rows.first % slots) : count;
+}
+
+/* Copies bytes to where they may overlap what is copied, but begin before it. */
+KERNEL void move_down(const int8_t *from, int8_t *to, int32_t size)
+{
+    uint32_t word;
+#pragma GCC unroll 4
+    for (; size >= (int32_t)sizeof word; size -= (int32_t)sizeof word) {
+        __builtin_memcpy(&word, from, sizeof word);
+        __builtin_memcpy(to, &word, sizeof word);
+        from += sizeof word;
+        to += sizeof word;
+    }
+#pragma GCC unroll 1
+    for (; size > 0; size--) {
+        *to++ = *from++;
+    }
+}
+
+/*
+ * Rows lie one behind the other in `count` slots, of which the first has moved on from row 0 to row
+ * *first. Makes room for `rows`, which come next: the first rows leave, and the others move down.
+ */
+SHARED void make_room(int8_t *slots, int32_t count, int32_t row_bytes, int32_t *first, span_t rows)
+{
+    const int32_t leaving = rows.last - *first - count;
+    if (leaving > 0) {
+        const int8_t *from = slots + leaving * row_bytes;
+        *first += leaving;
+        move_down(from, slots, (rows.first - *first) * row_bytes);
+    }
 }
 
 KERNEL span_t all_columns(const shape_t *y)

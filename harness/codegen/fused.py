@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from harness.codegen.c_text import WIDTH, wrap
-from harness.codegen.model_map import rows_macro, scratch_macro, sums_macro, tensor_macro
+from harness.codegen.model_map import scratch_macro, sums_macro
 from harness.codegen.op_text import OpText, wrapped_call
+from harness.codegen.places import Places
 from harness.codegen.weights import Weights
 from harness.ir import Graph, Op, TensorId
 from harness.ir.macs import op_macs
@@ -22,7 +23,7 @@ from harness.kernels.call import RowCall
 from harness.kernels.library import row_calls, sums_call
 from harness.schedule.geometry import Axis, Span, length, pixel_bytes, sums_all_rows
 from harness.schedule.plan import FusedSegment, PatchSegment, Plan, Rows, StreamSegment
-from harness.schedule.stream import chunks
+from harness.schedule.rings import chunks
 
 Spans = Mapping[TensorId, Span]
 """Rows or columns of tensors."""
@@ -60,14 +61,19 @@ class Fused:
         return self.graph.ops[self.segment.last_op].outputs[0]
 
     @cached_property
+    def places(self) -> Places:
+        """Where rows lie."""
+        return Places(self.graph, self.segment, self.names, self.prefix)
+
+    @property
     def kept(self) -> dict[TensorId, Rows]:
         """The tensors that are never whole, and what is kept of them."""
-        return {rows.tensor: rows for rows in self.segment.rows}
+        return self.places.kept
 
-    @cached_property
+    @property
     def makers(self) -> dict[TensorId, int]:
         """Which op of the segment makes a tensor."""
-        return {self.graph.ops[i].outputs[0]: i for i in self.segment.ops}
+        return self.places.makers
 
     @cached_property
     def links(self) -> frozenset[TensorId]:
@@ -92,14 +98,9 @@ class Fused:
         """Whether an op makes its rows in chunks."""
         return self.is_link(position) or len(self.chain(position)) > 1
 
-    @property
-    def batch(self) -> int:
-        """How many rows an op makes at once at most."""
-        return self.segment.batch if isinstance(self.segment, StreamSegment) else 1
-
     def makes_rows(self, position: int) -> bool:
         """Whether the function of an op makes several rows."""
-        if self.batch == 1 or self.sums(position):
+        if self.places.batch == 1 or self.sums(position):
             return False
         return all(call.makes_rows for call in self._row_calls(self.graph.ops[position]))
 
@@ -113,7 +114,7 @@ class Fused:
 
     def height(self, tensor_id: TensorId) -> int:
         """Return the rows of a tensor."""
-        return length(self.graph, tensor_id, Axis.ROWS)
+        return self.places.height(tensor_id)
 
     def headers(self) -> tuple[str, ...]:
         """Return what the functions of all ops include."""
@@ -185,7 +186,7 @@ class Fused:
         """Return the calls for a row of an op, with the scratch that the plan gives."""
         scratch = self.plan.scratch(self.number)
         room = scratch.size_bytes if scratch else 0
-        return row_calls(self.plan.kernels, self.graph, op, room, in_batches=self.batch > 1)
+        return row_calls(self.plan.kernels, self.graph, op, room, in_batches=self.places.batch > 1)
 
     def _one_row(self, position: int) -> Iterator[str]:
         text, y = self.text(position), self.graph.ops[position].outputs[0]
@@ -216,12 +217,17 @@ class Fused:
         text, op = self.text(position), self.graph.ops[position]
         call = sums_call(self.graph, op)
         yield from text.parameters(call.type, "op", call.parameters)
-        yield from self._rows(text, 0, "x")
+        x = self._rows(text, 0, "x")
+        moves = self.places.moves(op.inputs[0])
+        if not moves:
+            yield from x
         yield f"    sum_t *const sums = (sum_t *)(void *)uint8_at({sums_macro(position)});"
         yield ""
         yield "    sums_clear(&op.x, sums);"
         yield f"    for (int32_t row = 0; row < {self.height(op.inputs[0])}; row++) {{"
         yield from (f"        {statement}" for statement in pull)
+        if moves:
+            yield from (f"    {line}" for line in x)
         yield "        sums_add_row(&op.x, x, row, sums);"
         yield "    }"
         yield f"    {call.function}(&op, sums, {self._place(op.outputs[0], '0')});"
@@ -230,44 +236,31 @@ class Fused:
         """Return the definition of the rows of an operand."""
         tensor_id = text.op.inputs[operand]
         pixel = pixel_bytes(self.graph, tensor_id)
-        kept = self.kept.get(tensor_id)
-        columns = kept.columns if kept else length(self.graph, tensor_id, Axis.COLUMNS)
         base = text.constant_operand(operand, "int8_t")
         fields = {
-            "base": base or f"int8_at({tensor_macro(self.names[tensor_id])})",
-            "row_bytes": f"{columns * pixel}",
+            "base": base or self.places.base(tensor_id),
+            "row_bytes": f"{self.places.row_bytes(tensor_id)}",
             "pixel_bytes": f"{pixel}",
+            **self.places.ring(tensor_id),
         }
-        if kept and kept.rows < self.height(tensor_id):
-            fields["slots"] = rows_macro(self.names[tensor_id])
         if tensor_id in self.links:
             fields["first"] = "columns.first"
-        elif kept and self.is_cut:
+        elif tensor_id in self.kept and self.is_cut:
             fields["first"] = f"{self.prefix}.columns->op_{self.makers[tensor_id]}.first"
         return _struct("rows_t", name, fields)
 
     def _made_rows(self, tensor_id: TensorId, name: str) -> list[str]:
         """Return the definition of the rows of an output of which several are made at once."""
-        kept, height = self.kept.get(tensor_id), self.height(tensor_id)
-        tensor, pixel = self.names[tensor_id], pixel_bytes(self.graph, tensor_id)
         fields = {
-            "base": f"int8_at({tensor_macro(tensor)})",
-            "row_bytes": f"{length(self.graph, tensor_id, Axis.COLUMNS) * pixel}",
+            "base": self.places.base(tensor_id),
+            "row_bytes": f"{self.places.row_bytes(tensor_id)}",
         }
-        if kept and kept.rows < height:
-            fields["slots"] = rows_macro(tensor)
         return _struct("made_rows_t", name, fields)
 
     def _place(self, tensor_id: TensorId, row: str, *, in_chunks: bool = False) -> str:
         """Return where the first wanted column of a row of a tensor made here lies."""
         kept, pixel = self.kept.get(tensor_id), pixel_bytes(self.graph, tensor_id)
-        name, height = self.names[tensor_id], self.height(tensor_id)
-        columns = kept.columns if kept else length(self.graph, tensor_id, Axis.COLUMNS)
-        slots = kept.rows if kept else height
-        place = f"int8_at({tensor_macro(name)})"
-        if slots > 1:
-            slot = f"{row} % {rows_macro(name)}" if slots < height else row
-            place += f" + {slot} * {columns * pixel}"
+        place = self.places.row(tensor_id, row)
         begins_there = tensor_id in self.links or (kept and not in_chunks)
         if begins_there or not (in_chunks or self.is_cut):
             return place

@@ -15,7 +15,7 @@ from harness.schedule.plan import (
     Purpose,
     StreamSegment,
 )
-from harness.schedule.stream import chunks
+from harness.schedule.rings import chunks
 
 _TEMPLATE = """\
 {banner}#ifndef BENCH_MODEL_MAP_H

@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from harness.arithmetic.resize import prepare_resize
 from harness.codegen.c_text import shape_text
 from harness.codegen.fused import Fused, Spans, declaration
-from harness.codegen.model_map import columns_macro, rows_macro, tensor_macro
+from harness.codegen.model_map import columns_macro
 from harness.codegen.op_text import comment
 from harness.codegen.step import Step
 from harness.codegen.weights import Weights
 from harness.ir import Graph, Op, TensorId
 from harness.ir.ops import Pad, ResizeNearestNeighbor, Window
-from harness.schedule.geometry import Axis, Span, evenly, length, pixel_bytes, reads, tile
+from harness.schedule.geometry import Axis, Span, evenly, length, reads, tile
 from harness.schedule.plan import Plan, StreamSegment
 
 
@@ -108,6 +108,7 @@ class _Stream:
         counted = [f"op_{i}" for i in self.segment.ops[:-1] if not self.fused.is_link(i)]
         if self.fetched is not None:
             counted.insert(0, "input")
+        counted += self.fused.places.firsts()
         if self.fused.is_cut:
             yield from self.fused.spans_type()
             yield ""
@@ -123,7 +124,8 @@ class _Stream:
             yield from declaration("int32_t", counted)
         yield f"}} {self.prefix}_t;"
         yield ""
-        yield "/* How many rows are made of each op that others read. */"
+        firsts = ", and which rows lie first" if self.fused.places.firsts() else ""
+        yield f"/* How many rows are made of each op that others read{firsts}. */"
         yield f"static {self.prefix}_t {self.prefix};"
         yield ""
 
@@ -133,15 +135,14 @@ class _Stream:
         return counts or self.fused.is_cut or self.fetched is not None
 
     def _fetch(self, tensor_id: TensorId) -> Iterator[str]:
-        name, kept = self.fused.names[tensor_id], self.fused.kept[tensor_id]
-        size = kept.columns * pixel_bytes(self.graph, tensor_id)
         row = f"{self.prefix}.input"
-        slot = f"{row} % {rows_macro(name)}" if kept.rows < self.fused.height(tensor_id) else row
+        place = self.fused.places.row(tensor_id, row).replace("int8_at", "uint8_at", 1)
         yield "/* The model's input arrives row by row. */"
         yield f"static STEP void {self.prefix}_input_rows(int32_t end)"
         yield "{"
+        yield from (f"    {line}" for line in self.fused.places.make_room(tensor_id, row, "end"))
         yield f"    for (; {row} < end; {row}++) {{"
-        yield f"        model_fetch_row(uint8_at({tensor_macro(name)}) + {slot} * {size}, {row});"
+        yield f"        model_fetch_row({place}, {row});"
         yield "    }"
         yield "}"
         yield ""
@@ -152,7 +153,9 @@ class _Stream:
         yield "{"
         if self.segment.batch > 1:
             yield f"    while ({made} < end) {{"
-            yield from (f"        {line}" for line in self._make_batch(position, made, "end"))
+            batch = self.segment.batch
+            next_ = f"end - {made} < {2 * batch} ? end : {made} + {batch}"
+            yield from (f"        {line}" for line in self._make_batch(position, made, next_))
         else:
             yield f"    for (; {made} < end; {made}++) {{"
             yield from (f"        {line}" for line in self._make_row(position, made))
@@ -177,7 +180,8 @@ class _Stream:
             height = self.fused.height(self.fused.output)
             if self.segment.batch > 1:
                 yield f"{indent}for (int32_t row = 0; row < {height};) {{"
-                lines = self._make_batch(last, "row", f"{height}")
+                end = f"lesser(row + {self.segment.batch}, {height})"
+                lines = self._make_batch(last, "row", end)
             else:
                 yield f"{indent}for (int32_t row = 0; row < {height}; row++) {{"
                 lines = self._make_row(last, "row")
@@ -201,10 +205,12 @@ class _Stream:
         yield from self._in_chunks(position, chain, row)
 
     def _make_batch(self, position: int, made: str, end: str) -> Iterator[str]:
-        """Yield the statements that make the next rows of an op before ``end``, and count them."""
-        yield f"const int32_t last = lesser({made} + {self.segment.batch}, {end});"
+        """Yield the statements that make the next rows of an op, up to ``end``, and count them."""
+        yield f"const int32_t last = {end};"
         yield ""
         yield from self._pull(position, "last", ahead=1)
+        output = self.graph.ops[position].outputs[0]
+        yield from self.fused.places.make_room(output, made, "last")
         if not self.fused.makes_rows(position):
             yield f"for (; {made} < last; {made}++) {{"
             yield f"    {self.fused.row_statement(position, made)}"

@@ -24,6 +24,7 @@ __all__ = [
     "is_alias",
     "row_calls",
     "row_scratch_bytes",
+    "row_scratch_over_operand",
     "row_scratch_wanted",
     "row_variant",
     "row_variants",
@@ -158,6 +159,16 @@ def scratch_bytes(kernels: KernelSet, graph: Graph, op: Op, operand: int | None)
 def row_scratch_bytes(kernels: KernelSet, graph: Graph, op: Op) -> int:
     """Return the fewest bytes of working memory with which the op makes a row."""
     return row_variant(kernels, graph, op).scratch_bytes
+
+
+@lru_cache(maxsize=_ASKED)
+def row_scratch_over_operand(kernels: KernelSet, graph: Graph, op: Op) -> int | None:
+    """Return the fewest bytes of working memory with which rows may be written over an operand's.
+
+    None if they must not be (``RowVariant.over_operand``).
+    """
+    offered = _row_variants(kernels, graph, op)
+    return min((found.scratch_bytes for found in offered if found.over_operand), default=None)
 
 
 @lru_cache(maxsize=_ASKED)

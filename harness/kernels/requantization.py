@@ -86,7 +86,7 @@ def _solve_layer(
     channels = step_functions(factors, *clamp, (least, most))
     bits = each_scale(np.array(scale), channels)
     best: Layer | None = None
-    for candidate in _shifts(channels, bits) if shift is None else [shift]:
+    for candidate in shifts_to_try(channels, bits) if shift is None else [shift]:
         layer = _solve(channels, bits, candidate, steps, nth)
         if layer.solved.any() and (best is None or layer.solved.sum() > best.solved.sum()):
             best = layer
@@ -95,7 +95,7 @@ def _solve_layer(
     return best
 
 
-def _shifts(channels: StepFunctions, scale: Raw) -> list[int]:
+def shifts_to_try(channels: StepFunctions, scale: Raw) -> list[int]:
     """Return shifts to try: multiplier and sum must fit 32 bits.
 
     The least of the channels' largest serves all of them, if any does; the ones below it move the

@@ -43,6 +43,11 @@ class RowVariant:
     several whole rows at once, where that takes less than to make them one by one. ``columns`` are
     made at a time if scratch has no room for what all of them see. ``loops`` is as in ``Variant``,
     of one call.
+
+    With ``over_operand`` output row r may be written over the first row of the first operand that
+    its window reads, each byte over the one of the same column and channel, if the rows to come do
+    not read it: all that rows made at once read of a channel is read before they are written, or
+    else pixel by pixel.
     """
 
     name: str
@@ -51,3 +56,4 @@ class RowVariant:
     batch_calls: Callable[[], tuple[RowCall, ...]] | None = None
     columns: int | None = None
     loops: RowLoops | None = None
+    over_operand: bool = False

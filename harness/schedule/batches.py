@@ -62,7 +62,7 @@ def _candidates(choices: Choices, segment: StreamSegment, most: float) -> list[S
 
     They do less work than it does; the one that does least comes first.
     """
-    least, graph = choices.fusion.scratch_bytes(segment.ops), choices.graph
+    graph = choices.graph
     sizes = {
         align(size)
         for i in segment.ops
@@ -76,6 +76,7 @@ def _candidates(choices: Choices, segment: StreamSegment, most: float) -> list[S
             if batch == segment.batch
             else choices.in_batches(segment, batch)
         )
+        least = choices.least_scratch(packed)
         room = most - peak + least
         for size in {least} | {size for size in sizes if least < size <= room}:
             work = choices.work.instructions(packed, size)

@@ -29,7 +29,9 @@ from harness.schedule.plan import (
     align,
 )
 from harness.schedule.reach import most_shared, output_below_operand
-from harness.schedule.stream import WHOLE, Cut, Streams, workspace_bytes
+from harness.schedule.rings import workspace_bytes
+from harness.schedule.stream import WHOLE, Cut, Streams
+from harness.schedule.takeover import segment_scratch_bytes
 from harness.schedule.work import Work
 
 
@@ -94,7 +96,7 @@ class Choices:
 
     def streams_to(self, end: int, cut: Cut = WHOLE) -> Iterator[Choice]:
         """Yield the streams that end with op ``end - 1``, the shortest first, not packed yet."""
-        for start, workspace in self.streams.least_workspaces(end, cut).items():
+        for start, (workspace, scratch) in self.streams.least(end, cut).items():
             first, by_rows = max(start, 0), start == INPUT
             chunks = self.streams.chunk_counts(first, end, cut)
             if by_rows and cut.stripes > 1:
@@ -103,7 +105,7 @@ class Choices:
                 continue  # chunks as long as rows are no other choice
             if by_rows == (self.input_by_rows and first == 0):
                 own = self._least_own(first, end, cut, workspace)
-                peak = self._cut(first) + self.fusion.scratch_bytes(range(first, end)) + own
+                peak = self._cut(first) + scratch + own
                 shares = self.work.stream_shares(range(first, end), cut.stripes, chunks, cut.batch)
                 work = self.work.of_shares(shares)
                 yield Choice(first, end, peak, work, None, cut, by_rows)
@@ -140,7 +142,11 @@ class Choices:
         first, end = segment.first_op, segment.last_op + 1
         dying = self._dying(first, end) if segment.stripes == 1 else ()
         peak = self._cut(first) + self.streams.joint_bytes(segment, dying)
-        return peak + self.fusion.scratch_bytes(segment.ops) - self._bytes(dying)
+        return peak + self.least_scratch(segment) - self._bytes(dying)
+
+    def least_scratch(self, segment: StreamSegment) -> int:
+        """Return the fewest bytes of scratch with which a stream can do."""
+        return segment_scratch_bytes(self.kernels, self.graph, segment)
 
     def in_batches(self, segment: StreamSegment, batch: int) -> tuple[StreamSegment, int]:
         """Return a stream that makes so many rows at once, and its peak."""

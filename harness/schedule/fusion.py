@@ -15,6 +15,7 @@ from harness.kernels.kernel_set import PORTABLE, KernelSet
 from harness.kernels.library import is_alias, row_scratch_bytes
 from harness.schedule.geometry import Axis, Span, is_rowwise, length, reads, sums_all_rows, tile
 from harness.schedule.plan import align
+from harness.schedule.takeover import Takeover, takeovers
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,14 @@ class Fusion:
         """For each op that is done by rows, the bytes of scratch that it needs meanwhile."""
         return tuple(
             align(row_scratch_bytes(self.kernels, self.graph, op)) if goes else 0
+            for op, goes in zip(self.graph.ops, self.is_fusible, strict=True)
+        )
+
+    @cached_property
+    def takeovers(self) -> tuple[tuple[Takeover, ...], ...]:
+        """For each op that is done by rows, the operands over whose rows it may write its own."""
+        return tuple(
+            tuple(takeovers(self.kernels, self.graph, op)) if goes else ()
             for op, goes in zip(self.graph.ops, self.is_fusible, strict=True)
         )
 

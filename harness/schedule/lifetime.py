@@ -19,7 +19,8 @@ from itertools import pairwise
 
 from harness.ir import Graph, TensorId
 from harness.kernels.kernel_set import KernelSet
-from harness.kernels.library import row_scratch_bytes, scratch_bytes
+from harness.kernels.library import scratch_bytes
+from harness.schedule import takeover
 from harness.schedule.packing import Overlap
 from harness.schedule.plan import (
     AliasSegment,
@@ -32,7 +33,8 @@ from harness.schedule.plan import (
     StreamSegment,
     align,
 )
-from harness.schedule.stream import Streams, workspace_bytes
+from harness.schedule.rings import workspace_bytes
+from harness.schedule.stream import Streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,5 +229,5 @@ def segment_scratch_bytes(graph: Graph, kernels: KernelSet, segment: Segment) ->
         case AliasSegment():
             return 0
         case StreamSegment() | PatchSegment():
-            least = max(row_scratch_bytes(kernels, graph, graph.ops[i]) for i in segment.ops)
+            least = takeover.segment_scratch_bytes(kernels, graph, segment)
             return max(least, segment.scratch_bytes if isinstance(segment, StreamSegment) else 0)

@@ -9,8 +9,7 @@ make whole rows: both may go through the columns together, a *chunk* at a time, 
 chains (depthwise, projection, sum). No row of another op is made in between, so for all else such a
 chain makes its rows in one moment.
 
-With batches, an op makes as many of the rows that are asked for at once, up to some number: they
-are all made in one moment.
+With batches, an op makes several of the rows that are asked for at once, in one moment.
 """
 
 from __future__ import annotations
@@ -46,16 +45,19 @@ class Order:
     moments: int
     links: Mapping[TensorId, tuple[int, int]]
 
-    def in_chunks(self) -> Order:
-        """Return the order for ops that go through the columns together: a chain is one moment."""
+    def in_chunks(self, links: Mapping[TensorId, tuple[int, int]]) -> Order:
+        """Return the order for ops that go through the columns together: a chain is one moment.
+
+        ``links`` are those along which they do.
+        """
         written = dict(self.written)
-        for maker, reader in sorted(self.links.values(), reverse=True):
+        for maker, reader in sorted(links.values(), reverse=True):
             written[maker] = written[reader]
         return replace(self, written=written)
 
 
 def row_order(fusion: Fusion, end: int, batch: int = 1) -> Order:
-    """Return the order of the longest run that ends before op ``end``, by up to ``batch`` rows."""
+    """Return the order of the longest run that ends before op ``end``, ``batch`` rows at a time."""
     graph, start = fusion.graph, fusion.starts[end]
     makers = {graph.ops[i].outputs[0]: i for i in range(start, end)}
     fetched = fusion.input_by_rows if start == 0 else None
@@ -105,12 +107,13 @@ class _Execution:
             self._add_rows(position)
             pulls = ()
         while len(written) < until:
-            row = len(written)
-            last = min(row + self.batch, until) - 1
+            left = until - len(written)
+            count = left if left < 2 * self.batch else self.batch
+            last = len(written) + count - 1
             for maker, ends in pulls:
                 if len(self.written[maker]) < ends[last]:
                     self.produce(maker, ends[last])
-            written.extend([self.moments] * (last + 1 - row))
+            written.extend([self.moments] * count)
             self.moments += 1
 
     def _pulled_by(self, position: int) -> tuple[tuple[int, tuple[int, ...]], ...]:

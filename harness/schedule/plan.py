@@ -125,16 +125,26 @@ class AliasSegment:
 class Rows:
     """What a fused segment keeps of one tensor: ``rows`` rows of ``columns`` columns.
 
-    Row r of the tensor lies in slot ``r % rows``, at ``offset`` bytes from the start of the
-    segment's workspace. A ring keeps as many rows as its readers reach back; a tile of a patch
-    keeps all rows of the patch, so that nothing wraps around within one. In a stream a row may have
-    fewer columns than are made of it: then it is made in chunks (``StreamSegment``).
+    Row 0 lies in slot ``shift`` of those that begin at ``offset`` bytes from the start of the
+    segment's workspace, the others behind it. A ring keeps as many rows as its readers reach back,
+    and what follows its last slot lies in its first: row r in slot ``(r + shift) % rows``. A tile
+    of a patch keeps all rows of the patch, so that nothing wraps around within one. In a stream a
+    row may have fewer columns than are made of it: then it is made in chunks (``StreamSegment``).
+
+    If the slots are those of another tensor, rows of both lie in them: the tensor is ``over`` it.
     """
 
     tensor: TensorId
     rows: int
     columns: int
     offset: int
+    shift: int = 0
+    over: TensorId | None = None
+
+    @property
+    def owner(self) -> TensorId:
+        """The tensor whose slots these are."""
+        return self.tensor if self.over is None else self.over
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,16 +165,21 @@ class StreamSegment:
     it. Then its maker and its reader make a row in chunks of that many columns, from left to right,
     first the one and then the other, after all else that they read was made; so do longer chains.
 
-    An op makes up to ``batch`` rows at once, as many as are asked for, after what the last of them
-    reads was made; of the last op's output that many are asked for. Rows are not made in chunks
-    then. The kernels have ``scratch_bytes``, or as few as they can do with if that is more.
+    If ``batch`` is more than 1, that many rows of the last op's output are asked for at once. An op
+    makes what it is asked for ``batch`` rows at a time, or all that are left if they are less than
+    twice as many, after what the last of them reads was made. Rows are not made in chunks then. And
+    they lie one behind the other, with no ring: before rows of a tensor up to row ``end`` are made
+    in slots of its own, the rows in these slots, and those over them, all move down by as many as
+    there would be too few for it. The kernels have ``scratch_bytes``, or as few as they can do with
+    if that is more.
 
     One op alone is a stream too: it goes row by row, so that its output may reach into its input.
 
     An element-wise op (``geometry.is_elementwise``) may write its row over an operand's row that
     is dead afterwards, in the workspace as in the arena: it reads each element before it writes it.
-    The int32 sums of an op that sums over all rows are the last bytes of the workspace
-    (``geometry.sums_offset``).
+    So may others in the workspace, whose kernels say so (``RowVariant.over_operand``): each row
+    lies in the slot of the first row of the operand that its window reads. The int32 sums of an op
+    that sums over all rows are the last bytes of the workspace (``geometry.sums_offset``).
     """
 
     first_op: int

@@ -49,7 +49,9 @@ def workspace_below_operand(
     graph, distance = sweep.fusion.graph, -graph_bytes(sweep, tensor)
     for rows in segment.rows:
         moments = sweep.made(rows.tensor)
-        slots = np.arange(len(moments)) % rows.rows + 1
+        slots = np.arange(len(moments)) + rows.shift
+        # Those that moved down lie where others have been.
+        slots = (slots % rows.rows if segment.batch == 1 else slots.clip(max=rows.rows - 1)) + 1
         ends = rows.offset + slots * (rows.columns * pixel_bytes(graph, rows.tensor))
         distance = max(distance, _distance(sweep, segment.first_op, tensor, moments, ends))
     if any(sums_bytes(graph, graph.ops[i]) for i in segment.ops):

@@ -2,15 +2,20 @@
 
 A row of an op is one step, or a batch of rows: all that it reads must hold what is meant before the
 op writes, and must not be touched by what it writes, since a kernel's reads and writes interleave.
-Only an element-wise op may write over its operand, from the same byte or a lower one on.
+But a row may be written over one that no later row of the batch reads: by an element-wise op, from
+the same byte or a lower one on; and byte for byte where the kernel that the scratch allows reads a
+pixel before it writes it, or all that a batch reads of a channel before it writes that channel.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import product
 
 from harness.ir import Op, TensorId
+from harness.ir.ops import Conv2D, DepthwiseConv2D
 from harness.ir.tensor import short_name
+from harness.kernels.library import row_variant
 from harness.schedule.plan import (
     ALIGNMENT,
     Allocation,
@@ -28,6 +33,7 @@ from harness.schedule.witness import (
     Pair,
     extents,
     flows,
+    is_read_by_pixel,
     is_summing,
     rows_met,
     span_met,
@@ -35,11 +41,22 @@ from harness.schedule.witness import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Arena bytes ``at..end`` of a row of an operand, and the last row of a batch that reads it."""
+
+    operand: TensorId
+    last_row: int
+    at: int
+    end: int
+
+
 class FusedReplay:
     """Replays one segment whose structure is sound."""
 
     def __init__(self, shadow: Shadow, plan: Plan, position: int, segment: FusedSegment) -> None:
         graph = plan.graph
+        self._kernels = plan.kernels
         self._shadow, self._graph, self._segment = shadow, graph, segment
         self._makers = {t: i for i in segment.ops for t in graph.ops[i].outputs}
         self._rows = {rows.tensor: rows for rows in segment.rows}
@@ -54,6 +71,8 @@ class FusedReplay:
         self._chunks = chunked(graph, segment)
         self._batch = segment.batch if isinstance(segment, StreamSegment) else 1
         self._made: dict[TensorId, int] = {}
+        # Of rows that lie one behind the other, the one in the first slot, counted from row 0.
+        self._first: dict[TensorId, int] = {}
 
     def run(self) -> None:
         """Replay the segment."""
@@ -69,6 +88,7 @@ class FusedReplay:
             self._columns = columns
             self._check_columns()
             self._made = dict.fromkeys(columns, 0)
+            self._first.clear()
             for row in range(0, height, segment.batch):
                 self._produce(self._output, min(row + segment.batch, height))
 
@@ -100,8 +120,10 @@ class FusedReplay:
         """Make the rows before ``until`` that are not made yet."""
         while self._made[tensor_id] < until:
             row = self._made[tensor_id]
-            rows = range(row, min(row + self._batch, until))
+            left = until - row
+            rows = range(row, until if left < 2 * self._batch else row + self._batch)
             if tensor_id not in self._makers:
+                self._make_room(tensor_id, until)
                 self._fetch(tensor_id, row)
             elif is_summing(self._graph, self._graph.ops[self._makers[tensor_id]]):
                 self._sum(self._makers[tensor_id])
@@ -119,6 +141,7 @@ class FusedReplay:
                 if operand not in self._chunks:
                     needs = [rows_met(self._graph, op, operand, row)[1] for row in rows]
                     self._produce(operand, max(needs))
+        self._make_room(self._graph.ops[position].outputs[0], rows[-1] + 1)
         links = [self._graph.ops[member].outputs[0] for member in chain[:-1]]
         first, end = self._columns[self._graph.ops[position].outputs[0]]
         step = min((self._rows[t].columns for t in links), default=end - first)
@@ -128,6 +151,20 @@ class FusedReplay:
             for member in chain:
                 self._compute(member, rows, chunk)
         self._made.update(dict.fromkeys(links, rows[-1] + 1))
+
+    def _make_room(self, tensor_id: TensorId, until: int) -> None:
+        """Move rows down in slots of a tensor's own, as far as there are too few up to a row."""
+        kept = self._rows.get(tensor_id)
+        if kept is None or kept.over is not None or self._batch == 1:
+            return
+        first = self._first.get(tensor_id, 0)
+        leaving = until + kept.shift - first - kept.rows
+        if leaving > 0:
+            row_bytes = kept.columns * extents(self._graph, tensor_id)[2]
+            size = max(self._made[tensor_id] + kept.shift - first - leaving, 0) * row_bytes
+            at = self._workspace_at + kept.offset
+            self._shadow.move(at + leaving * row_bytes, at, size)
+            self._first[tensor_id] = first + leaving
 
     def _chain(self, position: int) -> list[int]:
         """Return the ops that make their rows in chunks with the last of them, which is given."""
@@ -148,33 +185,56 @@ class FusedReplay:
     def _compute(self, position: int, rows: range, columns: Pair) -> None:
         """Read what columns of output rows need, then write them."""
         op, when = self._graph.ops[position], self._when(position)
-        spent: list[tuple[TensorId, int, int]] = []
+        spent: list[_Read] = []
         for operand in flows(self._graph, op):
             span = span_met(self._graph, op, operand, COLUMNS, columns)
-            met = {r for row in rows for r in rows_met(self._graph, op, operand, row)[0]}
-            for row in sorted(met):
+            # The last row of the batch that reads each row.
+            last = {r: row for row in rows for r in rows_met(self._graph, op, operand, row)[0]}
+            for row, last_reader in sorted(last.items()):
                 at, _, size = self._expect(operand, row, span, when)
-                spent.append((operand, at, size))
+                spent.append(_Read(operand, last_reader, at, at + size))
         if self._scratch is not None:
             self._shadow.spoil(self._scratch.offset, self._scratch.size_bytes)
         written = [(row, self._write(op.outputs[0], row, columns)) for row in rows]
         for (row, place), read in product(written, spent):
-            self._check_apart(op, row, place, read)
+            if read.at < place[1] and place[0] < read.end:
+                self._check_over(op, row, columns, place, read)
 
-    def _check_apart(self, op: Op, row: int, place: Pair, read: tuple[TensorId, int, int]) -> None:
-        """Blame a row that is written over what is read for it or for others of its batch."""
-        (written_at, written_end), (operand, at, size) = place, read
-        below = writes_behind(self._graph, op) and written_at <= at
-        if at < written_end and written_at < at + size and not below:
-            names = (short_name(self._graph.tensor(t).name) for t in (op.outputs[0], operand))
+    def _check_over(self, op: Op, row: int, columns: Pair, place: Pair, read: _Read) -> None:
+        """Blame a row that must not be written over what its batch reads."""
+        is_whole = columns == (0, extents(self._graph, op.outputs[0])[COLUMNS])
+        is_alike = place == (read.at, read.end) and self._reads_first(op, read.operand, is_whole)
+        is_behind = writes_behind(self._graph, op) and place[0] <= read.at
+        if read.last_row > row or not (is_behind or is_alike):
+            names = (short_name(self._graph.tensor(t).name) for t in (op.outputs[0], read.operand))
             made, taken = names
+            when = self._when(self._makers[op.outputs[0]])
             self._shadow.blame(
-                f"row {row} of '{made}' is written over what it reads of '{taken}' "
-                f"{self._when(self._makers[op.outputs[0]])}",
-                operand,
+                f"row {row} of '{made}' is written over what it reads of '{taken}' {when}",
+                read.operand,
                 "under",
-                self._when(self._makers[op.outputs[0]]),
+                when,
             )
+
+    def _reads_first(self, op: Op, operand: TensorId, is_whole: bool) -> bool:
+        """Whether the kernel of an op reads what it needs of a pixel or channel before writing it.
+
+        A convolution over a pixel may, and a depthwise one over all columns of a channel, where
+        output and operand have the same pixels.
+        """
+        scratch = self._scratch.size_bytes if self._scratch else 0
+        kernel = row_variant(self._kernels, self._graph, op, scratch)
+        if not kernel.over_operand or operand != op.inputs[0]:
+            return False
+        if extents(self._graph, operand)[1:] != extents(self._graph, op.outputs[0])[1:]:
+            return False
+        match op:
+            case DepthwiseConv2D():
+                return is_whole and op.depth_multiplier == 1
+            case Conv2D():
+                return is_read_by_pixel(self._graph, op, operand)
+            case _:
+                return False
 
     def _sum(self, position: int) -> None:
         """Take each input row as it is made, then write the one output row."""
@@ -216,8 +276,15 @@ class FusedReplay:
         if rows is None:
             return self._offsets[tensor_id] + first, first, size
         column = columns[0] - self._columns[tensor_id][0] if size else 0
-        slot = row % rows.rows * rows.columns + column
-        return self._workspace_at + rows.offset + slot * pixel, first, size
+        slot = row + rows.shift - self._first.get(rows.owner, 0)
+        if self._batch == 1:
+            slot %= rows.rows
+        if not 0 <= slot < rows.rows:
+            name = short_name(self._graph.tensor(tensor_id).name)
+            message = f"row {row} of '{name}' has no slot in {label(self._segment)}"
+            self._shadow.blame(message, tensor_id, "slot")
+        at = self._workspace_at + rows.offset + (slot * rows.columns + column) * pixel
+        return at, first, size
 
     def _when(self, position: int) -> str:
         return f"in {self._graph.label(position)}"

@@ -80,6 +80,10 @@ class Shadow:
             message = f"{lost} of {size} bytes of sums over {rows} rows are lost {when}"
             self.blame(message, "sums", when)
 
+    def move(self, source: int, at: int, size: int) -> None:
+        """Copy what arena bytes ``source..`` hold to ``at..``."""
+        self._held[at : at + size] = self._held[source : source + size].copy()
+
     def spoil(self, at: int, size: int) -> None:
         """Put garbage."""
         self._held[at : at + size] = _GARBAGE

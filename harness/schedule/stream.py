@@ -17,19 +17,20 @@ from itertools import count
 
 import numpy as np
 
-from harness.ir import Graph, TensorId
+from harness.ir import TensorId
 from harness.schedule.fusion import Fusion
-from harness.schedule.geometry import Axis, evenly, length, pixel_bytes, sums_bytes, tile
+from harness.schedule.geometry import Axis, length, pixel_bytes
 from harness.schedule.order import INPUT, Order, row_order
 from harness.schedule.packer import first_fit, pack
 from harness.schedule.packing import Overlap, Packing, least_bytes
-from harness.schedule.plan import FusedSegment, Rows, StreamSegment, align
+from harness.schedule.plan import StreamSegment, align
 from harness.schedule.reach import (
     output_below_operand,
     output_below_workspace,
     workspace_below_operand,
 )
-from harness.schedule.sweep import Sweep
+from harness.schedule.rings import Ring, all_sums_bytes, chunks, columns_made, workspace_bytes
+from harness.schedule.sweep import Lives, Sweep, Times, merged
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,20 @@ class Streams:
         """Return what the order tells, with or without ops that go through the columns together."""
         key = end, in_chunks, batch
         if key not in self._sweeps:
-            order = self.order(end, batch)
-            self._sweeps[key] = Sweep(self.fusion, order, in_chunks=in_chunks)
+            links = self.links(end) if in_chunks else {}
+            self._sweeps[key] = Sweep(self.fusion, self.order(end, batch), links)
         return self._sweeps[key]
+
+    def links(self, end: int) -> Mapping[TensorId, tuple[int, int]]:
+        """Return the tensors that may be made in chunks of columns, with their makers and readers.
+
+        Those are left out whose whole rows take no bytes, because they lie over others.
+        """
+        links = dict(self.order(end).links)
+        for tensor, taken in self.sweep(end).over.items():
+            if taken.operand not in links:
+                links.pop(tensor, None)
+        return links
 
     def segment(
         self,
@@ -96,18 +108,15 @@ class Streams:
         here need the fewest bytes together.
         """
         rings = self._rings(first, end, cut, input_by_rows)
-        groups, problem = self._problem(end, cut, rings)
+        problem = self._problem(end, cut, rings)
         packings = [pack(problem)]
         if cut.stripes == 1:
             packings.append(first_fit(problem, problem.order))
         made = []
         for offsets in packings:
-            places = {
-                tensor: offset
-                for group, offset in zip(groups, offsets, strict=True)
-                for tensor in group
-            }
-            rows = (Rows(tensor, *ring.size, places[tensor]) for tensor, ring in rings.items())
+            placed = zip(rings, offsets, strict=True)
+            rows = [rows for ring, offset in placed for rows in ring.places(offset)]
+            rows.sort(key=lambda kept: self.fusion.makers.get(kept.tensor, INPUT))
             segment = StreamSegment(first, end - 1, tuple(rows), cut.stripes, input_by_rows)
             made.append(replace(segment, batch=cut.batch))
         return min(made, key=lambda segment: self.joint_bytes(segment, dying))
@@ -145,30 +154,38 @@ class Streams:
             found.append(Overlap(output, workspace, distance))
         return tuple(found)
 
-    def least_workspaces(self, end: int, cut: Cut = WHOLE) -> dict[int, int]:
-        """Return, for each first op of a run that ends before ``end``, its workspace in bytes.
+    def least(self, end: int, cut: Cut = WHOLE) -> dict[int, tuple[int, int]]:
+        """Return, for each first op of a run that ends before ``end``, its workspace and scratch.
 
-        Nothing is packed: no workspace can be smaller, and few are larger. The key -1 stands for a
-        run from the first op with the input by rows.
+        They are in bytes. Nothing is packed: no workspace can be smaller, and few are larger. The
+        key -1 stands for a run from the first op with the input by rows.
         """
-        graph, columns = self.fusion.graph, self._columns_of(end, cut)
+        graph, columns, fusion = self.fusion.graph, self._columns_of(end, cut), self.fusion
         sweep = self.sweep(end, in_chunks=cut.in_chunks, batch=cut.batch)
+        over = sweep.over if cut.stripes == 1 else {}
+        takers: dict[TensorId, list[TensorId]] = {}
+        for tensor, taken in over.items():
+            takers.setdefault(taken.operand, []).append(tensor)
         changes = np.zeros(sweep.moments + 1, np.int64)
-        taken_by = {under: over for over, under in sweep.over.items()} if cut.stripes == 1 else {}
-        least = {end - 1: _sums(graph, range(end - 1, end))}
+        scratch = fusion.row_scratch[end - 1]
+        least = {end - 1: (all_sums_bytes(graph, range(end - 1, end)), scratch)}
         inner = {i: graph.ops[i].outputs[0] for i in reversed(range(sweep.start, end - 1))}
         if sweep.input is not None:
             inner[INPUT] = sweep.input
+        alive: dict[TensorId, tuple[Lives, int]] = {}
         for first, tensor in inner.items():
-            ring = self._ring(sweep, columns, tensor)
-            firsts, lasts = np.array(sweep.alive[tensor]).T
-            np.add.at(changes, firsts, align(ring.size_bytes))
-            np.add.at(changes, lasts + 1, -align(ring.size_bytes))
-            if tensor in taken_by:
-                both = sweep.written[self.fusion.makers[taken_by[tensor]]]
-                np.add.at(changes, both, -align(ring.size_bytes))
-                np.add.at(changes, both + 1, align(ring.size_bytes))
-            least[first] = int(changes.cumsum().max()) + _sums(graph, range(max(first, 0), end))
+            ring = self._ring(sweep, columns, tensor, alone=cut.stripes > 1)
+            lives, size = sweep.alive[tensor], align(ring.size_bytes)
+            for taker in takers.get(tensor, ()):
+                _change(changes, *alive[taker], sign=-1)
+                lives = merged(lives + alive[taker][0])
+                scratch = max(scratch, over[taker].scratch_bytes)
+            alive[tensor] = lives, size
+            _change(changes, lives, size)
+            if first >= 0:
+                scratch = max(scratch, fusion.row_scratch[first])
+            sums = all_sums_bytes(graph, range(max(first, 0), end))
+            least[first] = int(changes.cumsum().max()) + sums, scratch
         return least
 
     def chunk_counts(self, first: int, end: int, cut: Cut) -> dict[int, int]:
@@ -177,23 +194,32 @@ class Streams:
             return {}
         made, kept = self._columns_of(end, Cut(cut.stripes)), self._columns_of(end, cut)
         counts: dict[int, int] = {}
-        for tensor, ops in self.order(end).links.items():
+        for tensor, ops in self.links(end).items():
             if ops[0] >= first:
                 counts |= dict.fromkeys(ops, -(-made[tensor] // kept[tensor]))
         return counts
 
-    def _rings(self, first: int, end: int, cut: Cut, input_by_rows: bool) -> dict[TensorId, Ring]:
-        graph, sweep = self.fusion.graph, self.sweep(end, batch=cut.batch)
+    def _rings(self, first: int, end: int, cut: Cut, input_by_rows: bool) -> list[Ring]:
+        graph = self.fusion.graph
+        sweep = self.sweep(end, in_chunks=cut.in_chunks, batch=cut.batch)
         inner = [graph.ops[i].outputs[0] for i in range(first, end - 1)]
         if input_by_rows:
             assert sweep.input is not None, "only the model's input is delivered by rows"
             inner.insert(0, sweep.input)
-        columns = self._columns_of(end, cut)
-        return {tensor: self._ring(sweep, columns, tensor) for tensor in inner}
+        columns, rings, placed = self._columns_of(end, cut), list[Ring](), set[TensorId]()
+        for tensor in inner:
+            if tensor not in placed:
+                rings.append(self._ring(sweep, columns, tensor, alone=cut.stripes > 1))
+                placed.update(rings[-1].lags)
+        return rings
 
-    def _ring(self, sweep: Sweep, columns: Mapping[TensorId, int], tensor: TensorId) -> Ring:
-        pixel = pixel_bytes(self.fusion.graph, tensor)
-        return Ring(sweep.ring_rows[tensor], columns[tensor], pixel)
+    def _ring(
+        self, sweep: Sweep, columns: Mapping[TensorId, int], tensor: TensorId, *, alone: bool
+    ) -> Ring:
+        rows, lags = sweep.ring(tensor)
+        if alone:
+            rows, lags = sweep.ring_rows[tensor], {tensor: 0}
+        return Ring(lags, rows, columns[tensor], pixel_bytes(self.fusion.graph, tensor))
 
     def _columns_of(self, end: int, cut: Cut) -> Mapping[TensorId, int]:
         """Return the columns kept of each tensor, the most of any stripe, or those of a chunk."""
@@ -203,84 +229,25 @@ class Streams:
             ops = range(self.fusion.starts[end], end)
             kept = columns_made(self.fusion.graph, ops, cut.stripes)
             if cut.chunk is not None:
-                links = self.order(end).links
+                links = self.links(end)
                 kept |= {tensor: min(kept[tensor], cut.chunk) for tensor in links}
             self._columns[end, cut] = kept
         return self._columns[end, cut]
 
-    def _problem(
-        self, end: int, cut: Cut, rings: Mapping[TensorId, Ring]
-    ) -> tuple[list[list[TensorId]], Packing]:
-        """Return tensors that share bytes, grouped, and these groups as blocks to be packed."""
+    def _problem(self, end: int, cut: Cut, rings: Sequence[Ring]) -> Packing:
+        """Return rings as blocks to be packed."""
         sweep = self.sweep(end, in_chunks=cut.in_chunks, batch=cut.batch)
-        groups: dict[TensorId, list[TensorId]] = {}
-        for tensor in rings:
-            under = sweep.over.get(tensor) if cut.stripes == 1 else None
-            if under in groups and len(groups[under]) == 1:
-                groups[under].append(tensor)
-            else:
-                groups[tensor] = [tensor]
-        blocks = list(groups.values())
-        sizes = [align(rings[group[0]].size_bytes) for group in blocks]
-        lives = [[life for t in group for life in sweep.alive[t]] for group in blocks]
+        sizes = [align(ring.size_bytes) for ring in rings]
+        lives = [[life for t in ring.lags for life in sweep.alive[t]] for ring in rings]
         moments = [[(i, sizes[i]) for i in alive] for alive in _busiest(lives)]
-        return blocks, Packing(sizes, moments, range(len(blocks)))
+        return Packing(sizes, moments, range(len(rings)))
 
 
-@dataclass(frozen=True, slots=True)
-class Ring:
-    """Rows of a tensor that are kept, in the workspace or in a tile."""
-
-    rows: int
-    columns: int
-    pixel_bytes: int
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Rows and columns."""
-        return self.rows, self.columns
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes, not padded."""
-        return self.rows * self.columns * self.pixel_bytes
-
-
-def columns_made(graph: Graph, ops: range, stripes: int) -> dict[TensorId, int]:
-    """Return the columns of each tensor that are made (or read) of a row, in the widest stripe."""
-    made: dict[TensorId, int] = {}
-    if stripes == 1:
-        # Rows are made whole, even where the output does not depend on all of them.
-        tensors = (t for i in ops for t in (*graph.ops[i].inputs, *graph.ops[i].outputs))
-        return {t: length(graph, t, Axis.COLUMNS) for t in tensors}
-    output = graph.ops[ops[-1]].outputs[0]
-    for stripe in evenly(length(graph, output, Axis.COLUMNS), stripes):
-        for tensor, span in tile(graph, ops, Axis.COLUMNS, stripe).items():
-            made[tensor] = max(made.get(tensor, 0), span.length)
-    return made
-
-
-def chunks(graph: Graph, segment: StreamSegment) -> dict[TensorId, int]:
-    """Return, for each tensor of which a stream makes a row in chunks, in how many at most."""
-    made = columns_made(graph, segment.ops, segment.stripes)
-    return {
-        rows.tensor: -(-made[rows.tensor] // rows.columns)
-        for rows in segment.rows
-        if rows.columns < made[rows.tensor]
-    }
-
-
-def workspace_bytes(graph: Graph, segment: FusedSegment) -> int:
-    """Return the bytes of a fused segment's workspace: its rows, then its sums."""
-    ends = (
-        rows.offset + rows.rows * rows.columns * pixel_bytes(graph, rows.tensor)
-        for rows in segment.rows
-    )
-    return align(max(ends, default=0)) + _sums(graph, segment.ops)
-
-
-def _sums(graph: Graph, ops: range) -> int:
-    return sum(sums_bytes(graph, graph.ops[i]) for i in ops)
+def _change(changes: Times, lives: Lives, size_bytes: int, *, sign: int = 1) -> None:
+    """Note by how much the bytes alive change when lives begin and end."""
+    firsts, lasts = np.array(lives).T
+    np.add.at(changes, firsts, sign * size_bytes)
+    np.add.at(changes, lasts + 1, -sign * size_bytes)
 
 
 def _busiest(lives: Sequence[Sequence[tuple[int, int]]]) -> Iterator[tuple[int, ...]]:

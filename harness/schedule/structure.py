@@ -106,10 +106,23 @@ def _workspace_faults(plan: Plan, position: int, segment: FusedSegment) -> Itera
         end = rows.offset + rows.rows * rows.columns * extents(graph, rows.tensor)[2]
         if rows.rows < 1 or rows.columns < 1:
             yield f"{where} keeps {rows.rows} x {rows.columns} pixels of '{name}'"
+        elif not 0 <= rows.shift < rows.rows:
+            yield f"'{name}' begins in slot {rows.shift} of {rows.rows} in {where}"
         elif rows.offset < 0 or rows.offset % ALIGNMENT:
             yield f"rows of '{name}' lie at {rows.offset}, not at a multiple of {ALIGNMENT} bytes"
         elif end > size:
             yield f"rows of '{name}' end at byte {end} of a workspace of {size} bytes in {where}"
+    kept = {rows.tensor: rows for rows in segment.rows}
+    for rows in segment.rows:
+        owner = kept.get(rows.owner)
+        slots = rows.rows, rows.columns * extents(graph, rows.tensor)[2], rows.offset
+        if (
+            owner is None
+            or owner.over is not None
+            or slots != (owner.rows, owner.columns * extents(graph, owner.tensor)[2], owner.offset)
+        ):
+            name = short_name(graph.tensor(rows.tensor).name)
+            yield f"'{name}' lies over rows that are elsewhere in {where}"
     for i in segment.ops:
         op = graph.ops[i]
         needed = SUM_BYTES * extents(graph, op.inputs[0])[2]

@@ -8,7 +8,7 @@ ends of images need no formula of their own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -16,21 +16,31 @@ import numpy.typing as npt
 
 from harness.ir import TensorId
 from harness.schedule.fusion import Fusion
-from harness.schedule.geometry import Span, is_elementwise, row_bytes
+from harness.schedule.geometry import Span
 from harness.schedule.order import INPUT, Order
+from harness.schedule.takeover import Takeover
 
 Times = npt.NDArray[np.int64]
 
+Lives = list[tuple[int, int]]
+"""Moments, first and last, in order."""
+
 
 class Sweep:
-    """The ops of an order, ``start..end-1``; ``in_chunks`` if chains go through the columns."""
+    """The ops of an order, ``start..end-1``.
 
-    def __init__(self, fusion: Fusion, order: Order, *, in_chunks: bool = False) -> None:
+    ``chunked`` are the tensors, of the order's ``links``, that are made in chunks of columns.
+    """
+
+    def __init__(
+        self, fusion: Fusion, order: Order, chunked: Mapping[TensorId, tuple[int, int]]
+    ) -> None:
         self.fusion, self.start, self.end = fusion, order.start, order.end
         self.input = fusion.input_by_rows if INPUT in order.makers.values() else None
-        self.moments, self.chunked = order.moments, order.links if in_chunks else {}
-        self._order = order.in_chunks() if in_chunks else order
+        self.moments, self.chunked = order.moments, chunked
+        self._order = order.in_chunks(chunked) if chunked else order
         self._makers, self._sums = order.makers, order.sums
+        self._rings: dict[TensorId, tuple[int, dict[TensorId, int]]] = {}
 
     @cached_property
     def written(self) -> dict[int, Times]:
@@ -52,31 +62,38 @@ class Sweep:
         return {tensor: self._ring_rows(tensor) for tensor in self.last_read}
 
     @cached_property
-    def alive(self) -> dict[TensorId, list[tuple[int, int]]]:
+    def alive(self) -> dict[TensorId, Lives]:
         """For each inner tensor, the moments (first, last) in which any of its rows is needed."""
         return {
-            tensor: _merged(self.written[self._makers[tensor]], last)
+            tensor: merged(zip(self.made(tensor).tolist(), last.tolist(), strict=True))
             for tensor, last in self.last_read.items()
         }
 
     @cached_property
-    def over(self) -> dict[TensorId, TensorId]:
-        """For each output row that may take the bytes of an operand's row, that operand.
+    def over(self) -> dict[TensorId, Takeover]:
+        """For each tensor whose rows lie in the slots of an operand's ring, that operand.
 
-        The op is element-wise, one row of each is alive at a time, and the operand's dies there.
+        A row of the operand dies where its bytes are taken. The ring may need more rows then, but
+        not as many as the output would need of its own.
         """
-        graph, found = self.fusion.graph, {}
+        found: dict[TensorId, Takeover] = {}
         for position in range(self.start, self.end - 1):
-            op = graph.ops[position]
-            if not is_elementwise(graph, op) or self.ring_rows[op.outputs[0]] != 1:
-                continue
-            for operand in self.fusion.operands[position]:
-                if operand.tensor in self.last_read and self._gives_way(
-                    operand.tensor, op.outputs[0]
-                ):
-                    found[op.outputs[0]] = operand.tensor
+            output = self.fusion.graph.ops[position].outputs[0]
+            for taken in self.fusion.takeovers[position]:
+                if taken.operand in self.last_read and self._gives_way(taken, output, found):
+                    found[output] = taken
                     break
         return found
+
+    def ring(self, tensor: TensorId) -> tuple[int, dict[TensorId, int]]:
+        """Return the rows of a tensor's own ring, and the lags of all whose rows lie in it.
+
+        A row r lies where the tensor's row ``r + lag`` lies, before or after it.
+        """
+        if tensor not in self._rings:
+            lags = self._lags(tensor, self.over)
+            self._rings[tensor] = self._rows_for(tensor, lags), lags
+        return self._rings[tensor]
 
     def made(self, tensor: TensorId) -> Times:
         """Return the moment in which each row of an inner tensor is made."""
@@ -125,25 +142,47 @@ class Sweep:
             most = max(most, row + 1 - oldest)
         return most
 
-    def _gives_way(self, operand: TensorId, output: TensorId) -> bool:
-        written = self.written[self._makers[output]]
-        last, graph = self.last_read[operand], self.fusion.graph
-        return (
-            self.ring_rows[operand] == 1
-            and (operand in self.chunked) == (output in self.chunked)
-            and len(last) == len(written)
-            and bool((last == written).all())
-            and row_bytes(graph, operand) == row_bytes(graph, output)
-            and bool((self.last_read[output][:-1] < self.written[self._makers[operand]][1:]).all())
-        )
+    def _gives_way(
+        self, taken: Takeover, output: TensorId, found: Mapping[TensorId, Takeover]
+    ) -> bool:
+        written, last = self.made(output), self.last_read[taken.operand]
+        rows = np.arange(len(written)) + taken.lag
+        is_row = (rows >= 0) & (rows < len(last))
+        if (taken.operand in self.chunked) != (output in self.chunked):
+            return False
+        if (last[rows[is_row]] > written[is_row]).any():
+            return False
+        root = taken.operand
+        while root in found:
+            root = found[root].operand
+        before = self._rows_for(root, self._lags(root, found))
+        after = self._rows_for(root, self._lags(root, {**found, output: taken}))
+        return after - before < (1 if output in self.chunked else self.ring_rows[output])
+
+    @staticmethod
+    def _lags(root: TensorId, over: Mapping[TensorId, Takeover]) -> dict[TensorId, int]:
+        lags = {root: 0}
+        for tensor, taken in over.items():
+            if taken.operand in lags:
+                lags[tensor] = lags[taken.operand] + taken.lag
+        return lags
+
+    def _rows_for(self, root: TensorId, lags: Mapping[TensorId, int]) -> int:
+        """Return how many rows a ring must have so that each is dead before its slot is needed."""
+        most = self.ring_rows[root]
+        for tensor, lag in lags.items():
+            last = self.last_read[tensor]
+            made = np.searchsorted(self.made(root), last, side="right")
+            most = max(most, int((made - np.arange(len(last))).max(initial=0)) - lag)
+        return most
 
 
-def _merged(first: Times, last: Times) -> list[tuple[int, int]]:
-    """Return the union of intervals, given in order of their beginnings."""
-    merged: list[tuple[int, int]] = []
-    for begin, end in zip(first.tolist(), last.tolist(), strict=True):
-        if merged and begin <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+def merged(lives: Iterable[tuple[int, int]]) -> Lives:
+    """Return the union of intervals."""
+    union: Lives = []
+    for begin, end in sorted(lives):
+        if union and begin <= union[-1][1] + 1:
+            union[-1] = (union[-1][0], max(end, union[-1][1]))
         else:
-            merged.append((begin, end))
-    return merged
+            union.append((begin, end))
+    return union

@@ -117,13 +117,13 @@ def cells(graph: Graph, op: Op, tensor_id: TensorId, axis: int, index: int) -> r
 
 
 def is_read_by_pixel(graph: Graph, op: Op, tensor_id: TensorId) -> bool:
-    """Whether each pixel of the output meets the same pixel of an operand, and no other."""
+    """Whether each pixel of the output meets the same pixel of an operand, and else padding."""
     x, y = extents(graph, tensor_id), extents(graph, op.outputs[0])
     return (
         not is_summing(graph, op)
         and x[:2] == y[:2]
         and all(
-            cells(graph, op, tensor_id, axis, i) == range(i, i + 1)
+            [c for c in cells(graph, op, tensor_id, axis, i) if 0 <= c < x[axis]] == [i]
             for axis in (ROWS, COLUMNS)
             for i in range(x[axis])
         )

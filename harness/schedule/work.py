@@ -25,7 +25,7 @@ from harness.schedule.plan import (
     Segment,
     StreamSegment,
 )
-from harness.schedule.stream import chunks
+from harness.schedule.rings import chunks
 
 
 class Calls(NamedTuple):

@@ -145,6 +145,12 @@ def stream(draw: st.DrawFn, fusion: Fusion, first: int, end: int) -> tuple[Fused
     return segment, workspace_bytes(fusion.graph, segment)
 
 
+def batches(draw: st.DrawFn, fusion: Fusion, first: int, end: int) -> tuple[FusedSegment, int]:
+    """Draw a stream that makes several rows at once."""
+    segment = Streams(fusion).segment(first, end, cut=Cut(batch=draw(st.integers(2, 5))))
+    return segment, workspace_bytes(fusion.graph, segment)
+
+
 def stripes(draw: st.DrawFn, fusion: Fusion, first: int, end: int) -> tuple[FusedSegment, int]:
     """Draw a stream in stripes."""
     count = draw(st.integers(1, _room(fusion, first, end, Axis.COLUMNS)))

@@ -17,9 +17,10 @@ from harness.reference.interpreter import run
 from harness.schedule.fusion import Fusion
 from harness.schedule.inplace import layer_segments
 from harness.schedule.plan import Plan, StreamSegment
+from harness.schedule.rings import chunks
 from harness.schedule.search import assemble
 from harness.schedule.search import plan as make_plan
-from harness.schedule.stream import Cut, Streams, chunks
+from harness.schedule.stream import Cut, Streams
 from harness.schedule.verify import verify_plan
 from tests.fused import fused_plan
 from tests.graphs import (
@@ -37,7 +38,12 @@ pytestmark = pytest.mark.host_c
 NETWORKS = 8
 """In one program."""
 
-FUSIONS = {"stream": plans.stream, "stripes": plans.stripes, "patches": plans.patches}
+FUSIONS = {
+    "stream": plans.stream,
+    "batches": plans.batches,
+    "stripes": plans.stripes,
+    "patches": plans.patches,
+}
 
 
 class Drawn:

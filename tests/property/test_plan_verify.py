@@ -19,7 +19,8 @@ from harness.schedule.fusion import Fusion
 from harness.schedule.geometry import sums_all_rows
 from harness.schedule.plan import ALIGNMENT, PatchSegment, Plan, StreamSegment
 from harness.schedule.reach import output_below_operand
-from harness.schedule.stream import WHOLE, Cut, Streams, workspace_bytes
+from harness.schedule.rings import workspace_bytes
+from harness.schedule.stream import WHOLE, Cut, Streams
 from harness.schedule.structure import chunked
 from harness.schedule.verify import PlanFaultError, verify_plan
 from tests.fused import fused_plan, moved, sparse_plan, with_rows, with_workspace

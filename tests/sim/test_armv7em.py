@@ -19,7 +19,7 @@ from tests import strategies
 from tests.graphs import GraphBuilder
 from tests.host_c import plans
 from tests.kernel_batch import SLOW, Batch, assert_on_core, batches
-from tests.roundings import lower, ways_of_rounding
+from tests.roundings import forbid_brief_numbers, lower, ways_of_rounding
 
 pytestmark = pytest.mark.qemu
 
@@ -95,7 +95,10 @@ def dense_graphs(draw: st.DrawFn) -> Graph:
 
 
 @pytest.mark.parametrize("schedule", ["layer", "inplace"])
-def test_all_ways_of_rounding(schedule: str) -> None:
+@pytest.mark.parametrize("brief", [True, False], ids=["brief", "in full"])
+def test_all_ways_of_rounding(schedule: str, brief: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not brief:
+        forbid_brief_numbers(monkeypatch)
     batch = Batch(list(ways_of_rounding().values()))
     assert_on_core(plan(batch.graph, schedule, kernels=KERNELS), BOARD)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from harness.kernels.armv7em.rounding import Lines, Rounding, Way
 from harness.kernels.call import Constant
 from harness.kernels.kernel_set import Isa, KernelSet
 from tests.graphs import GraphBuilder
-from tests.roundings import ways_of_rounding
+from tests.roundings import forbid_brief_numbers, ways_of_rounding
 
 NO_LINES = Lines(1, np.zeros((2, 0)), np.zeros(0), np.zeros(0, np.bool_))
 UNCLAMPED = Rounding((), NO_LINES, np.zeros((2, 0)), point=1, clamp=(0, 0), packed=True)
@@ -32,12 +33,20 @@ def ways(graph: Graph) -> str:
     fields: Any = call.parameters["filters"]
     parts = fields["parts"].rows
     names = [part["block"].text if "block" in part else f"{fields['sums'].text}" for part in parts]
-    return ", ".join(re.sub(r"block_|_\d+$", "", name) for name in names)
+    return ", ".join(re.sub(r"block_|_\d+$", "", name) for name in names).replace("sums", "exact")
 
 
 @pytest.mark.parametrize(("way", "graph"), ways_of_rounding().items())
 def test_a_layer_takes_the_cheapest_way_that_is_exact(way: str, graph: Graph) -> None:
-    assert ways(graph).replace("sums", "exact") == way
+    assert ways(graph) == re.sub("packed_(?!exact)", "packed_brief_", way)
+
+
+@pytest.mark.parametrize(("way", "graph"), ways_of_rounding().items())
+def test_without_brief_numbers_it_takes_the_same_way(
+    way: str, graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forbid_brief_numbers(monkeypatch)
+    assert ways(graph) == way
 
 
 @pytest.mark.parametrize(
@@ -85,6 +94,10 @@ def test_a_pair_keeps_what_it_shares_only_once(way: Way, packed: bool, words: li
     rounds = np.array([[30, 40], [7, 9]])
     rounding = Rounding((way,), lines, rounds, point=1, clamp=(0, 0), packed=packed)
     assert rounding.ends(way).tolist() == [words]
+    brief = replace(rounding, brief=frozenset({Way.LINE, Way.ROUND}))
+    assert brief.ends(way).tolist() == [
+        [*rounding.lines.numbers[0]] if way is Way.LINE else words[:2]
+    ]
 
 
 def test_runs_are_rounded_up_where_that_is_free_else_the_rest_comes_last() -> None:

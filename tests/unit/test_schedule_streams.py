@@ -18,8 +18,9 @@ from harness.schedule.fusion import Fusion
 from harness.schedule.geometry import sums_bytes
 from harness.schedule.plan import Rows, StreamSegment
 from harness.schedule.reach import output_below_operand
+from harness.schedule.rings import workspace_bytes
 from harness.schedule.search import pareto, plan
-from harness.schedule.stream import Cut, Streams, workspace_bytes
+from harness.schedule.stream import Cut, Streams
 from harness.schedule.sweep import Sweep
 from harness.schedule.verify import verify_plan
 from harness.schedule.work import estimated_instructions, executed_macs

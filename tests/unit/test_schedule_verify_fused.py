@@ -170,6 +170,14 @@ def test_row_that_is_handed_on_may_be_made_in_chunks() -> None:
         verify_plan(with_rows(made, chunk))
 
 
+def test_rows_beside_which_windows_see_but_padding_may_be_made_in_chunks() -> None:
+    build = GraphBuilder()
+    x = build.conv(build.input((1, 1, 8, 4)), 8, (1, 1))
+    build.conv(x, 4, (3, 1))
+    made = fused_plan(build.graph(), StreamSegment(0, 1))
+    verify_plan(with_rows(made, Rows(x, 1, 3, 0)))
+
+
 def test_chunk_over_rows_that_are_read_for_the_next_chunk_is_caught() -> None:
     graph = block_graph()
     made = ringed(graph)

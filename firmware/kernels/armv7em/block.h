@@ -16,7 +16,9 @@
  * >> 32, of which SSAT takes the bits above a shift: its numbers were chosen so that the result is
  * the reference's for every sum that can occur (harness/kernels/requantization.py). The shift is
  * part of the instruction, so there is a function for each; what is not called is not linked.
- * "round" does what the reference does, for channels that have no such numbers.
+ * "round" does what the reference does, for channels that have no such numbers. "Brief" ones of
+ * either have a word a channel: what else they need is in the last bits of the multipliers
+ * (harness/kernels/armv7em/brief.py).
  */
 #ifndef BENCH_KERNELS_ARMV7EM_BLOCK_H
 #define BENCH_KERNELS_ARMV7EM_BLOCK_H
@@ -150,7 +152,13 @@ typedef struct filters {
     "ssat    r10, #8, r10, asr #" SHIFT_B "\n"                                                     \
     "ssat    r11, #8, r11, asr #" SHIFT_B "\n"                                                     \
     "ssat    r12, #8, r12, asr #" SHIFT_B "\n"
-#define LINE_packed(SHIFT) "ldmia.n r1!, {r2, r3, r4}          \n" LINE(SHIFT, SHIFT " + 7", "r3")
+#define LINE_NUMBERS "ldmia.n r1!, {r2, r3, r4}          \n"
+#define LINE_packed(SHIFT) LINE_NUMBERS LINE(SHIFT, SHIFT " + 7", "r3")
+/* The multiplier of b has the addend in its last bits: ADDEND_BITS of brief.py. */
+#define BRIEF_NUMBERS                                                                              \
+    "ldrd    r2, r4, [r1], #8           \n"                                                        \
+    "ubfx    r3, r4, #0, #22            \n"
+#define LINE_brief(SHIFT) BRIEF_NUMBERS LINE(SHIFT, SHIFT " + 8", "r3")
 #define LINE_plain(SHIFT) "ldmia.n r1!, {r2, r3, r4, r5}      \n" LINE(SHIFT, SHIFT, "r5")
 
 /*
@@ -173,21 +181,36 @@ typedef struct filters {
 #define ROUND_SECOND                                                                               \
     "lsr     r4, r4, #8                 \n"                                                        \
     "lsl     lr, r6, r4                 \n"
-#define ROUND(TWICE_B)                                                                             \
-    ROUND_FIRST("[sp, #28]")                                                                       \
+/* The same where the shifts are the last bits of the multipliers: SHIFT_BITS of brief.py. */
+#define BRIEF_FIRST                                                                                \
+    "ldrd    r2, r3, [r1], #8           \n"                                                        \
+    "ldr     r6, [sp, #28]              \n"                                                        \
+    "and     r4, r2, #15                \n"                                                        \
+    "lsl     lr, r6, r4                 \n"
+#define BRIEF_SECOND                                                                               \
+    "and     r4, r3, #15                \n"                                                        \
+    "lsl     lr, r6, r4                 \n"
+#define ROUND(FIRST, SECOND, TWICE_B)                                                              \
+    FIRST                                                                                          \
     ROUNDED("r7", TWICE, "r2")                                                                     \
     ROUNDED("r8", TWICE, "r2")                                                                     \
     ROUNDED("r9", TWICE, "r2")                                                                     \
-    ROUND_SECOND                                                                                   \
+    SECOND                                                                                         \
     ROUNDED("r10", TWICE_B, "r3")                                                                  \
     ROUNDED("r11", TWICE_B, "r3")                                                                  \
     ROUNDED("r12", TWICE_B, "r3")
+#define ROUND_packed ROUND(ROUND_FIRST("[sp, #28]"), ROUND_SECOND, TWICE_OF_256)
+#define ROUND_brief ROUND(BRIEF_FIRST, BRIEF_SECOND, TWICE_OF_256)
+#define ROUND_plain ROUND(ROUND_FIRST("[sp, #28]"), ROUND_SECOND, TWICE)
 
-#define KEEP_int8
+/* What of a dot_t stays on the stack. */
+#define KEEP_NOTHING
+#define KEEP_POINT "str     r7, [sp, #28]              \n"
+#define KEEP_CLAMP "strd    r8, r9, [sp, #32]          \n"
+
 #define CLAMP_int8
 
 /* The addends are so much higher that SSAT is the upper clamp. */
-#define KEEP_clamp "str     r9, [sp, #36]              \n"
 #define CLAMP_clamp                                                                                \
     "ldrd    r2, r3, [sp, #32]          \n"                                                        \
     "qsub8   r7, r7, r2                 \n"                                                        \
@@ -201,11 +224,12 @@ typedef struct filters {
     "bfi     r7, r10, #8, #8            \n"                                                        \
     "bfi     r8, r11, #8, #8            \n"                                                        \
     "bfi     r9, r12, #8, #8            \n"
+/* What is on the stack, the next pair's included; one line less than each at its time. */
+#define LOAD "ldm     sp, {r0, r2, r3, r4, r5, lr} \n"
 #define STORE                                                                                      \
-    "ldm     sp, {r2, r3, r4, r5}       \n"                                                        \
-    "strh    r8, [r2, r4]               \n"                                                        \
-    "strh    r9, [r2, r5]               \n"                                                        \
-    "strh    r7, [r2], #2               \n"
+    LOAD "strh    r8, [r2, r4]               \n"                                                   \
+         "strh    r9, [r2, r5]               \n"                                                   \
+         "strh    r7, [r2], #2               \n"
 
 #define FINISH(CLAMP, RESCALE) RESCALE PACK CLAMP_##CLAMP STORE
 
@@ -214,38 +238,34 @@ typedef struct filters {
     "asr     r10, r10, #8               \n"                                                        \
     "asr     r11, r11, #8               \n"                                                        \
     "asr     r12, r12, #8               \n" FINISH_plain
-#define FINISH_plain                                                                               \
-    "ldrd    r2, r3, [sp]               \n"                                                        \
-    "stmia   r2!, {r7-r12}              \n"
+#define FINISH_plain LOAD "stmia   r2!, {r7-r12}              \n"
 
 /*
- * On the stack: [0] y, [4] its end, [8] where lanes 1 and 2 lie, [16] x, [20] rounds, [24] where
+ * On the stack: [0] x, [4] y, [8] its end, [12] where lanes 1 and 2 lie, [20] rounds, [24] where
  * the first round begins, [28] the point, [32] the clamp. The fifth argument comes above what is
  * saved.
  */
-#define BLOCK(NAME, WEIGHTS, CLAMP, FINISH)                                                        \
+#define BLOCK(NAME, WEIGHTS, KEEP, FINISH)                                                         \
     NAKED void NAME(UNUSED const dot_t *p, UNUSED const void *x, UNUSED int8_t *y,                 \
                     UNUSED int32_t one, UNUSED int32_t two)                                        \
     {                                                                                              \
         __asm volatile("push    {r4-r11, lr}               \n"                                     \
                        "sub     sp, sp, #40                \n"                                     \
                        "ldr     r12, [sp, #76]             \n"                                     \
-                       "strd    r3, r12, [sp, #8]          \n"                                     \
-                       "ldm     r0, {r3-r9}                \n"                                     \
-                       "strd    r7, r8, [sp, #28]          \n" KEEP_##CLAMP                        \
+                       "strd    r1, r2, [sp]               \n"                                     \
+                       "strd    r3, r12, [sp, #12]         \n"                                     \
+                       "ldm     r0, {r1, r4-r9}            \n" KEEP                                \
                        "add     r6, r2, r6                 \n"                                     \
-                       "strd    r2, r6, [sp]               \n"                                     \
-                       "adr.w   r7, 2f                     \n" ENTRY_##WEIGHTS                     \
-                       "orr     r4, r4, #1                 \n"                                     \
-                       "strd    r1, r5, [sp, #16]          \n"                                     \
-                       "str     r4, [sp, #24]              \n"                                     \
-                       "mov     r1, r3                     \n"                                     \
+                       "str     r6, [sp, #8]               \n"                                     \
+                       "adr.w   r7, 2f + 1                 \n" ENTRY_##WEIGHTS                     \
+                       "strd    r5, r4, [sp, #20]          \n"                                     \
+                       "mov     lr, r5                     \n"                                     \
+                       "ldr     r0, [sp]                   \n"                                     \
                        "1:                                 \n" /* two channels */                  \
-                       "ldrd    r0, lr, [sp, #16]          \n" FIRST_##WEIGHTS                     \
-                       "ldr.w   pc, [sp, #24]              \n"                                     \
-                       ".balign 4                          \n"                                     \
-                       "2:                                 \n"                                     \
-                       ".rept   8                          \n" UNIT_##WEIGHTS                      \
+                       FIRST_##WEIGHTS "ldr.w   pc, [sp, #24]              \n"                     \
+                                       ".balign 4                          \n"                     \
+                                       "2:                                 \n"                     \
+                                       ".rept   8                          \n" UNIT_##WEIGHTS      \
                        ".endr                              \n"                                     \
                        "3:                                 \n"                                     \
                        ".if     3b - 2b - 8 * " UNIT_BYTES_##WEIGHTS                               \
@@ -254,20 +274,23 @@ typedef struct filters {
                        ".endif                             \n"                                     \
                        "subs    lr, lr, #1                 \n"                                     \
                        "bne.w   2b                         \n" SEPARATE_##WEIGHTS FINISH           \
-                       "str     r2, [sp]                   \n"                                     \
+                       "str     r2, [sp, #4]               \n"                                     \
                        "cmp     r2, r3                     \n"                                     \
                        "bne.w   1b                         \n"                                     \
                        "add     sp, sp, #40                \n"                                     \
                        "pop     {r4-r11, pc}               \n");                                   \
     }
 
-BLOCK(block_packed_sums, packed, int8, FINISH_packed)
-BLOCK(block_plain_sums, plain, int8, FINISH_plain)
+BLOCK(block_packed_sums, packed, KEEP_NOTHING, FINISH_packed)
+BLOCK(block_plain_sums, plain, KEEP_NOTHING, FINISH_plain)
 
-BLOCK(block_packed_round_int8, packed, int8, FINISH(int8, ROUND(TWICE_OF_256)))
-BLOCK(block_packed_round_clamp, packed, clamp, FINISH(clamp, ROUND(TWICE_OF_256)))
-BLOCK(block_plain_round_int8, plain, int8, FINISH(int8, ROUND(TWICE)))
-BLOCK(block_plain_round_clamp, plain, clamp, FINISH(clamp, ROUND(TWICE)))
+#define BLOCK_ROUND(WEIGHTS, NAME, RESCALE)                                                        \
+    BLOCK(block_##NAME##_int8, WEIGHTS, KEEP_POINT, FINISH(int8, RESCALE))                         \
+    BLOCK(block_##NAME##_clamp, WEIGHTS, KEEP_POINT KEEP_CLAMP, FINISH(clamp, RESCALE))
+
+BLOCK_ROUND(packed, packed_round, ROUND_packed)
+BLOCK_ROUND(packed, packed_brief_round, ROUND_brief)
+BLOCK_ROUND(plain, plain_round, ROUND_plain)
 
 /*
  * The same of two pixels, for those that are left over at the end: the third lane is not looked at.
@@ -300,31 +323,31 @@ BLOCK(block_plain_round_clamp, plain, clamp, FINISH(clamp, ROUND(TWICE)))
 #define SEPARATE_two                                                                               \
     "sub     r10, r10, r7               \n"                                                        \
     "sub     r11, r11, r8               \n"
-#define LINE_two(SHIFT)                                                                            \
-    "ldmia.n r1!, {r2, r3, r4}          \n"                                                        \
+#define LINE_two(NUMBERS, SHIFT_A, SHIFT_B)                                                        \
+    NUMBERS                                                                                        \
     "smmlar  r7, r7, r2, r3             \n"                                                        \
     "smmlar  r8, r8, r2, r3             \n"                                                        \
     "smmlar  r10, r10, r4, r3           \n"                                                        \
     "smmlar  r11, r11, r4, r3           \n"                                                        \
-    "ssat    r7, #8, r7, asr #" SHIFT " \n"                                                        \
-    "ssat    r8, #8, r8, asr #" SHIFT " \n"                                                        \
-    "ssat    r10, #8, r10, asr #" SHIFT " + 7\n"                                                   \
-    "ssat    r11, #8, r11, asr #" SHIFT " + 7\n"
-#define ROUND_two                                                                                  \
-    ROUND_FIRST("[sp, #28]")                                                                       \
+    "ssat    r7, #8, r7, asr #" SHIFT_A "\n"                                                       \
+    "ssat    r8, #8, r8, asr #" SHIFT_A "\n"                                                       \
+    "ssat    r10, #8, r10, asr #" SHIFT_B "\n"                                                     \
+    "ssat    r11, #8, r11, asr #" SHIFT_B "\n"
+#define ROUND_two(FIRST, SECOND)                                                                   \
+    FIRST                                                                                          \
     ROUNDED("r7", TWICE, "r2")                                                                     \
     ROUNDED("r8", TWICE, "r2")                                                                     \
-    ROUND_SECOND                                                                                   \
+    SECOND                                                                                         \
     ROUNDED("r10", TWICE_OF_256, "r3")                                                             \
     ROUNDED("r11", TWICE_OF_256, "r3")
 #define STORE_two                                                                                  \
     "bfi     r7, r10, #8, #8            \n"                                                        \
-    "bfi     r8, r11, #8, #8            \n"                                                        \
-    "ldm     sp, {r2, r3, r4}           \n"                                                        \
-    "strh    r8, [r2, r4]               \n"                                                        \
+    "bfi     r8, r11, #8, #8            \n" LOAD "strh    r8, [r2, r4]               \n"           \
     "strh    r7, [r2], #2               \n"
 
-BLOCK(block_two_round_int8, two, int8, ROUND_two STORE_two)
+BLOCK(block_two_round_int8, two, KEEP_POINT,
+      ROUND_two(ROUND_FIRST("[sp, #28]"), ROUND_SECOND) STORE_two)
+BLOCK(block_two_brief_round_int8, two, KEEP_POINT, ROUND_two(BRIEF_FIRST, BRIEF_SECOND) STORE_two)
 
 /* Channels of which neither form is exact: those with negative factors, or left shifts. */
 SELDOM void make_channels_exactly(const filters_t *p, const part_t *part, const void *x, int8_t *y,
@@ -368,12 +391,17 @@ KERNEL block_fn_t *only_block(const filters_t *p)
     return p->count == 1 ? p->parts->block : 0;
 }
 
+#define BLOCK_LINE(WEIGHTS, NAME, SHIFT, RESCALE)                                                  \
+    BLOCK(block_##NAME##_line_int8_##SHIFT, WEIGHTS, KEEP_NOTHING, FINISH(int8, RESCALE))          \
+    BLOCK(block_##NAME##_line_clamp_##SHIFT, WEIGHTS, KEEP_CLAMP, FINISH(clamp, RESCALE))
 #define BLOCKS(SHIFT)                                                                              \
-    BLOCK(block_packed_line_int8_##SHIFT, packed, int8, FINISH(int8, LINE_packed(#SHIFT)))         \
-    BLOCK(block_two_line_int8_##SHIFT, two, int8, LINE_two(#SHIFT) STORE_two)                      \
-    BLOCK(block_packed_line_clamp_##SHIFT, packed, clamp, FINISH(clamp, LINE_packed(#SHIFT)))      \
-    BLOCK(block_plain_line_int8_##SHIFT, plain, int8, FINISH(int8, LINE_plain(#SHIFT)))            \
-    BLOCK(block_plain_line_clamp_##SHIFT, plain, clamp, FINISH(clamp, LINE_plain(#SHIFT)))
+    BLOCK_LINE(packed, packed, SHIFT, LINE_packed(#SHIFT))                                         \
+    BLOCK_LINE(packed, packed_brief, SHIFT, LINE_brief(#SHIFT))                                    \
+    BLOCK_LINE(plain, plain, SHIFT, LINE_plain(#SHIFT))                                            \
+    BLOCK(block_two_line_int8_##SHIFT, two, KEEP_NOTHING,                                          \
+          LINE_two(LINE_NUMBERS, #SHIFT, #SHIFT " + 7") STORE_two)                                 \
+    BLOCK(block_two_brief_line_int8_##SHIFT, two, KEEP_NOTHING,                                    \
+          LINE_two(BRIEF_NUMBERS, #SHIFT, #SHIFT " + 8") STORE_two)
 
 BLOCKS(1)
 BLOCKS(2)

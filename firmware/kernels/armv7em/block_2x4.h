@@ -114,6 +114,8 @@
                                                ROUNDED_2x4(SECOND_B, TWICE_OF_256, "r3")
 #define ROUND_2x4 ROUND_PAIR_2x4("r6", "r10", "r7", "r11") ROUND_PAIR_2x4("r8", "r12", "r9", "lr")
 
+#define KEEP_2x4_int8
+#define KEEP_2x4_clamp "str     r9, [sp, #36]              \n"
 #define CLAMP_2x4_int8
 #define CLAMP_2x4_clamp                                                                            \
     "ldr     r2, [sp, #32]              \n"                                                        \
@@ -151,7 +153,7 @@
                        "str     r3, [sp, #8]               \n"                                     \
                        "ldm     r0, {r3-r9}                \n"                                     \
                        "str     r7, [sp, #28]              \n"                                     \
-                       "str     r8, [sp, #32]              \n" KEEP_##CLAMP                        \
+                       "str     r8, [sp, #32]              \n" KEEP_2x4_##CLAMP                    \
                        "add     r6, r2, r6                 \n"                                     \
                        "str     r2, [sp]                   \n"                                     \
                        "str     r6, [sp, #4]               \n"                                     \

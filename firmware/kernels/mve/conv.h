@@ -57,6 +57,31 @@ KERNEL void fill_with(int8_t *y, int32_t value, int32_t size)
                      : "lr", "q0", "cc", "memory");
 }
 
+/* Fills `count` runs of `size` bytes, which lie y_step bytes apart. */
+KERNEL void fill_runs(int8_t *y, int32_t y_step, int32_t value, int32_t size, int32_t count)
+{
+    if (size > 16) {
+#pragma GCC unroll 1
+        for (; count > 0; count--, y += y_step) {
+            fill_with(y, value, size);
+        }
+        return;
+    }
+    __asm__ volatile(
+        "vdup.8 q0, %[value]\n"
+        "vctp.8 %[size]\n"
+        "wls lr, %[count], 2f\n"
+        "1:\n"
+        "vpst\n"
+        "vstrbt.8 q0, [%[y]]\n"
+        "add %[y], %[y_step]\n"
+        "le lr, 1b\n"
+        "2:\n"
+        : [y] "+r"(y)
+        : [value] "r"(value), [y_step] "r"(y_step), [size] "r"(size), [count] "r"(count)
+        : "lr", "q0", "cc", "memory");
+}
+
 /* Copies `count` runs of `size` bytes, which lie x_step bytes apart, to y_step bytes apart. */
 KERNEL void copy_runs(const int8_t *x, int32_t x_step, int8_t *y, int32_t y_step, int32_t size,
                       int32_t count)
@@ -89,15 +114,15 @@ typedef struct {
     const rows_t *x;
     int32_t top;   /* the input row under the first kernel row */
     span_t inside; /* the kernel rows that lie on the tensor */
-    span_t inner;  /* the output columns all of whose cells do */
+    span_t inner;  /* the output columns all of whose kernel columns do */
 } window_rows_t;
 
 KERNEL window_rows_t rows_under(const mve_conv_t *p, const rows_t *x, int32_t row)
 {
     const window_t *w = &p->window;
     const span_t inside = kernel_rows(w, row, p->y.h, p->x.h);
-    const bool are_inner = inside.first == 0 && inside.last == w->kernel.h && w->dilation.w == 1;
-    const span_t inner = are_inner ? columns_inside(w, p->y.w, p->x.w) : (span_t){p->y.w, p->y.w};
+    const span_t inner =
+        w->dilation.w == 1 ? columns_inside(w, p->y.w, p->x.w) : (span_t){p->y.w, p->y.w};
     return (window_rows_t){x, row * w->stride.h - w->pad.h, inside, inner};
 }
 
@@ -197,15 +222,16 @@ GATHER(GATHER_5, 5, 5, 2)
 GATHER(GATHER_LONG_3, 3, 18, 6)
 GATHER(GATHER_LONG_3, 3, 24, 8)
 
-/* Gathers the windows of `count` columns from i on, all of whose cells lie on the tensor. */
+/* Gathers the windows of `count` columns from i on, all of whose columns lie on the tensor. */
 KERNEL void gather_windows(const mve_conv_t *p, const window_rows_t *rows, int32_t i, int32_t count,
                            int8_t *to)
 {
     const window_t *w = &p->window;
     const int32_t c = p->x.c, run = w->kernel.w * c, x_step = w->stride.w * c;
     const int32_t at = (i * w->stride.w - w->pad.w - rows->x->first) * c;
+    const span_t inside = rows->inside;
 
-    if (p->gather != 0) {
+    if (p->gather != 0 && inside.last - inside.first == w->kernel.h) {
         const int8_t *x[GATHERED_ROWS];
         for (int32_t k = 0; k < w->kernel.h; k++) {
             x[k] = row_at(rows->x, rows->top + k * w->dilation.h) + at;
@@ -215,8 +241,12 @@ KERNEL void gather_windows(const mve_conv_t *p, const window_rows_t *rows, int32
     }
 #pragma GCC unroll 1
     for (int32_t k = 0; k < w->kernel.h; k++, to += run) {
-        const int8_t *in = row_at(rows->x, rows->top + k * w->dilation.h) + at;
-        copy_runs(in, x_step, to, p->columns.depth, run, count);
+        if (is_in(inside, k)) {
+            const int8_t *in = row_at(rows->x, rows->top + k * w->dilation.h) + at;
+            copy_runs(in, x_step, to, p->columns.depth, run, count);
+        } else {
+            fill_runs(to, p->columns.depth, p->padding, run, count);
+        }
     }
 }
 

@@ -33,9 +33,10 @@ SHARED void mve_depthwise_row(const mve_depthwise_t *p, rows_t x, int32_t row, s
         const int32_t count = lesser(p->columns, columns.last - i);
         const cells_t under = cells_under(p, i, count);
         depthwise_pass_t pass;
+        cells_row_t cells = cells_row(p, &x, &under);
         prepare_passes(&pass, p, 1, count);
         for (int32_t c = 0; c < p->x.c; c += p->lines) {
-            const cells_row_t cells = cells_row(p, &x, &under, c);
+            take_channels(&cells, p, c, p->x.h);
             gather_rows(p, &x, top, w->kernel.h, &cells, scratch);
             const int32_t first = c * p->depth_multiplier;
             const int32_t channels = lesser(p->lines * p->depth_multiplier, p->y.c - first);
@@ -63,14 +64,12 @@ KERNEL void slide_back(int8_t *lines, int32_t by, int32_t size)
 }
 
 /* Up to eight channels from `c` on of a whole tensor. */
-KERNEL void depthwise_slide(depthwise_pass_t *pass, const rows_t *x, int32_t c, int8_t *y,
-                            int8_t *lines)
+KERNEL void depthwise_slide(depthwise_pass_t *pass, const rows_t *x, const cells_row_t *cells,
+                            int32_t c, int8_t *y, int8_t *lines)
 {
     const mve_depthwise_t *p = pass->p;
     const window_t *w = &p->window;
-    const cells_t under = cells_under(p, 0, p->y.w);
-    const cells_row_t cells = cells_row(p, x, &under, c);
-    const int32_t channels = lesser(p->lines, p->x.c - c) * p->depth_multiplier;
+    const int32_t channels = cells->channels * p->depth_multiplier;
     int32_t gathered = 0, origin = 0; /* padded rows: up to which, and which is at lines[0] */
 
     for (int32_t row = 0; row < p->y.h; row += p->rows) {
@@ -81,7 +80,7 @@ KERNEL void depthwise_slide(depthwise_pass_t *pass, const rows_t *x, int32_t c, 
             origin = first;
         }
         gathered = greater(gathered, first);
-        gather_rows(p, x, gathered - w->pad.h, end - gathered, &cells, lines + gathered - origin);
+        gather_rows(p, x, gathered - w->pad.h, end - gathered, cells, lines + gathered - origin);
         gathered = end;
         if (rows != pass->rows) {
             set_rows(pass, rows);
@@ -91,14 +90,38 @@ KERNEL void depthwise_slide(depthwise_pass_t *pass, const rows_t *x, int32_t c, 
     }
 }
 
+/* The same of planes that lines hold at once: their padding stays for all channels. */
+KERNEL void depthwise_plane(depthwise_pass_t *pass, const rows_t *x, cells_row_t *cells, int32_t c,
+                            int8_t *y, int8_t *lines)
+{
+    const mve_depthwise_t *p = pass->p;
+    const int32_t top = p->window.pad.h, out = c * p->depth_multiplier;
+    const int32_t end = (p->y.h - 1) * p->window.stride.h + p->window.kernel.h;
+    if (c == 0) {
+        gather_rows(p, x, -top, end, cells, lines);
+        keep_padding(cells);
+    } else {
+        int8_t *inner = lines + top + cells->kept * cells->pitch;
+        gather_rows(p, x, 0, lesser(end - top, p->x.h), cells, inner);
+    }
+    run_passes(pass, lines, out, cells->channels * p->depth_multiplier, y + out);
+}
+
 /* The whole op without dilation; y may begin where x begins. */
 SHARED void mve_depthwise(const mve_depthwise_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
 {
     const rows_t rows = whole_rows(x, &p->x);
+    const cells_t under = cells_under(p, 0, p->y.w);
+    cells_row_t cells = cells_row(p, &rows, &under);
     depthwise_pass_t pass;
     prepare_passes(&pass, p, lesser(p->rows, p->y.h), p->y.w);
     for (int32_t c = 0; c < p->x.c; c += p->lines) {
-        depthwise_slide(&pass, &rows, c, y, scratch);
+        take_channels(&cells, p, c, 1);
+        if (p->rows < p->y.h || cells.inside <= 0) {
+            depthwise_slide(&pass, &rows, &cells, c, y, scratch);
+        } else {
+            depthwise_plane(&pass, &rows, &cells, c, y, scratch);
+        }
     }
 }
 

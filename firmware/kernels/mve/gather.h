@@ -28,15 +28,17 @@ typedef struct {
     int32_t x_next, to_next; /*  8: from behind a row to the next */
     int32_t inside;          /* columns */
     int32_t x_step, pitch;   /* from column to column */
-    int32_t at;              /* bytes from the first pixel that is kept */
-    int32_t channels;        /* up to eight */
+    int32_t kept;            /* columns of padding in front that need not be gathered any more */
+    int32_t first;           /* byte of a row, with that pixel before which there is padding */
     bool follow;             /* whether rows lie x_next apart */
+    int32_t at;              /* byte of a row, with the first channel */
+    int32_t channels;        /* up to eight */
+    int32_t eight;           /* the first row of whose pixels eight channels cannot be read */
     int16x8_t padding;
     uint16x8_t offsets; /* of the lines */
 } cells_row_t;
 
-KERNEL cells_row_t cells_row(const mve_depthwise_t *p, const rows_t *x, const cells_t *cells,
-                             int32_t c)
+KERNEL cells_row_t cells_row(const mve_depthwise_t *p, const rows_t *x, const cells_t *cells)
 {
     const int32_t dilation = p->window.dilation.w, first = cells->inside.first;
     const int32_t inside = cells->inside.last - first;
@@ -48,12 +50,31 @@ KERNEL cells_row_t cells_row(const mve_depthwise_t *p, const rows_t *x, const ce
         .inside = inside,
         .x_step = dilation * p->x.c,
         .pitch = p->pitch,
-        .at = (cells->begin + first * dilation - x->first) * p->x.c + c,
-        .channels = lesser(p->lines, p->x.c - c),
+        .first = (cells->begin + first * dilation - x->first) * p->x.c,
         .follow = x->slots == 0 && p->window.dilation.h == 1,
         .padding = vdupq_n_s16((int16_t)p->padding),
         .offsets = multiples((uint16_t)p->line_bytes),
     };
+}
+
+/*
+ * Turns to up to eight channels from `c` on. Where there are fewer, those of the next pixel may be
+ * read instead, into lines that nobody reads, but of the last `last` rows of the tensor.
+ */
+KERNEL void take_channels(cells_row_t *r, const mve_depthwise_t *p, int32_t c, int32_t last)
+{
+    r->at = r->first + c;
+    r->channels = lesser(p->lines, p->x.c - c);
+    r->eight = p->lines < 8 ? 0 : p->x.h - (r->channels < 8 ? last : 0);
+}
+
+/* From now on, what is gathered begins behind the padding, which lines have already. */
+KERNEL void keep_padding(cells_row_t *r)
+{
+    r->kept = r->before;
+    r->before = 0;
+    r->behind = 0;
+    r->to_next = 1 - r->inside * r->pitch;
 }
 
 /* Padding into `count` columns; returns where the next column is. */
@@ -167,8 +188,8 @@ SHARED void gather_rows(const mve_depthwise_t *p, const rows_t *x, int32_t row, 
         done = 1;
         if (row < 0 || row >= p->x.h || r->inside <= 0) {
             gather_padding(r, to, r->before + r->inside + r->behind);
-        } else if (r->channels == 8) {
-            done = r->follow ? lesser(count, p->x.h - row) : 1;
+        } else if (row < r->eight) {
+            done = r->follow ? lesser(count, r->eight - row) : 1;
             gather_eight(r, row_at(x, row) + r->at, to, done);
         } else {
             gather_some(r, row_at(x, row) + r->at, to);

@@ -185,8 +185,12 @@
     "vmov q1[3], q1[1], r6, lr\n"                                                                  \
     outputs                                                                                        \
     "subs r5, r5, #(8 / %c[rows])\n"                                                               \
+    ".if %c[masked]\n"                                                                             \
     "vpst\n"                                                                                       \
     "vstrbt.16 q0, [r3, q3]\n"                                                                     \
+    ".else\n"                                                                                      \
+    "vstrb.16 q0, [r3, q3]\n"                                                                      \
+    ".endif\n"                                                                                     \
     "add r3, r3, r9, lsl #(3 - %c[rows] / 2)\n"                                                    \
     "bge 2b\n"                                                                                     \
     "adds r0, r5, #(8 / %c[rows])\n"                                                               \
@@ -206,7 +210,7 @@
 
 /* clang-format on */
 
-#define DEPTHWISE_ASM(function, step_, chunks_, rows_, shared, down_, outputs, is_line)            \
+#define DEPTHWISE_ASM(function, step_, chunks_, rows_, shared, down_, outputs, is_line, is_masked) \
     SHARED void function(depthwise_pass_t *pass)                                                   \
     {                                                                                              \
         register depthwise_pass_t *r11 __asm__("r11") = pass;                                      \
@@ -214,24 +218,27 @@
             WINDOWS(BLOCK_##shared, outputs)                                                       \
             : "+r"(r11)                                                                            \
             : [step] "i"(step_), [chunks] "i"(chunks_), [rows] "i"(rows_), [down] "i"(down_),      \
-              [vectors] "i"((chunks_) * (shared)), [line] "i"(is_line)                             \
+              [vectors] "i"((chunks_) * (shared)), [line] "i"(is_line), [masked] "i"(is_masked)    \
             : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r12", "lr",      \
               "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "cc", "memory");                     \
     }
+
+/* The same for blocks of which some windows are not stored, and for those that are always full. */
+#define DEPTHWISE_WAY(step, chunks, rows, shared, down, way, outputs, is_line)                     \
+    DEPTHWISE_ASM(depthwise_##step##_##chunks##_##rows##_##shared##_##way, step, chunks, rows,     \
+                  shared, down, outputs, is_line, 1)                                               \
+    DEPTHWISE_ASM(depthwise_##step##_##chunks##_##rows##_##shared##_##way##_full, step, chunks,    \
+                  rows, shared, down, outputs, is_line, 0)
 
 /*
  * Passes for windows `step` bytes apart whose taps take `chunks` times 16 bytes, in blocks of
  * `rows`, the stride `down` apart; `shared` windows are loaded together.
  */
 #define DEPTHWISE_PASS(step, chunks, rows, shared, down)                                           \
-    DEPTHWISE_ASM(depthwise_##step##_##chunks##_##rows##_##shared##_line, step, chunks, rows,      \
-                  shared, down, WINDOWS_LINE, 1)                                                   \
-    DEPTHWISE_ASM(depthwise_##step##_##chunks##_##rows##_##shared##_round, step, chunks, rows,     \
-                  shared, down, WINDOWS_ROUND, 0)                                                  \
-    DEPTHWISE_ASM(depthwise_##step##_##chunks##_##rows##_##shared##_clamp, step, chunks, rows,     \
-                  shared, down, WINDOWS_CLAMP, 0)                                                  \
-    DEPTHWISE_ASM(depthwise_##step##_##chunks##_##rows##_##shared##_shift, step, chunks, rows,     \
-                  shared, down, WINDOWS_SHIFT, 0)
+    DEPTHWISE_WAY(step, chunks, rows, shared, down, line, WINDOWS_LINE, 1)                         \
+    DEPTHWISE_WAY(step, chunks, rows, shared, down, round, WINDOWS_ROUND, 0)                       \
+    DEPTHWISE_WAY(step, chunks, rows, shared, down, clamp, WINDOWS_CLAMP, 0)                       \
+    DEPTHWISE_WAY(step, chunks, rows, shared, down, shift, WINDOWS_SHIFT, 0)
 
 DEPTHWISE_PASS(1, 1, 1, 1, 1)
 DEPTHWISE_PASS(1, 1, 1, 2, 1)

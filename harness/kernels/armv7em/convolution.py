@@ -160,6 +160,7 @@ def _rows(graph: Graph, op: Conv2D, block: Block, runs: Runs, *, compact: bool) 
         scratch,
         partial(calls, in_batches=True),
         loops=_instructions(graph, op, block, runs),
+        over_operand=is_pointwise(op.window),
     )
 
 

@@ -99,7 +99,13 @@ def row_variants(
     window = small.window_of_a_row(geometry)
     if window is not None:
         calls = partial(_pixel_calls, graph, op, geometry, window)
-        yield RowVariant(_NAME, calls, small.scratch_bytes(window), loops=small.RowLoops(window))
+        yield RowVariant(
+            _NAME,
+            calls,
+            small.scratch_bytes(window),
+            loops=small.RowLoops(window),
+            over_operand=True,
+        )
     else:
         yield from _by_lines(graph, op, geometry)
 
@@ -121,6 +127,7 @@ def _by_lines(graph: Graph, op: DepthwiseConv2D, geometry: Geometry) -> Iterator
             partial(calls, columns, band, in_batches=True) if makes_rows else None,
             columns if columns < geometry.y[1] else None,
             loops=Lines(geometry, pairs, columns, band).instructions,
+            over_operand=columns == geometry.y[1] and op.depth_multiplier == 1,
         )
 
 

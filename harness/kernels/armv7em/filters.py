@@ -18,7 +18,8 @@ import numpy as np
 
 from harness.arithmetic import ConvParameters
 from harness.ir.tensor import Array
-from harness.kernels.armv7em.rounding import PACKED_BITS, Rounding, Way, choose_rounding
+from harness.kernels.armv7em.quantities import PACKED_BITS
+from harness.kernels.armv7em.rounding import Rounding, Way, choose_rounding
 from harness.kernels.call import Constant, Fields, Name, Structs
 from harness.kernels.step_function import accumulator_reach
 
@@ -36,6 +37,9 @@ LANES = 3
 
 _MANY_PIXELS = 120
 """With as many, two lanes for what is left over would save at most 6 instructions in 1000."""
+
+_FEW = 2
+"""Pairs of channels that may be rounded otherwise than all others for the sake of flash."""
 
 MAX_PARTS = 6
 """What an op may have: each part takes a call for every three pixels."""
@@ -61,7 +65,10 @@ def filters(p: ConvParameters, weights: Array, bias: Array, pixels: int) -> Fiel
     weights, bias = weights[channels], bias[channels]
     reach = accumulator_reach(weights, bias, -128, 127)
     packed = can_be_packed(weights, reach)
-    rounding = choose_rounding(p, channels, reach, packed=packed, group=2)
+    few = _FEW if 0 < pixels < _MANY_PIXELS else 0
+    rounding = choose_rounding(
+        p, channels, reach, packed=packed, group=2, brief=few if packed else None
+    )
     parts = parts_of(rounding.ways, even // 2)
     prefix = f"block_{'packed' if packed else 'plain'}"
     rows = list[Fields]()

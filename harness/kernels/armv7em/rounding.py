@@ -6,25 +6,24 @@ does: a doubling high multiply, and a shift that rounds halves away from zero. B
 clamp where the activation leaves all of int8; else outputs are shifted up to where saturation is
 the upper clamp, and come down again by a saturating subtraction. What neither can do (negative
 factors, left shifts, clamps to less than half of int8) is left to C.
+
+If weights are packed, both ways do with a word a channel (:mod:`harness.kernels.armv7em.brief`),
+where all channels of a layer can.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
 
-from harness.arithmetic import ConvParameters, Multiplier
+from harness.arithmetic import ConvParameters
 from harness.ir.tensor import Array
-from harness.kernels.requantization import solve_layer
-from harness.kernels.shared_addend import forms_with_addends
+from harness.kernels.armv7em.quantities import Quantities
 from harness.kernels.short_form import Layer
 from harness.kernels.step_function import Flags
-
-PACKED_BITS = 8
-"""By how many bits the sums of the second channel of a pair are larger if weights are packed."""
 
 PACKED_SHIFT = 7
 """By how many bits its line is shifted more: its multiplier then has a bit more to be exact."""
@@ -69,7 +68,7 @@ class Rounding:
 
     ``rounds`` are multipliers and shifts [2, channels]; ``point`` is the zero point, doubled, and
     one. ``clamp`` is what outputs lose, saturating, and gain again. If weights are ``packed``, the
-    channels of a pair share the addend of their lines.
+    channels of a pair share the addend of their lines. ``brief`` ways have a word a channel.
     """
 
     ways: tuple[Way, ...]
@@ -78,6 +77,7 @@ class Rounding:
     point: int
     clamp: tuple[int, int]
     packed: bool
+    brief: frozenset[Way] = frozenset()
 
     def starts(self, way: Way) -> Array:
         """Return what is added to the sums of channels."""
@@ -87,6 +87,9 @@ class Rounding:
     def ends(self, way: Way) -> Array:
         """Return what a stream has behind the weights of each pair of channels, [pairs, words]."""
         pairs = len(self.lines.solved) // 2
+        if way in self.brief:
+            words: Array = self.lines.numbers[0] if way is Way.LINE else self.rounds[0]
+            return words.reshape(pairs, 2)
         match way:
             case Way.LINE:
                 numbers = self.lines.numbers.T.reshape(pairs, 4)
@@ -103,7 +106,8 @@ class Rounding:
         if way is Way.EXACT:
             return "sums"
         clamp = "clamp" if any(self.clamp) else "int8"
-        return f"line_{clamp}_{self.lines.shift}" if way is Way.LINE else f"round_{clamp}"
+        name = f"line_{clamp}_{self.lines.shift}" if way is Way.LINE else f"round_{clamp}"
+        return f"brief_{name}" if way in self.brief else name
 
 
 def choose_rounding(
@@ -114,10 +118,12 @@ def choose_rounding(
     packed: bool,
     group: int,
     scale: int = 0,
+    brief: int | None = None,
 ) -> Rounding:
     """Return how some channels are rounded, ``group`` of them at a time; ``reach`` is of each.
 
-    All sums are larger by ``scale`` bits.
+    All sums are larger by ``scale`` bits. Of packed weights the numbers may be brief, if no more
+    groups than ``brief`` says go without a line for it.
     """
     up = 127 - p.high
     q = Quantities(p, channels, reach, packed, up, scale)
@@ -126,20 +132,21 @@ def choose_rounding(
     if clamp[0] > 127:
         ways = (Way.EXACT,) * (count // group)
         return Rounding(ways, _no_lines(count, 0), q.rounds(), q.point, (0, 0), packed)
-    lines = _no_lines(count, 0)
-    for shift in _shifts(q):
-        tried = _lines(q, shift)
-        if _all(tried.solved, group).sum() > _all(lines.solved, group).sum():
-            lines = tried
-        if lines.solved.all():
-            break
+    lines, is_brief = _choose_lines(q, group, brief)
+    short = {Way.LINE} if is_brief else set[Way]()
+    rounds, can_be_rounded = q.rounds(), q.can_be_rounded()
+    if brief is not None and not lines.solved.all():
+        multipliers, exact = q.brief_rounds()
+        if (exact | ~can_be_rounded).all():
+            rounds[0] = multipliers
+            short.add(Way.ROUND)
     ways = tuple(
-        Way.LINE if has_line else Way.ROUND if can_be_rounded else Way.EXACT
-        for has_line, can_be_rounded in zip(
-            _all(lines.solved, group), _all(q.can_be_rounded(), group), strict=True
+        Way.LINE if has_line else Way.ROUND if is_rounded else Way.EXACT
+        for has_line, is_rounded in zip(
+            _all(lines.solved, group), _all(can_be_rounded, group), strict=True
         )
     )
-    return Rounding(ways, lines, q.rounds(), q.point, clamp, packed)
+    return Rounding(ways, lines, rounds, q.point, clamp, packed, frozenset(short))
 
 
 def needs_no_c(p: ConvParameters, channels: Sequence[int], reach: tuple[Array, Array]) -> bool:
@@ -149,74 +156,57 @@ def needs_no_c(p: ConvParameters, channels: Sequence[int], reach: tuple[Array, A
     return up + p.low + 128 <= 127 and bool(q.can_be_rounded().all())
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Quantities:
-    """What decides over the rounding of channels: factors, reach, and how far outputs go up.
-
-    Sums are larger than what is reached by ``scale`` bits.
-    """
-
-    p: ConvParameters
-    channels: Sequence[int]
-    reach: tuple[Array, Array]
-    packed: bool
-    up: int
-    scale: int = 0
-
-    @property
-    def second(self) -> Flags:
-        """Which channels are the second of a pair whose sums are larger."""
-        odd: Flags = (np.arange(len(self.channels)) % 2 == 1) & self.packed
-        return odd
-
-    @property
-    def point(self) -> int:
-        """The zero point and half a unit, doubled."""
-        return 2 * (self.p.output_offset + self.up) + 1
-
-    def solve(self, some: Flags, shift: int | None, nth: int) -> Layer | None:
-        """Return the lines of some channels, or the ``nth`` of those that there are."""
-        return solve_layer(*self._asked(some), scale=self.scale, shift=shift, steps=False, nth=nth)
-
-    def follow(self, some: Flags, addends: Array, shift: int) -> Layer:
-        """Return the lines of some channels whose sums are larger, and whose addends are given."""
-        return forms_with_addends(*self._asked(some), addends, scale=PACKED_BITS, shift=shift)
-
-    def _asked(
-        self, some: Flags
-    ) -> tuple[Sequence[Multiplier], int, int, int, tuple[Array, Array]]:
-        """Return factors, zero point, low, high and reach of some channels."""
-        return (
-            [self.p.multipliers[self.channels[i]] for i in np.flatnonzero(some).tolist()],
-            self.p.output_offset + self.up,
-            self.p.low + self.up,
-            self.p.high + self.up,
-            (self.reach[0][some], self.reach[1][some]),
-        )
-
-    def rounds(self) -> Array:
-        """Return the numbers that round each channel: multiplier and shift."""
-        factors = [self.p.multipliers[channel] for channel in self.channels]
-        shifts = np.array([max(factor.right, 1) for factor in factors], np.int64)
-        multipliers = np.array([factor.multiplier for factor in factors], np.int64)
-        return np.stack([multipliers, shifts])
-
-    def can_be_rounded(self) -> Flags:
-        """Return which channels these numbers are exact for: nothing leaves 32 bits."""
-        factors = [self.p.multipliers[channel] for channel in self.channels]
-        regular = [f.multiplier == 0 or (f.multiplier > 0 and f.right > 0) for f in factors]
-        addends = self.point << (self.rounds()[1] - 1)
-        most = np.abs(np.stack(self.reach)).max(axis=0)
-        flags: Flags = np.array(regular) & (most < 1 << 30) & (most + np.abs(addends) < 1 << 31)
-        return flags
-
-
 def _shifts(q: Quantities) -> list[int]:
     """Return shifts to try for the lines: what suits the first of each pair, and less."""
     layer = q.solve(~q.second, None, 0)
     if layer is None:
         return []
-    return [s for s in range(layer.shift, layer.shift - _SHIFTS_TRIED, -1) if 0 < s <= _MAX_SHIFT]
+    return _some_shifts(range(layer.shift, 0, -1))
+
+
+def _brief_shifts(q: Quantities) -> list[int]:
+    """Return shifts to try for brief lines: even ones first, since each takes a function."""
+    return sorted(_some_shifts(q.brief_shifts()), key=lambda shift: shift % 2)
+
+
+def _some_shifts(shifts: Sequence[int]) -> list[int]:
+    """Return the first of some shifts."""
+    return [shift for shift in shifts[:_SHIFTS_TRIED] if 0 < shift <= _MAX_SHIFT]
+
+
+def _choose_lines(q: Quantities, group: int, brief: int | None) -> tuple[Lines, bool]:
+    """Return lines, and whether they are brief."""
+    lines = _no_lines(len(q.channels), 0)
+    if brief is not None:
+        lines = _best(q, _brief_shifts(q), group, _brief_lines)
+        if lines.solved.all():
+            return lines, True
+    others = _best(q, _shifts(q), group, _lines)
+    missing = _all(others.solved, group).sum() - _all(lines.solved, group).sum()
+    is_brief = brief is not None and missing <= brief
+    return (lines if is_brief else others), is_brief
+
+
+def _best(
+    q: Quantities, shifts: Sequence[int], group: int, find: Callable[[Quantities, int], Lines]
+) -> Lines:
+    """Return the lines that most groups have, under one shift."""
+    best = _no_lines(len(q.channels), 0)
+    for shift in shifts:
+        lines = find(q, shift)
+        if _all(lines.solved, group).sum() > _all(best.solved, group).sum():
+            best = lines
+        if best.solved.all():
+            break
+    return best
+
+
+def _brief_lines(q: Quantities, shift: int) -> Lines:
+    """Return lines of all pairs of channels that are brief, under a shift."""
+    lines = _no_lines(len(q.channels), shift)
+    for some, layer in zip((~q.second, q.second), q.brief_lines(shift), strict=True):
+        lines.take(some, layer)
+    return lines
 
 
 def _lines(q: Quantities, shift: int) -> Lines:

@@ -116,7 +116,7 @@ def _parameters(graph: Graph, op: DepthwiseConv2D, planes: Planes, lines: Lines)
         "rescale_words": constants.size // len(in_lines),
         "scale": rounded.scale if lines.by_channel and rounded.way is Way.LINE else 0,
         "output": output(p),
-        "pass": Name(_pass(rounded.way, lines)),
+        "pass": Name(_pass(rounded.way, lines, planes.y[0])),
     }
 
 
@@ -147,13 +147,13 @@ def _filled_up(channels: Array, lines: Lines) -> Array:
     return np.pad(channels, ((0, behind), *[(0, 0)] * (channels.ndim - 1)))
 
 
-def _pass(way: Way, lines: Lines) -> str:
+def _pass(way: Way, lines: Lines, out_h: int) -> str:
     if not lines.shifts:
         return "depthwise_any"
     if lines.by_channel:
         return f"depthwise_channels_{lines.chunks}_{way.value}"
-    shared = len(lines.shifts)
-    return f"depthwise_{lines.step}_{lines.chunks}_{lines.rows}_{shared}_{way.value}"
+    shared, full = len(lines.shifts), "_full" * lines.fills(out_h)
+    return f"depthwise_{lines.step}_{lines.chunks}_{lines.rows}_{shared}_{way.value}{full}"
 
 
 def _in_lines(taps: Array, lines: Lines) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import prod
 
 from harness.ir import Graph
 from harness.ir.ops import DepthwiseConv2D, Padding, Window
@@ -13,12 +14,19 @@ VECTOR = 16
 _BLOCK = 8
 """Output columns that are computed together."""
 
+_BLOCKS_THAT_PAY = 16
+"""Full blocks of a channel from which on their pass saves more than its flash is worth."""
+
 _LANES = 8
 """Channels that are gathered together."""
 
 _WHOLE_SCRATCH, _ROW_SCRATCH = 2048, 640
 """Bytes of scratch that an op should do with; a very long row takes more. Whole ops may take more:
 where one works over its input, the op before needs its input too, and thus more than this one."""
+
+_SCRATCH_SHARE = 64
+"""A whole op may take this fraction of its input instead: where rows are long, half the channels at
+a time or fewer rows take up to twice the instructions."""
 
 _PASSES = {
     (1, 1, 1): (4, 2, 1),
@@ -112,6 +120,15 @@ class Lines:
                 return shifts
         return []
 
+    def fills(self, out_h: int) -> bool:
+        """Return whether all blocks are full: of whole tensors, for which alone lines slide.
+
+        A pass of its own for full blocks takes 250 bytes, which few of them do not pay.
+        """
+        if self.slack == 0 or self.columns * self.rows < _BLOCK or out_h % self.rows:
+            return False
+        return self.columns * out_h >= _BLOCK * _BLOCKS_THAT_PAY
+
     def instructions(self, out_h: int) -> float:
         """Return about how many instructions a channel of a whole tensor takes."""
         gathered = (out_h * self.window.stride[0]) * (5 * self._cells + 50)
@@ -204,7 +221,8 @@ def whole_lines(planes: Planes, *, may_go_by_channel: bool) -> Lines:
             found = replace(lines(most, rows), by_channel=True)
             if found.chunks == chunks and found.has_room:
                 tried.append(found)
-    return _fitting(sorted(tried, key=lambda found: found.instructions(out_h)), _WHOLE_SCRATCH)
+    scratch_bytes = max(_WHOLE_SCRATCH, prod(planes.x) // _SCRATCH_SHARE)
+    return _fitting(sorted(tried, key=lambda found: found.instructions(out_h)), scratch_bytes)
 
 
 def row_lines(planes: Planes) -> Lines:

@@ -1,0 +1,70 @@
+"""Rings: what a fused segment keeps of tensors that are never whole, in bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from harness.ir import Graph, TensorId
+from harness.schedule.geometry import Axis, evenly, length, pixel_bytes, sums_bytes, tile
+from harness.schedule.plan import FusedSegment, Rows, StreamSegment, align
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ring:
+    """Slots for rows of a tensor and of those that take them over (``Sweep.ring``)."""
+
+    lags: Mapping[TensorId, int]
+    rows: int
+    columns: int
+    pixel_bytes: int
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes, not padded."""
+        return self.rows * self.columns * self.pixel_bytes
+
+    def places(self, offset: int) -> Iterator[Rows]:
+        """Yield where the rows of all tensors lie if the first slot is at ``offset``."""
+        owner, lowest = next(iter(self.lags)), min(self.lags.values())
+        for tensor, lag in self.lags.items():
+            over = owner if tensor != owner else None
+            yield Rows(tensor, self.rows, self.columns, offset, lag - lowest, over)
+
+
+def columns_made(graph: Graph, ops: range, stripes: int) -> dict[TensorId, int]:
+    """Return the columns of each tensor that are made (or read) of a row, in the widest stripe."""
+    made: dict[TensorId, int] = {}
+    if stripes == 1:
+        # Rows are made whole, even where the output does not depend on all of them.
+        tensors = (t for i in ops for t in (*graph.ops[i].inputs, *graph.ops[i].outputs))
+        return {t: length(graph, t, Axis.COLUMNS) for t in tensors}
+    output = graph.ops[ops[-1]].outputs[0]
+    for stripe in evenly(length(graph, output, Axis.COLUMNS), stripes):
+        for tensor, span in tile(graph, ops, Axis.COLUMNS, stripe).items():
+            made[tensor] = max(made.get(tensor, 0), span.length)
+    return made
+
+
+def chunks(graph: Graph, segment: StreamSegment) -> dict[TensorId, int]:
+    """Return, for each tensor of which a stream makes a row in chunks, in how many at most."""
+    made = columns_made(graph, segment.ops, segment.stripes)
+    return {
+        rows.tensor: -(-made[rows.tensor] // rows.columns)
+        for rows in segment.rows
+        if rows.columns < made[rows.tensor]
+    }
+
+
+def workspace_bytes(graph: Graph, segment: FusedSegment) -> int:
+    """Return the bytes of a fused segment's workspace: its rows, then its sums."""
+    ends = (
+        rows.offset + rows.rows * rows.columns * pixel_bytes(graph, rows.tensor)
+        for rows in segment.rows
+    )
+    return align(max(ends, default=0)) + all_sums_bytes(graph, segment.ops)
+
+
+def all_sums_bytes(graph: Graph, ops: range) -> int:
+    """Return the bytes of the int32 sums of those ops that sum over all rows."""
+    return sum(sums_bytes(graph, graph.ops[i]) for i in ops)

@@ -1,0 +1,67 @@
+"""Takeovers: output rows in the slots of an operand's ring.
+
+An element-wise op reads each element before it writes it, and some kernels read all that their rows
+need of a channel before they write the first of them (``RowVariant.over_operand``). Then an output
+row may lie where an operand's row lies that nobody needs any more: of a depthwise convolution, in
+the slot of the first row that its window reads, which dies with it. So a depthwise convolution of
+3x3 that makes two rows at once has no bytes of its own::
+
+    slot       0     1     2     3
+    before   x[4]  x[1]  x[2]  x[3]       rows 2 and 3 are made: of x[1] .. x[4]
+    after    x[4]  y[2]  y[3]  x[3]       x[3] and x[4] are read again
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.ir import Graph, Op, TensorId
+from harness.ir.ops import Conv2D, DepthwiseConv2D
+from harness.kernels.kernel_set import KernelSet
+from harness.kernels.library import row_scratch_bytes, row_scratch_over_operand
+from harness.schedule.geometry import is_elementwise, row_bytes
+from harness.schedule.plan import FusedSegment, align
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """Row r of an output may take the bytes of row ``r + lag`` of an operand.
+
+    The kernels have ``scratch_bytes`` then, or more.
+    """
+
+    operand: TensorId
+    lag: int
+    scratch_bytes: int
+
+
+def takeovers(kernels: KernelSet, graph: Graph, op: Op) -> Iterator[Takeover]:
+    """Yield the operands over whose rows an op that goes by rows may write its own, if they die.
+
+    Scratch may be more than it would be otherwise, by no more than what is saved of each row.
+    """
+    output, least = op.outputs[0], row_scratch_bytes(kernels, graph, op)
+    if is_elementwise(graph, op):
+        for operand in op.inputs:
+            is_alike = row_bytes(graph, operand) == row_bytes(graph, output)
+            if is_alike and not graph.tensor(operand).is_constant:
+                yield Takeover(operand, 0, align(least))
+    elif isinstance(op, Conv2D | DepthwiseConv2D) and op.window.stride == (1, 1):
+        operand, scratch = op.inputs[0], row_scratch_over_operand(kernels, graph, op)
+        is_alike = graph.tensor(operand).shape == graph.tensor(output).shape
+        if is_alike and scratch is not None and scratch - least <= row_bytes(graph, output):
+            yield Takeover(operand, -op.window.padding.top, align(scratch))
+
+
+def segment_scratch_bytes(kernels: KernelSet, graph: Graph, segment: FusedSegment) -> int:
+    """Return the fewest bytes of scratch of a fused segment, whose rows have their places."""
+    owners = {kept.tensor: kept.owner for kept in segment.rows}
+
+    def needed(op: Op) -> int:
+        for taken in takeovers(kernels, graph, op):
+            if taken.operand in owners and owners[taken.operand] == owners.get(op.outputs[0]):
+                return taken.scratch_bytes
+        return align(row_scratch_bytes(kernels, graph, op))
+
+    return max(needed(graph.ops[i]) for i in segment.ops)
