@@ -17,13 +17,14 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, fields
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from harness.board.load import board_names, load_board
-from harness.board.schema import Core
+from harness.board.schema import Core, Timing, TimingTable
 from harness.comparison.published import load_published
 from harness.errors import BenchError
 from harness.experiment.case import Case, Planned, find, plan_case
-from harness.experiment.estimated import CORE, estimate_image
+from harness.experiment.estimated import CORE, TIMING, estimate_image
 from harness.experiment.kernel_bench import board_of
 from harness.experiment.run import run_case
 from harness.ir.macs import op_macs
@@ -34,6 +35,7 @@ from harness.reference.interpreter import run as run_reference
 from harness.report.kernel_report import CaseRow, OpRow, Setting, markdown
 from harness.results.record import Record
 from harness.schedule.plan import InplaceSegment
+from harness.timing import cortex_m4
 from harness.timing.estimate import Estimate
 from harness.toolchain.footprint import Symbol, source_symbols
 
@@ -78,7 +80,8 @@ def rows_of(path: Path) -> tuple[list[CaseRow], list[OpRow]]:
     ops: list[OpRow] = []
     for setting in settings():
         try:
-            found, classes = row_of(model, path, setting)
+            with TemporaryDirectory() as folder:
+                found, classes = row_of(model, path, setting, Path(folder))
         except BenchError as refused:
             reason = " ".join(refused.message.removeprefix(f"{model}: ").split())
             found, classes = CaseRow(model=model, why_not=reason, **asdict(setting)), []
@@ -94,19 +97,31 @@ def settings() -> list[Setting]:
     return [
         *(Setting(core=core) for core in cores),
         Setting(core="cortex-m4", passes=WITHOUT_REMOVAL),
+        Setting(core="cortex-m4", timing=TIMING.value),
         Setting(core="cortex-m4", optimize="instructions"),
         Setting(core="cortex-m4", optimize="size"),
     ]
 
 
-def row_of(model: str, path: Path, setting: Setting) -> tuple[CaseRow, list[OpRow]]:
+def board_for(setting: Setting, folder: Path) -> str:
+    """Return the emulated board, or its YAML in a folder, with a table of timings besides."""
+    board = board_of(Core(setting.core))
+    if not setting.timing:
+        return board.name
+    timing = Timing(table=TimingTable(setting.timing), source=cortex_m4.TABLE)
+    path = folder / f"{board.name}.yaml"
+    path.write_text(board.model_copy(update={"timing": timing}).model_dump_json(), encoding="utf-8")
+    return str(path)
+
+
+def row_of(model: str, path: Path, setting: Setting, folder: Path) -> tuple[CaseRow, list[OpRow]]:
     """Run one case.
 
     Raises:
         BenchError: it cannot be done.
     """
     case = Case(
-        board=board_of(Core(setting.core)).name,
+        board=board_for(setting, folder),
         model=str(path),
         schedule="inplace",
         optimize=setting.optimize,

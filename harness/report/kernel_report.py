@@ -27,11 +27,17 @@ _OTHERS = ("binary", "pool", "max_pool", "lookup", "move", "softmax", "dequantiz
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What a model is run with."""
+    """What a model is run with; ``timing`` is the table that a board counts cycles by, if any."""
 
     core: str
     optimize: str = "cycles"
     passes: str = "all"
+    timing: str = ""
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """All of it, to tell settings apart."""
+        return self.core, self.optimize, self.passes, self.timing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +97,7 @@ def markdown(cases: Sequence[CaseRow], ops: Sequence[OpRow], peers: Published) -
         *_section("Networks on a Cortex-M4, instructions a MAC", _per_mac(ran, ops)),
         *_section("The other ops on a Cortex-M4, instructions an output", _per_output(ops)),
         *_section("What to optimize on a Cortex-M4", _by_optimization(ran)),
+        *_section("Loops chosen by estimated cycles on a Cortex-M4", _by_timing(ran)),
         *_section("What removing constant channels gains on a Cortex-M4", _by_removal(ran)),
         *_section("Flash on a Cortex-M4, bytes", _flash(ran, ops)),
         *_section("Median error of the cost model", cost_lines(COSTS)),
@@ -121,12 +128,7 @@ def _ratio(part: float | None, whole: float | None) -> str:
 def _of(cases: Iterable[CaseRow], **wanted: str) -> dict[str, CaseRow]:
     """Return the cases of one setting by model."""
     setting = Setting(**({"core": M4} | wanted))
-    return {
-        case.model: case
-        for case in cases
-        if (case.core, case.optimize, case.passes)
-        == (setting.core, setting.optimize, setting.passes)
-    }
+    return {case.model: case for case in cases if case.asked == setting.asked}
 
 
 def _beside(ran: Sequence[CaseRow], peers: Published) -> Iterator[str]:
@@ -204,7 +206,7 @@ def _spread(rows: Sequence[OpRow]) -> str:
 
 
 def _usual(ops: Sequence[OpRow], core: str) -> list[OpRow]:
-    return [r for r in ops if (r.core, r.optimize, r.passes) == (core, "cycles", "all")]
+    return [r for r in ops if r.asked == Setting(core=core).asked]
 
 
 def _per_mac(ran: Sequence[CaseRow], ops: Sequence[OpRow]) -> Iterator[str]:
@@ -250,6 +252,34 @@ def _by_optimization(ran: Sequence[CaseRow]) -> Iterator[str]:
         "Instructions and estimated cycles are in millions. Cycles are estimated by "
         f"{TABLE}, not measured; ± is what that table leaves open. Code is that of the model and "
         "its kernels, with their tables, without the runtime."
+    )
+
+
+def _by_timing(ran: Sequence[CaseRow]) -> Iterator[str]:
+    """Both choices of `--optimize cycles`: of a board without timings, and of one with them."""
+    rows = []
+    timed = _of(ran, timing=M4)
+    for model, without in _of(ran).items():
+        case = timed.get(model)
+        if case is None:
+            continue
+        row = [model]
+        for figure in ("instructions", "estimated_cycles"):
+            pair = getattr(without, figure), getattr(case, figure)
+            row += [*map(_millions, pair), _ratio(pair[1], pair[0])]
+        if without.flash_bytes is not None and case.flash_bytes is not None:
+            row += [f"{case.flash_bytes - without.flash_bytes:+,}"]
+        rows.append(row)
+    parts = ("by instructions", "by cycles", "ratio")
+    head = [
+        f"{figure}, {part}" for figure in ("instructions", "estimated cycles") for part in parts
+    ]
+    yield from _table(["model", *head, "flash, bytes"], rows)
+    yield ""
+    yield (
+        "In millions. Where a board's YAML names a table of timings, `--optimize cycles` takes the "
+        f"loop with fewer cycles by {TABLE}, op by op; where it names none, the one with fewer "
+        "instructions."
     )
 
 

@@ -38,7 +38,7 @@ OPTIMIZATIONS: dict[str, tuple[str, ...]] = {
     "instructions": _FAST,
     "size": ("-Os",),
 }
-"""What ``--optimize`` takes.
+"""What ``--optimize`` takes. Cycles and instructions differ in kernels alone.
 
 Portable kernels, GCC 12, Cortex-M4, vww and ic, in million instructions: -O3 -funroll-loops 21.8
 and 31.0, -O3 24.1 and 37.0, -O2 26.6 and 37.8, -Os 54.1 and 65.6; unrolling costs 4 to 7 kB.

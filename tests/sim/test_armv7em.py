@@ -6,6 +6,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from harness.board.schema import TimingTable
 from harness.ir import Graph
 from harness.ir.ops import Activation, Padding
 from harness.kernels.kernel_set import Isa, KernelSet
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.qemu
 
 BOARD = "mps2-an386"
 KERNELS = KernelSet(Isa.ARMV7EM)
+TIMED = KernelSet(Isa.ARMV7EM, timing=TimingTable.CORTEX_M4)
 
 
 @st.composite
@@ -104,12 +106,16 @@ def test_all_ways_of_rounding(schedule: str, brief: bool, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("schedule", ["layer", "inplace"])
-@pytest.mark.parametrize("graphs", [convolutions(), dense_graphs()], ids=["conv", "dense"])
-def test_whole_tensors(graphs: st.SearchStrategy[Graph], schedule: str) -> None:
+@pytest.mark.parametrize(
+    ("graphs", "kernels"),
+    [(convolutions(), KERNELS), (dense_graphs(), KERNELS), (dense_graphs(), TIMED)],
+    ids=["conv", "dense", "dense in fewer cycles"],
+)
+def test_whole_tensors(graphs: st.SearchStrategy[Graph], kernels: KernelSet, schedule: str) -> None:
     @given(batches(graphs, 24))
     @settings(max_examples=3, phases=[Phase.generate], suppress_health_check=SLOW)
     def check(batch: Batch) -> None:
-        assert_on_core(plan(batch.graph, schedule, kernels=KERNELS), BOARD)
+        assert_on_core(plan(batch.graph, schedule, kernels=kernels), BOARD)
 
     check()
 
@@ -136,15 +142,18 @@ def test_first_layers(schedule: str) -> None:
     ],
     ids=["as they are read", "in pieces", "whole"],
 )
-def test_a_dense_row_is_expanded_as_there_is_room(channels: int, function: str) -> None:
+@pytest.mark.parametrize("kernels", [KERNELS, TIMED], ids=["", "in fewer cycles"])
+def test_a_dense_row_is_expanded_as_there_is_room(
+    channels: int, function: str, kernels: KernelSet
+) -> None:
     """The more channels the second op has, the more bytes the arena has for the first."""
     build = GraphBuilder()
     x = build.fully_connected(build.input((1, 1030), quantized=(0.02, 3)), 24)
     build.fully_connected(x, channels)
     graph = Batch([build.graph()]).graph
-    made = give_room(assemble(graph, "stream", [StreamSegment(0, 0), LayerSegment(1)], KERNELS))
+    made = give_room(assemble(graph, "stream", [StreamSegment(0, 0), LayerSegment(1)], kernels))
     scratch = made.scratch(0)
-    (call,) = row_calls(KERNELS, graph, graph.ops[0], scratch.size_bytes if scratch else 0)
+    (call,) = row_calls(kernels, graph, graph.ops[0], scratch.size_bytes if scratch else 0)
     assert call.function == function
     assert ("pieces" in call.parameters) == (channels == 2400)
     assert_on_core(made, BOARD)

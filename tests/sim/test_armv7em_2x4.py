@@ -18,13 +18,13 @@ from harness.kernels import library
 from harness.kernels.kernel_set import Isa, KernelSet
 from harness.schedule.search import assemble, plan
 from harness.schedule.work import estimated_instructions
-from harness.timing.estimate import estimate
+from harness.timing.estimate import Estimate, estimate
 from harness.toolchain.gcc import build
 from tests import strategies
 from tests.graphs import GraphBuilder, random_inputs
 from tests.host_c import plans
 from tests.kernel_batch import SLOW, Batch, assert_on_core, batches, instructions
-from tests.roundings import ways_of_rounding
+from tests.roundings import forbid_brief_numbers, ways_of_rounding
 from tests.tiny_model import qemu_target
 
 pytestmark = pytest.mark.qemu
@@ -49,7 +49,7 @@ def packable(build: GraphBuilder) -> Graph:
 def convolutions(draw: st.DrawFn) -> Graph:
     """Draw a convolution of four channels or more whose weights can be packed."""
     build = GraphBuilder("conv", draw(strategies.seeds))
-    size = draw(st.tuples(st.integers(1, 9), st.integers(1, 9)))
+    size = draw(st.tuples(st.integers(1, 9), st.integers(2, 9)))
     depth = draw(st.sampled_from([1, 2, 3, 4, 5, 8, 12, 31, 40, 72]))
     channels = draw(st.sampled_from([4, 5, 6, 7, 8, 11, 16]))
     is_pointwise = draw(st.booleans())
@@ -65,7 +65,7 @@ def convolutions(draw: st.DrawFn) -> Graph:
         activation=draw(strategies.activations),
         weight_scales=tuple(map(abs, draw(strategies.weight_scales(channels)))),
         bias=draw(st.booleans()),
-        quantized=draw(strategies.output_quantizations()),
+        quantized=draw(st.one_of(st.just((2.0, -128)), strategies.output_quantizations())),
     )
     return packable(build)
 
@@ -86,12 +86,17 @@ def test_whole_tensors(schedule: str) -> None:
         assert_on_core(plan(batch.graph, schedule, kernels=KERNELS), BOARD)
 
     check()
-    assert seen.count(NAME) > len(seen) / 10
+    assert NAME in seen
 
 
 @pytest.mark.parametrize("kernel", [(1, 1), (3, 3)])
-def test_all_ways_of_rounding(kernel: tuple[int, int]) -> None:
+@pytest.mark.parametrize("brief", [True, False], ids=["brief", "in full"])
+def test_all_ways_of_rounding(
+    kernel: tuple[int, int], brief: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What assembly cannot round exactly, or is not packed, is left to the other loop."""
+    if not brief:
+        forbid_brief_numbers(monkeypatch)
     ways = ways_of_rounding(kernel)
     expected = {way: "plain" not in way and "exact" not in way for way in ways}
     assert {way: taken(graph) == [NAME] for way, graph in ways.items()} == expected
@@ -157,6 +162,16 @@ SHAPES = [
 ]
 
 
+def both_estimates(graph: Graph, names: tuple[str, str], folder: Path) -> list[Estimate]:
+    """Return what an image takes with each of two variants."""
+    target, estimates = qemu_target(BOARD), []
+    for name in names:
+        made = plan(graph, "layer", kernels=replace(TIMED, only=name))
+        firmware = build(generate(made, target=target), target, out_dir=folder / name)
+        estimates.append(estimate(firmware.elf, [x.tobytes() for x in random_inputs(graph)]))
+    return estimates
+
+
 @pytest.mark.parametrize(("size", "depth", "channels", "kernel", "is_better"), SHAPES)
 def test_the_loop_with_fewer_cycles_is_taken(
     size: int, depth: int, channels: int, kernel: int, is_better: bool, tmp_path: Path
@@ -165,13 +180,7 @@ def test_the_loop_with_fewer_cycles_is_taken(
     graph = one_conv(size, depth, channels, kernel)
     assert taken(graph, KernelSet(Isa.ARMV7EM)) == ["armv7em"]
     assert taken(graph, TIMED) == [NAME if is_better else "armv7em"]
-    estimates = []
-    for name in (NAME, "armv7em"):
-        made = plan(graph, "layer", kernels=replace(TIMED, only=name))
-        target = qemu_target(BOARD)
-        firmware = build(generate(made, target=target), target, out_dir=tmp_path / name)
-        estimates.append(estimate(firmware.elf, [x.tobytes() for x in random_inputs(graph)]))
-    this, other = estimates
+    this, other = both_estimates(graph, (NAME, "armv7em"), tmp_path)
     assert this.outputs == other.outputs
     assert (this.cycles < other.cycles) == is_better
     assert this.instructions > other.instructions
@@ -179,11 +188,22 @@ def test_the_loop_with_fewer_cycles_is_taken(
 
 @pytest.mark.parametrize(("size", "depth", "channels", "kernel"), [shape[:4] for shape in SHAPES])
 def test_the_cost_model_knows_it(size: int, depth: int, channels: int, kernel: int) -> None:
-    """Nearly as well as the other loop: a factor between the two, of pixels away from borders."""
+    """Though it was fitted to the other loop: this one tells of its own."""
     graph = Batch([one_conv(size, depth, channels, kernel)]).graph
-    off = []
-    for name in (NAME, "armv7em"):
-        made = plan(graph, "layer", kernels=replace(TIMED, only=name))
-        (count,) = instructions(made, BOARD)
-        off.append(estimated_instructions(made) / count)
-    assert off[0] == pytest.approx(off[1], rel=0.1)
+    made = plan(graph, "layer", kernels=KERNELS)
+    (count,) = instructions(made, BOARD)
+    assert estimated_instructions(made) == pytest.approx(count, rel=0.08)
+
+
+@pytest.mark.parametrize(("depth", "channels"), [(64, 12), (640, 128), (800, 20)])
+def test_fully_connected_ops_load_words_one_by_one(
+    depth: int, channels: int, tmp_path: Path
+) -> None:
+    build = GraphBuilder()
+    build.fully_connected(build.input((1, depth), quantized=(0.02, 3)), channels)
+    graph = replace(packable(build), sha256="5a" * 32)
+    assert taken(graph, TIMED) == ["armv7em singles"]
+    this, other = both_estimates(graph, ("armv7em singles", "armv7em"), tmp_path)
+    assert this.outputs == other.outputs
+    assert this.cycles < other.cycles
+    assert this.instructions > other.instructions

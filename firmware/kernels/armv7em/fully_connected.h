@@ -58,8 +58,8 @@ typedef struct dsp_fully_connected {
 #define QUAD_LOAD_BYTES_bytes "12"
 
 /* r7-r10: sums of a, 256 * b + a, c, 256 * d + c. */
-#define QUAD_UNIT_packed                                                                           \
-    "ldmia.n r1!, {r2, r3, r4, r5}      \n"                                                        \
+#define QUAD_UNIT_packed "ldmia.n r1!, {r2, r3, r4, r5}      \n" QUAD_PRODUCTS
+#define QUAD_PRODUCTS                                                                              \
     "smlad   r8, r6, r2, r8             \n"                                                        \
     "smlad   r10, r6, r3, r10           \n"                                                        \
     "sxtb16  r2, r2                     \n"                                                        \

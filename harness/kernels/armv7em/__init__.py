@@ -30,7 +30,7 @@ def variants(kernels: KernelSet, graph: Graph, op: Op, operand: int | None) -> I
                 yield from winograd.winograd(graph, op)
             yield from convolution.conv(graph, op, operand, kernels)
         case ir.FullyConnected():
-            yield from fully_connected.fully_connected(graph, op, operand)
+            yield from fully_connected.fully_connected(graph, op, operand, kernels)
         case ir.Add() | ir.Sub() | ir.Mul():
             yield from elementwise.binary(graph, op)
         case ir.DepthwiseConv2D():
@@ -50,7 +50,7 @@ def row_variants(kernels: KernelSet, graph: Graph, op: Op) -> Iterator[RowVarian
         case ir.Conv2D():
             yield from convolution.conv_row(graph, op, kernels)
         case ir.FullyConnected():
-            yield from fully_connected.fully_connected_row(graph, op)
+            yield from fully_connected.fully_connected_row(graph, op, kernels)
         case ir.Add() | ir.Sub() | ir.Mul():
             yield from elementwise.binary_row(graph, op)
         case ir.DepthwiseConv2D():

@@ -35,7 +35,7 @@ def conv(graph: Graph, op: Conv2D, operand: int | None, kernels: KernelSet) -> I
     """Yield the variants of a convolution, over its input if ``operand`` says so."""
     runs = _runs(graph, op)
     if is_fully_connected(graph, op):
-        yield from fully_connected(graph, op, operand)
+        yield from fully_connected(graph, op, operand, kernels)
     elif _is_supported(graph, op, runs):
         _, height, width, _ = graph.tensor(op.outputs[0]).shape
         for block in _blocks(graph, op, runs, height * width, kernels):
@@ -124,14 +124,14 @@ def conv_row(graph: Graph, op: Conv2D, kernels: KernelSet) -> Iterator[RowVarian
     """Yield the variants that make a row of a convolution."""
     runs = _runs(graph, op)
     if is_fully_connected(graph, op) and op.window.kernel == (1, 1):
-        yield from fully_connected_row(graph, op)
+        yield from fully_connected_row(graph, op, kernels)
         return
     if not _is_supported(graph, op, runs):
         return
     width = graph.tensor(op.outputs[0]).shape[2]
     if width == 1:
         one = fully_connected_row if is_pointwise(op.window) else window_row
-        yield from one(graph, op)
+        yield from one(graph, op, kernels)
         return
     for block in _blocks(graph, op, runs, width, kernels):
         yield _rows(graph, op, block, runs, compact=kernels.is_compact)

@@ -91,10 +91,10 @@ INSTRUCTIONS_2X4 = Loop(
     group=45.8, call=57,
 )  # fmt: skip
 CYCLES_3X2 = Loop(
-    lanes=3, channels=2, block=121, run=36, gathered=18.0, unit=25, narrow_unit=19, round=2.3,
-    group=46.3, call=101,
+    lanes=3, channels=2, block=119, run=36, gathered=18.0, unit=25, narrow_unit=19, round=2.6,
+    group=45.1, call=99,
 )  # fmt: skip
 CYCLES_2X4 = Loop(
-    lanes=2, channels=4, block=122, run=35, gathered=11.5, unit=30, narrow_unit=30, round=6.6,
-    group=52.6, call=104,
+    lanes=2, channels=4, block=121, run=35, gathered=11.5, unit=30, narrow_unit=30, round=6.6,
+    group=51.6, call=103,
 )  # fmt: skip
