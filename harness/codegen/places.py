@@ -77,27 +77,45 @@ class Places:
         return self._at(tensor_id, slot)
 
     def moves(self, tensor_id: TensorId) -> bool:
-        """Whether rows of a tensor move down, as there are fewer slots than it has rows."""
+        """Whether rows of a tensor move down: they settle, or there are more of them than slots."""
         kept = self.kept.get(tensor_id)
         if kept is None or self.batch == 1:
             return False
         own = self.kept[kept.owner]
-        return own.rows < self.height(own.tensor) + own.shift
+        return own.settled > 0 or own.rows < self.height(own.tensor) + own.shift
 
     def make_room(self, tensor_id: TensorId, first: str, end: str) -> list[str]:
         """Return the statement that makes room for rows that are made next, where it is needed."""
         kept = self.kept.get(tensor_id)
         if kept is None or kept.over is not None or not self.moves(tensor_id):
             return []
-        name, shift = self.names[tensor_id], f" + {kept.shift}" if kept.shift else ""
+        return self._make_room(kept, rows_macro(self.names[tensor_id]), first, end)
+
+    def _make_room(self, kept: Rows, count: str, first: str, end: str) -> list[str]:
+        shift = f" + {kept.shift}" if kept.shift else ""
         arguments = [
-            f"int8_at({tensor_macro(name)})",
-            rows_macro(name),
-            f"{self.row_bytes(tensor_id)}",
+            f"int8_at({tensor_macro(self.names[kept.tensor])})",
+            count,
+            f"{self.row_bytes(kept.tensor)}",
             f"&{self.prefix}.{self._first(kept)}",
             f"(span_t){{{first}{shift}, {end}{shift}}}",
         ]
         return [line.removeprefix("    ") for line in wrapped_call("make_room", arguments)]
+
+    def settle(self, position: int) -> list[str]:
+        """Return the statements that let rows settle when an op has made rows from them."""
+        lines = []
+        for kept in self.kept.values():
+            if kept.settled and self._last_reader(kept) == position and self.moves(kept.tensor):
+                maker = self.makers.get(kept.tensor)
+                made = f"{self.prefix}." + ("input" if maker is None else f"op_{maker}")
+                lines += self._make_room(kept, f"{kept.settled}", made, made)
+        return lines
+
+    def _last_reader(self, kept: Rows) -> int:
+        members = [rows.tensor for rows in self.kept.values() if rows.owner == kept.tensor]
+        ops = self.segment.ops
+        return max(i for i in ops if set(members) & set(self.graph.ops[i].inputs))
 
     def firsts(self) -> list[str]:
         """Return the variables that say which rows lie in the first slots of those that move."""

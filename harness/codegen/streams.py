@@ -154,7 +154,7 @@ class _Stream:
         if self.segment.batch > 1:
             yield f"    while ({made} < end) {{"
             batch = self.segment.batch
-            next_ = f"end - {made} < {2 * batch} ? end : {made} + {batch}"
+            next_ = f"end - {made} < {(3 * batch + 1) // 2} ? end : {made} + {batch}"
             yield from (f"        {line}" for line in self._make_batch(position, made, next_))
         else:
             yield f"    for (; {made} < end; {made}++) {{"
@@ -215,9 +215,10 @@ class _Stream:
             yield f"for (; {made} < last; {made}++) {{"
             yield f"    {self.fused.row_statement(position, made)}"
             yield "}"
-            return
-        yield f"{self.prefix}_op_{position}_rows_at_once((span_t){{{made}, last}});"
-        yield f"{made} = last;"
+        else:
+            yield f"{self.prefix}_op_{position}_rows_at_once((span_t){{{made}, last}});"
+            yield f"{made} = last;"
+        yield from self.fused.places.settle(position)
 
     def _in_chunks(self, position: int, chain: Sequence[int], row: str) -> Iterator[str]:
         """Yield the loop over the columns of a row in which ops that end with one go together."""

@@ -108,7 +108,7 @@ class _Execution:
             pulls = ()
         while len(written) < until:
             left = until - len(written)
-            count = left if left < 2 * self.batch else self.batch
+            count = left if 2 * left < 3 * self.batch else self.batch
             last = len(written) + count - 1
             for maker, ends in pulls:
                 if len(self.written[maker]) < ends[last]:

@@ -140,6 +140,7 @@ class Rows:
     offset: int
     shift: int = 0
     over: TensorId | None = None
+    settled: int = 0
 
     @property
     def owner(self) -> TensorId:
@@ -167,11 +168,13 @@ class StreamSegment:
 
     If ``batch`` is more than 1, that many rows of the last op's output are asked for at once. An op
     makes what it is asked for ``batch`` rows at a time, or all that are left if they are less than
-    twice as many, after what the last of them reads was made. Rows are not made in chunks then. And
-    they lie one behind the other, with no ring: before rows of a tensor up to row ``end`` are made
-    in slots of its own, the rows in these slots, and those over them, all move down by as many as
-    there would be too few for it. The kernels have ``scratch_bytes``, or as few as they can do with
-    if that is more.
+    half as many again, after what the last of them reads was made. Rows are not made in chunks
+    then. And they lie one behind the other, with no ring: before rows of a tensor up to row ``end``
+    are made in slots of its own, the rows in these slots, and those over them, all move down by as
+    many as there would be too few for it. If some of these are ``settled``, only that many stay
+    when the last op that reads rows of these slots has made its own; they move to the first slots,
+    and what is behind is free for others until the next rows come. The kernels have
+    ``scratch_bytes``, or as few as they can do with if that is more.
 
     One op alone is a stream too: it goes row by row, so that its output may reach into its input.
 

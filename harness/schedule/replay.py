@@ -121,7 +121,7 @@ class FusedReplay:
         while self._made[tensor_id] < until:
             row = self._made[tensor_id]
             left = until - row
-            rows = range(row, until if left < 2 * self._batch else row + self._batch)
+            rows = range(row, until if 2 * left < 3 * self._batch else row + self._batch)
             if tensor_id not in self._makers:
                 self._make_room(tensor_id, until)
                 self._fetch(tensor_id, row)
@@ -151,20 +151,34 @@ class FusedReplay:
             for member in chain:
                 self._compute(member, rows, chunk)
         self._made.update(dict.fromkeys(links, rows[-1] + 1))
+        self._settle(position)
 
     def _make_room(self, tensor_id: TensorId, until: int) -> None:
         """Move rows down in slots of a tensor's own, as far as there are too few up to a row."""
         kept = self._rows.get(tensor_id)
         if kept is None or kept.over is not None or self._batch == 1:
             return
-        first = self._first.get(tensor_id, 0)
-        leaving = until + kept.shift - first - kept.rows
+        self._move_down(kept, until, kept.rows)
+
+    def _settle(self, position: int) -> None:
+        """Let only those rows stay that are said to, after the last op that reads them."""
+        for kept in self._rows.values() if self._batch > 1 else ():
+            if kept.settled:
+                members = {rows.tensor for rows in self._rows.values() if rows.owner == kept.tensor}
+                flowing = {i: flows(self._graph, self._graph.ops[i]) for i in self._segment.ops}
+                if position == max(i for i, read in flowing.items() if members & set(read)):
+                    self._move_down(kept, self._made[kept.tensor], kept.settled)
+
+    def _move_down(self, kept: Rows, until: int, slots: int) -> None:
+        """Move rows down as far as there are too few slots for those up to ``until``."""
+        first, made = self._first.get(kept.tensor, 0), self._made[kept.tensor]
+        leaving = until + kept.shift - first - slots
         if leaving > 0:
-            row_bytes = kept.columns * extents(self._graph, tensor_id)[2]
-            size = max(self._made[tensor_id] + kept.shift - first - leaving, 0) * row_bytes
+            row_bytes = kept.columns * extents(self._graph, kept.tensor)[2]
+            size = max(made + kept.shift - first - leaving, 0) * row_bytes
             at = self._workspace_at + kept.offset
             self._shadow.move(at + leaving * row_bytes, at, size)
-            self._first[tensor_id] = first + leaving
+            self._first[kept.tensor] = first + leaving
 
     def _chain(self, position: int) -> list[int]:
         """Return the ops that make their rows in chunks with the last of them, which is given."""

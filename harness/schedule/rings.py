@@ -18,18 +18,26 @@ class Ring:
     rows: int
     columns: int
     pixel_bytes: int
+    settled: int = 0
+    """Rows that stay when all that read rows here have; 0 if that is not told apart."""
 
     @property
     def size_bytes(self) -> int:
-        """Bytes, not padded."""
-        return self.rows * self.columns * self.pixel_bytes
+        """Bytes of all slots."""
+        return align(self.rows * self.columns * self.pixel_bytes)
+
+    @property
+    def settled_bytes(self) -> int:
+        """Bytes of those that stay."""
+        return align((self.settled or self.rows) * self.columns * self.pixel_bytes)
 
     def places(self, offset: int) -> Iterator[Rows]:
         """Yield where the rows of all tensors lie if the first slot is at ``offset``."""
         owner, lowest = next(iter(self.lags)), min(self.lags.values())
         for tensor, lag in self.lags.items():
             over = owner if tensor != owner else None
-            yield Rows(tensor, self.rows, self.columns, offset, lag - lowest, over)
+            settled = self.settled if over is None else 0
+            yield Rows(tensor, self.rows, self.columns, offset, lag - lowest, over, settled)
 
 
 def columns_made(graph: Graph, ops: range, stripes: int) -> dict[TensorId, int]:

@@ -172,16 +172,15 @@ class Streams:
         inner = {i: graph.ops[i].outputs[0] for i in reversed(range(sweep.start, end - 1))}
         if sweep.input is not None:
             inner[INPUT] = sweep.input
-        alive: dict[TensorId, tuple[Lives, int]] = {}
+        alive: dict[TensorId, tuple[Lives, Ring]] = {}
         for first, tensor in inner.items():
-            ring = self._ring(sweep, columns, tensor, alone=cut.stripes > 1)
-            lives, size = sweep.alive[tensor], align(ring.size_bytes)
+            ring, lives = self._ring(sweep, columns, tensor, cut), sweep.alive[tensor]
             for taker in takers.get(tensor, ()):
-                _change(changes, *alive[taker], sign=-1)
+                _change(changes, sweep, *alive[taker], sign=-1)
                 lives = merged(lives + alive[taker][0])
                 scratch = max(scratch, over[taker].scratch_bytes)
-            alive[tensor] = lives, size
-            _change(changes, lives, size)
+            alive[tensor] = lives, ring
+            _change(changes, sweep, lives, ring)
             if first >= 0:
                 scratch = max(scratch, fusion.row_scratch[first])
             sums = all_sums_bytes(graph, range(max(first, 0), end))
@@ -209,17 +208,19 @@ class Streams:
         columns, rings, placed = self._columns_of(end, cut), list[Ring](), set[TensorId]()
         for tensor in inner:
             if tensor not in placed:
-                rings.append(self._ring(sweep, columns, tensor, alone=cut.stripes > 1))
+                rings.append(self._ring(sweep, columns, tensor, cut))
                 placed.update(rings[-1].lags)
         return rings
 
     def _ring(
-        self, sweep: Sweep, columns: Mapping[TensorId, int], tensor: TensorId, *, alone: bool
+        self, sweep: Sweep, columns: Mapping[TensorId, int], tensor: TensorId, cut: Cut
     ) -> Ring:
+        pixel = pixel_bytes(self.fusion.graph, tensor)
+        if cut.stripes > 1:
+            return Ring({tensor: 0}, sweep.ring_rows[tensor], columns[tensor], pixel)
         rows, lags = sweep.ring(tensor)
-        if alone:
-            rows, lags = sweep.ring_rows[tensor], {tensor: 0}
-        return Ring(lags, rows, columns[tensor], pixel_bytes(self.fusion.graph, tensor))
+        settled = sweep.settling(tensor)[0] if cut.batch > 1 else 0
+        return Ring(lags, rows, columns[tensor], pixel, settled)
 
     def _columns_of(self, end: int, cut: Cut) -> Mapping[TensorId, int]:
         """Return the columns kept of each tensor, the most of any stripe, or those of a chunk."""
@@ -237,17 +238,29 @@ class Streams:
     def _problem(self, end: int, cut: Cut, rings: Sequence[Ring]) -> Packing:
         """Return rings as blocks to be packed."""
         sweep = self.sweep(end, in_chunks=cut.in_chunks, batch=cut.batch)
-        sizes = [align(ring.size_bytes) for ring in rings]
-        lives = [[life for t in ring.lags for life in sweep.alive[t]] for ring in rings]
-        moments = [[(i, sizes[i]) for i in alive] for alive in _busiest(lives)]
-        return Packing(sizes, moments, range(len(rings)))
+        lives: list[Lives] = []
+        sizes: list[tuple[int, int]] = []
+        for i, ring in enumerate(rings):
+            lives.append([life for t in ring.lags for life in sweep.alive[t]])
+            sizes.append((i, ring.settled_bytes))
+            if ring.settled:
+                lives.append(sweep.settling(next(iter(ring.lags)))[1])
+                sizes.append((i, ring.size_bytes))
+        # Of a ring in both states the larger one comes last, and counts.
+        moments = [list(dict(sizes[i] for i in alive).items()) for alive in _busiest(lives)]
+        return Packing([ring.size_bytes for ring in rings], moments, range(len(rings)))
 
 
-def _change(changes: Times, lives: Lives, size_bytes: int, *, sign: int = 1) -> None:
-    """Note by how much the bytes alive change when lives begin and end."""
-    firsts, lasts = np.array(lives).T
-    np.add.at(changes, firsts, sign * size_bytes)
-    np.add.at(changes, lasts + 1, -sign * size_bytes)
+def _change(changes: Times, sweep: Sweep, lives: Lives, ring: Ring, *, sign: int = 1) -> None:
+    """Note by how much the bytes alive change when the lives of a ring begin and end."""
+    parts = [(lives, ring.settled_bytes)]
+    if ring.settled:
+        more = ring.size_bytes - ring.settled_bytes
+        parts.append((sweep.settling(next(iter(ring.lags)))[1], more))
+    for spans, size_bytes in parts:
+        firsts, lasts = np.array(spans).T
+        np.add.at(changes, firsts, sign * size_bytes)
+        np.add.at(changes, lasts + 1, -sign * size_bytes)
 
 
 def _busiest(lives: Sequence[Sequence[tuple[int, int]]]) -> Iterator[tuple[int, ...]]:

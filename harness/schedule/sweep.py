@@ -41,6 +41,7 @@ class Sweep:
         self._order = order.in_chunks(chunked) if chunked else order
         self._makers, self._sums = order.makers, order.sums
         self._rings: dict[TensorId, tuple[int, dict[TensorId, int]]] = {}
+        self._settled: dict[TensorId, tuple[int, Lives]] = {}
 
     @cached_property
     def written(self) -> dict[int, Times]:
@@ -94,6 +95,16 @@ class Sweep:
             lags = self._lags(tensor, self.over)
             self._rings[tensor] = self._rows_for(tensor, lags), lags
         return self._rings[tensor]
+
+    def settling(self, tensor: TensorId) -> tuple[int, Lives]:
+        """Return how many rows a tensor's own ring keeps when all that read it have, and when not.
+
+        The moments are those in which it holds more: from when the tensor's rows are made to when
+        the last op that reads rows of the ring has made its own. It keeps all rows, or none, if 0.
+        """
+        if tensor not in self._settled:
+            self._settled[tensor] = self._settling(tensor)
+        return self._settled[tensor]
 
     def made(self, tensor: TensorId) -> Times:
         """Return the moment in which each row of an inner tensor is made."""
@@ -158,6 +169,25 @@ class Sweep:
         before = self._rows_for(root, self._lags(root, found))
         after = self._rows_for(root, self._lags(root, {**found, output: taken}))
         return after - before < (1 if output in self.chunked else self.ring_rows[output])
+
+    def _settling(self, tensor: TensorId) -> tuple[int, Lives]:
+        rows, lags = self.ring(tensor)
+        last = max(r for t in lags for r in self.fusion.readers[t] if r < self.end)
+        if last in self._sums:
+            return 0, []
+        moments, written = np.unique(self.written[last])[:, np.newaxis], self.made(tensor)
+        made = np.searchsorted(written, moments[:, 0], side="right")
+        lowest = made.copy()
+        for member, lag in lags.items():
+            # Rows to come have their places too, which may be above the first row of the ring.
+            needed = self.last_read[member] > moments
+            first = np.where(needed.any(axis=1), needed.argmax(axis=1) + lag, made)
+            np.minimum(lowest, first, out=lowest)
+        kept = int((made - lowest).max(initial=0))
+        if not 0 < kept < rows:
+            return 0, []
+        until = np.append(moments[:, 0], self.moments)[np.searchsorted(moments[:, 0], written)]
+        return kept, merged(zip(written.tolist(), until.tolist(), strict=True))
 
     @staticmethod
     def _lags(root: TensorId, over: Mapping[TensorId, Takeover]) -> dict[TensorId, int]:

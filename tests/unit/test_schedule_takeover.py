@@ -171,3 +171,31 @@ def test_scratch_is_what_the_kernels_that_write_over_rows_need() -> None:
         scratch = next(a for a in made.allocations if a.purpose is Purpose.SCRATCH)
         least = max(row_scratch_bytes(ARMV7EM, made.graph, op) for op in made.graph.ops)
         assert (scratch.size_bytes > least) == (made is wide)
+
+
+def narrow_then_wide() -> Graph:
+    """Rows that a window reaches back to, and rows of a batch that never meet all of them."""
+    build = GraphBuilder("rows")
+    x = build.conv(build.input((1, 24, 10, 4)), 8, (1, 1))
+    x = build.conv(build.conv(x, 4), 24, (1, 1))
+    build.conv(x, 4, (1, 1))
+    return build.graph()
+
+
+def test_rows_that_wait_for_the_next_batch_leave_the_other_slots_to_others() -> None:
+    made = stream(narrow_then_wide(), 4)
+    assert [(kept.rows, kept.settled) for kept in rows(made)] == [(6, 2), (4, 0), (4, 0)]
+    assert workspace(made) == 10 * (2 * 8 + 4 * 24 + 4 * 4)
+
+
+def test_a_row_too_few_that_waits_for_the_next_batch_is_caught() -> None:
+    made = stream(narrow_then_wide(), 4)
+    text = refused(with_rows(made, replace(rows(made)[0], settled=1)))
+    assert "has no slot" in text
+
+
+def test_rows_in_slots_that_wait_are_caught() -> None:
+    made = stream(narrow_then_wide(), 4)
+    wide = rows(made)[2]
+    lower = replace(wide, offset=wide.offset - 4)
+    assert "of 'conv0_0' are lost in op 1" in refused(with_rows(made, lower))
