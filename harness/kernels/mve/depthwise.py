@@ -38,7 +38,9 @@ def depthwise(graph: Graph, op: DepthwiseConv2D, operand: int | None) -> Iterato
     planes = planes_of(graph, op, may_turn=slides)
     lines = row_lines(planes)
     if slides:
-        lines = whole_lines(planes, may_go_by_channel=_may_go_by_channel(graph, op, planes))
+        may_go_by_channel = _may_go_by_channel(graph, op, planes)
+        is_inplace = operand is not None
+        lines = whole_lines(planes, is_inplace=is_inplace, may_go_by_channel=may_go_by_channel)
     if not _is_supported(prepare_conv(graph, op), lines):
         return
     function = "mve_depthwise" if slides else "mve_depthwise_by_rows"

@@ -21,12 +21,12 @@ _LANES = 8
 """Channels that are gathered together."""
 
 _WHOLE_SCRATCH, _ROW_SCRATCH = 2048, 640
-"""Bytes of scratch that an op should do with; a very long row takes more. Whole ops may take more:
-where one works over its input, the op before needs its input too, and thus more than this one."""
+"""Bytes of scratch that an op should do with; a very long row takes more."""
 
 _SCRATCH_SHARE = 64
-"""A whole op may take this fraction of its input instead: where rows are long, half the channels at
-a time or fewer rows take up to twice the instructions."""
+"""An op that works over its input may take this fraction of it instead: the op before needs its
+input too, and thus more than this one. Where rows are long, half the channels at a time or fewer
+rows take up to twice the instructions."""
 
 _PASSES = {
     (1, 1, 1): (4, 2, 1),
@@ -196,7 +196,7 @@ def _seeing(
     return seeing, (slice(first[0], end[0]), slice(first[1], end[1]))
 
 
-def whole_lines(planes: Planes, *, may_go_by_channel: bool) -> Lines:
+def whole_lines(planes: Planes, *, is_inplace: bool, may_go_by_channel: bool) -> Lines:
     """Return lines that slide over a whole tensor."""
     out_h, out_w, _ = planes.y
     height, down = planes.window.kernel[0], planes.window.stride[0]
@@ -221,7 +221,8 @@ def whole_lines(planes: Planes, *, may_go_by_channel: bool) -> Lines:
             found = replace(lines(most, rows), by_channel=True)
             if found.chunks == chunks and found.has_room:
                 tried.append(found)
-    scratch_bytes = max(_WHOLE_SCRATCH, prod(planes.x) // _SCRATCH_SHARE)
+    spare = prod(planes.x) // _SCRATCH_SHARE if is_inplace else 0
+    scratch_bytes = max(_WHOLE_SCRATCH, spare)
     return _fitting(sorted(tried, key=lambda found: found.instructions(out_h)), scratch_bytes)
 
 
