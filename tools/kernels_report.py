@@ -4,6 +4,7 @@
 
 Each case goes through the same library call as ``bench run``, with schedule ``inplace``: planned,
 generated, compiled, run on an emulated core, its outputs compared with the reference interpreter.
+Networks go side by side, one a core of this computer, the largest first.
 Figures of other engines come from ``reports/published/kernels.yaml``. Cycles of a Cortex-M4 are
 estimated (``harness/timing``).
 """
@@ -14,7 +15,7 @@ import argparse
 import csv
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,15 +24,15 @@ from harness.board.load import board_names, load_board
 from harness.board.schema import Core, Timing, TimingTable
 from harness.comparison.published import load_published
 from harness.errors import BenchError
-from harness.experiment.case import Case, Planned, find, plan_case
+from harness.experiment.case import Case, Planned, find
 from harness.experiment.estimated import CORE, TIMING, estimate_image
 from harness.experiment.kernel_bench import board_of
-from harness.experiment.run import run_case
+from harness.experiment.pool import usable_cores
+from harness.experiment.run import Outcome, run_case
 from harness.ir.macs import op_macs
 from harness.kernels.cost import op_class
 from harness.models.catalog import catalog
 from harness.models.preprocess import load_inputs
-from harness.reference.interpreter import run as run_reference
 from harness.report.kernel_report import CaseRow, OpRow, Setting, markdown
 from harness.results.record import Record
 from harness.schedule.plan import InplaceSegment
@@ -41,7 +42,13 @@ from harness.toolchain.footprint import Symbol, source_symbols
 
 CORES = ("cortex-m4", "cortex-m7", "cortex-m55", "cortex-m3", "cortex-m0plus")
 WITHOUT_REMOVAL = "-remove-constant-channels"
-PROCESSES = 2
+THOROUGH = (
+    *("kws", "vww", "ic", "ad", "sww", "micronet-kws-m", "person-detect"),
+    *("mcunet-vww0", "mcunet-vww1", "mcunet-in0", "mcunet-in3"),
+)
+"""Networks that are run with all that one can choose: MLPerf Tiny's, and those that other engines
+were measured on. The rest are run on each core as they are."""
+
 TIMEOUT_S = 900.0
 
 
@@ -58,14 +65,16 @@ def main() -> None:
         if not options.only or any(part in path.stem for part in options.only)
     ]
     options.out.mkdir(parents=True, exist_ok=True)
-    cases: list[CaseRow] = []
-    ops: list[OpRow] = []
-    with ProcessPoolExecutor(PROCESSES) as pool:
-        for found, classes in pool.map(rows_of, paths):
-            cases += found
-            ops += classes
-            sys.stderr.write(f"{found[0].model}: {len(found)} cases\n")
+    done: dict[Path, tuple[list[CaseRow], list[OpRow]]] = {}
+    largest_first = sorted(paths, key=lambda path: -path.stat().st_size)
+    with ProcessPoolExecutor(usable_cores()) as pool:
+        futures = {pool.submit(rows_of, path): path for path in largest_first}
+        for future in as_completed(futures):
+            done[futures[future]] = found, _ = future.result()
+            sys.stderr.write(f"[{len(done)}/{len(paths)}] {found[0].model}: {len(found)} cases\n")
             # After each model, so that a run that is broken off leaves what it found.
+            cases = [row for path in paths if path in done for row in done[path][0]]
+            ops = [row for path in paths if path in done for row in done[path][1]]
             write_csv(cases, CaseRow, options.out / "kernels.csv")
             write_csv(ops, OpRow, options.out / "ops.csv")
             text = markdown(cases, ops, load_published("kernels"))
@@ -79,6 +88,8 @@ def rows_of(path: Path) -> tuple[list[CaseRow], list[OpRow]]:
     cases: list[CaseRow] = []
     ops: list[OpRow] = []
     for setting in settings():
+        if model not in THOROUGH and setting != Setting(core=setting.core):
+            continue
         try:
             with TemporaryDirectory() as folder:
                 found, classes = row_of(model, path, setting, Path(folder))
@@ -130,11 +141,11 @@ def row_of(model: str, path: Path, setting: Setting, folder: Path) -> tuple[Case
         repeat=1,
         timeout_s=TIMEOUT_S,
     )
-    planned = plan_case(find(case))
     outcome = run_case(case, store=None)
-    record = outcome.record
+    record, planned = outcome.record, outcome.planned
     if outcome.error is not None and record.correctness is None:
         raise outcome.error
+    assert planned is not None
     assert record.model is not None
     assert record.model.imported is not None
     assert record.latency is not None
@@ -143,7 +154,7 @@ def row_of(model: str, path: Path, setting: Setting, folder: Path) -> tuple[Case
     assert record.firmware is not None
     assert record.correctness is not None
     symbols = source_symbols(Path(record.firmware.elf), "model.c")
-    cycles = estimated(case, planned, record) if setting.core == CORE.value else None
+    cycles = estimated(case, planned, outcome) if setting.core == CORE.value else None
     found = CaseRow(
         model=model,
         **asdict(setting),
@@ -163,16 +174,16 @@ def row_of(model: str, path: Path, setting: Setting, folder: Path) -> tuple[Case
     return found, op_rows(model, setting, planned, record, symbols)
 
 
-def estimated(case: Case, planned: Planned, record: Record) -> Estimate:
+def estimated(case: Case, planned: Planned, outcome: Outcome) -> Estimate:
     """Return the estimated cycles of a case on a Cortex-M4.
 
     Raises:
         OutputsDifferError: it did not run as on the board.
     """
-    assert record.firmware is not None
-    imported = planned.imported
-    sample = load_inputs(case.inputs, imported, find(case).model.entry).samples[0]
-    return estimate_image(Path(record.firmware.elf), sample, run_reference(imported, sample))
+    firmware = outcome.record.firmware
+    assert firmware is not None
+    sample = load_inputs(case.inputs, planned.imported, find(case).model.entry).samples[0]
+    return estimate_image(Path(firmware.elf), sample, outcome.outputs[0])
 
 
 def op_rows(

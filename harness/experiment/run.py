@@ -13,7 +13,7 @@ from harness.codegen.model_c import generate
 from harness.devices.renode_process import KeptRenode
 from harness.errors import BenchError, OutputsDifferError, StoreError, UsageError
 from harness.experiment.build import build_case
-from harness.experiment.case import Case, Found, find, plan_case
+from harness.experiment.case import Case, Found, Planned, find, plan_case
 from harness.experiment.caveats import caveats
 from harness.experiment.correctness import compare_outputs
 from harness.experiment.device import device_of
@@ -32,12 +32,13 @@ from harness.results.store import append, prepare
 class Outcome:
     """A record, where it was written, the outputs of each sample, and the error if it failed.
 
-    ``capture`` is what went over the wire. ``stacked`` says that the inputs had a leading axis of
-    samples, so the outputs have one too.
+    ``planned`` is what was run, if it came so far. ``capture`` is what went over the wire.
+    ``stacked`` says that the inputs had a leading axis of samples, so the outputs have one too.
     """
 
     record: Record
     path: Path | None
+    planned: Planned | None = None
     capture: bytes = b""
     outputs: tuple[tuple[Array, ...], ...] = ()
     stacked: bool = False
@@ -64,7 +65,7 @@ def run_case(
     """
     draft = Draft(case)
     outputs: tuple[tuple[Array, ...], ...] = ()
-    stacked, error = False, None
+    stacked, error, planned = False, None, None
     try:
         report("planning", 0, 0)
         found = find(case)
@@ -108,7 +109,13 @@ def run_case(
         except StoreError as failure:
             error = error or failure
     return Outcome(
-        record=record, path=path, capture=capture, outputs=outputs, stacked=stacked, error=error
+        record=record,
+        path=path,
+        planned=planned,
+        capture=capture,
+        outputs=outputs,
+        stacked=stacked,
+        error=error,
     )
 
 
