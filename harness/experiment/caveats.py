@@ -35,6 +35,11 @@ def caveats(
             f"({target.core.value}) in memories of its sizes, but not its clocks, caches, wait "
             "states or peripherals"
         )
+    if plan.kernels.counts_cycles and Capability.EXACT_COUNT in capabilities:
+        notes.append(
+            f"kernels are those with the fewest cycles by the timings of {target.board}; "
+            "--optimize instructions takes fewer instructions"
+        )
     if target.kind is DeviceKind.HOST:
         notes.append(
             f"the host ran a native build; nothing here tells how fast {target.board} would be"

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from harness.board.schema import TimingTable
 from harness.codegen.model_c import generate
+from harness.experiment.case import Case, find, plan_case
+from harness.experiment.run import run_case
 from harness.ir import Graph
 from harness.ir.ops import Activation, Padding
 from harness.kernels import library
@@ -207,3 +209,14 @@ def test_fully_connected_ops_load_words_one_by_one(
     assert this.outputs == other.outputs
     assert this.cycles < other.cycles
     assert this.instructions > other.instructions
+
+
+@pytest.mark.parametrize(("board", "is_timed"), [("nucleo-f446re", True), ("mps2-an386", False)])
+def test_the_board_decides_what_is_counted(board: str, is_timed: bool) -> None:
+    case = Case(board=board, model="kws", device="qemu", schedule="layer", warmup=0, repeat=1)
+    assert plan_case(find(case)).plan.kernels.counts_cycles == is_timed
+    assert not plan_case(find(replace(case, optimize="size"))).plan.kernels.counts_cycles
+    ran = run_case(case, store=None)
+    assert ran.error is None
+    told = [note for note in ran.record.warnings if "the fewest cycles by the timings of" in note]
+    assert bool(told) == is_timed
