@@ -6,6 +6,7 @@
 #include "board.h"
 #include "clk.h"
 #include "crc32.h"
+#include "divide.h"
 #include "model.h"
 
 /* The request during which rows are fetched, and the one that came instead of a row. */
@@ -52,7 +53,7 @@ bool rows_interrupted_by(tlm_frame_t *request)
 
 static uint64_t whole_grains(uint64_t ticks)
 {
-    return (ticks * grain.grains + grain.ticks / 2u) / grain.ticks;
+    return divide(ticks * grain.grains + grain.ticks / 2u, grain.ticks);
 }
 
 static void add_last_pause(void)
@@ -75,7 +76,7 @@ uint64_t rows_pause_ticks(void)
         return 0;
     }
     add_last_pause();
-    return (grains * grain.ticks + grain.grains / 2u) / grain.grains;
+    return divide(grains * grain.ticks + grain.grains / 2u, grain.grains);
 }
 
 void rows_set_fetch_ticks(uint64_t ticks)

@@ -13,6 +13,7 @@
 
 #include "common/cycles.h"
 #include "common/poll.h"
+#include "divide.h"
 #include "nrf52/nrf52.h"
 
 enum {
@@ -100,7 +101,7 @@ static uint32_t measure(void)
         cycles = DWT_CYCCNT - begin;
     }
     RTC0_TASKS_STOP = 1;
-    return ticks < REFERENCE_TICKS ? 0 : (uint32_t)((uint64_t)cycles * LFCLK_HZ / ticks);
+    return ticks < REFERENCE_TICKS ? 0 : (uint32_t)divide((uint64_t)cycles * LFCLK_HZ, ticks);
 }
 
 board_fault_t board_init(void)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "common/cycles.h"
+#include "divide.h"
 
 typedef struct {
     volatile uint32_t ISR;
@@ -81,7 +82,7 @@ static inline uint32_t lptim_core_hz(LPTIM_TypeDef *timer, uint32_t kernel_hz)
     if (ticks < LPTIM_TICKS) {
         return 0;
     }
-    return (uint32_t)((uint64_t)cycles * (kernel_hz / LPTIM_PRESCALER) / ticks);
+    return (uint32_t)divide((uint64_t)cycles * (kernel_hz / LPTIM_PRESCALER), ticks);
 }
 
 #endif

@@ -8,6 +8,7 @@
  */
 #include "clocks.h"
 
+#include "divide.h"
 #include "stm32/laps.h"
 #include "stm32/overdrive.h"
 
@@ -66,7 +67,7 @@ static uint32_t measure_hse(void)
     if (!has_come || cycles == 0u) {
         return 0;
     }
-    return (uint32_t)((uint64_t)HSI_HZ * HSE_EDGES * CAPTURES / cycles);
+    return (uint32_t)divide((uint64_t)HSI_HZ * HSE_EDGES * CAPTURES, cycles);
 }
 
 board_fault_t clocks_start(uint32_t *measured_hz)

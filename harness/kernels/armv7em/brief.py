@@ -8,8 +8,9 @@ and offset of the first channel are large. The last bits of its own multiplier t
 and down, finely and almost without tilting it.
 
 Channels that are rounded as the reference does it have their shift, less one, in the last four bits
-of the multiplier. That moves the product by less than 2^-12 of an output mostly, and whether it
-matters is seen at the outputs' thresholds; where it does, a multiplier that is 16 or 32 off may do.
+of the multiplier. That moves the product by less than 2^-11 of a step of the sum, for sums up to
+2^16, and whether it matters is seen at the outputs' thresholds; where it does, a multiplier that is
+16 or 32 off may do.
 """
 
 from __future__ import annotations
