@@ -82,23 +82,15 @@ KERNEL const int8_t *pixel_at(const rows_t *x, int32_t row, int32_t column)
     return row_at(x, row) + (column - x->first) * x->pixel_bytes;
 }
 
-/* The same of rows that a kernel makes several of, whole ones. */
+/* The rows of an output of which a kernel makes several: all in one piece, whole ones. */
 typedef struct {
     int8_t *base;
     int32_t row_bytes;
-    int32_t slots;
 } made_rows_t;
 
 KERNEL int8_t *made_row(const made_rows_t *y, int32_t row)
 {
-    return y->base + (y->slots > 0 ? row % y->slots : row) * y->row_bytes;
-}
-
-/* How many of some rows lie one behind the other, from the first one on. */
-KERNEL int32_t rows_in_line(int32_t slots, span_t rows)
-{
-    const int32_t count = rows.last - rows.first;
-    return slots > 0 ? lesser(count, slots - rows.first % slots) : count;
+    return y->base + row * y->row_bytes;
 }
 
 /* Copies bytes to where they may overlap what is copied, but begin before it. */

@@ -98,17 +98,12 @@ KERNEL void dsp_pointwise_row(const dsp_pointwise_t *p, rows_t x, int32_t row, s
     dsp_pointwise_pixels(p, from, y, columns.last - columns.first, scratch);
 }
 
-/* Several whole rows: those that lie one behind the other, in both rings, in one go. */
-SHARED void dsp_pointwise_batch(const dsp_pointwise_t *p, rows_t x, span_t rows, span_t columns,
+/* Several whole rows. */
+KERNEL void dsp_pointwise_batch(const dsp_pointwise_t *p, rows_t x, span_t rows, span_t columns,
                                 made_rows_t y, int8_t *scratch)
 {
-#pragma GCC unroll 1
-    while (rows.first < rows.last) {
-        const int32_t count = lesser(rows_in_line(x.slots, rows), rows_in_line(y.slots, rows));
-        dsp_pointwise_pixels(p, row_at(&x, rows.first), made_row(&y, rows.first),
-                             count * columns.last, scratch);
-        rows.first += count;
-    }
+    dsp_pointwise_pixels(p, row_at(&x, rows.first), made_row(&y, rows.first),
+                         (rows.last - rows.first) * columns.last, scratch);
 }
 
 /* A row of output pixels: where its runs begin for column 0, or 0 where a run is in the padding. */
@@ -298,16 +293,12 @@ KERNEL void dsp_conv_row(const dsp_conv_t *p, rows_t x, int32_t row, span_t colu
     dsp_conv_rows(p, &x, row, 1, columns, y, scratch);
 }
 
-/* Several whole rows: those that lie one behind the other in one go. */
-SHARED void dsp_conv_batch(const dsp_conv_t *p, rows_t x, span_t rows, span_t columns,
+/* Several whole rows. */
+KERNEL void dsp_conv_batch(const dsp_conv_t *p, rows_t x, span_t rows, span_t columns,
                            made_rows_t y, int8_t *scratch)
 {
-#pragma GCC unroll 1
-    while (rows.first < rows.last) {
-        const int32_t count = rows_in_line(y.slots, rows);
-        dsp_conv_rows(p, &x, rows.first, count, columns, made_row(&y, rows.first), scratch);
-        rows.first += count;
-    }
+    dsp_conv_rows(p, &x, rows.first, rows.last - rows.first, columns, made_row(&y, rows.first),
+                  scratch);
 }
 
 KERNEL void dsp_conv(const dsp_conv_t *p, const int8_t *x, int8_t *y, int8_t *scratch)

@@ -165,16 +165,11 @@ KERNEL void dsp_pointwise_2x4_row(const dsp_pointwise_t *p, rows_t x, int32_t ro
     dsp_pointwise_2x4_pixels(p, from, y, columns.last - columns.first, scratch);
 }
 
-SHARED void dsp_pointwise_2x4_batch(const dsp_pointwise_t *p, rows_t x, span_t rows, span_t columns,
+KERNEL void dsp_pointwise_2x4_batch(const dsp_pointwise_t *p, rows_t x, span_t rows, span_t columns,
                                     made_rows_t y, int8_t *scratch)
 {
-#pragma GCC unroll 1
-    while (rows.first < rows.last) {
-        const int32_t count = lesser(rows_in_line(x.slots, rows), rows_in_line(y.slots, rows));
-        dsp_pointwise_2x4_pixels(p, row_at(&x, rows.first), made_row(&y, rows.first),
-                                 count * columns.last, scratch);
-        rows.first += count;
-    }
+    dsp_pointwise_2x4_pixels(p, row_at(&x, rows.first), made_row(&y, rows.first),
+                             (rows.last - rows.first) * columns.last, scratch);
 }
 
 SHARED void gather_one_of_both(int32_t *to, const int8_t *const *runs, int32_t first,
@@ -201,15 +196,11 @@ KERNEL void dsp_conv_2x4_row(const dsp_conv_t *p, rows_t x, int32_t row, span_t 
     dsp_conv_2x4_rows(p, &x, row, 1, columns, y, scratch);
 }
 
-SHARED void dsp_conv_2x4_batch(const dsp_conv_t *p, rows_t x, span_t rows, span_t columns,
+KERNEL void dsp_conv_2x4_batch(const dsp_conv_t *p, rows_t x, span_t rows, span_t columns,
                                made_rows_t y, int8_t *scratch)
 {
-#pragma GCC unroll 1
-    while (rows.first < rows.last) {
-        const int32_t count = rows_in_line(y.slots, rows);
-        dsp_conv_2x4_rows(p, &x, rows.first, count, columns, made_row(&y, rows.first), scratch);
-        rows.first += count;
-    }
+    dsp_conv_2x4_rows(p, &x, rows.first, rows.last - rows.first, columns, made_row(&y, rows.first),
+                      scratch);
 }
 
 KERNEL void dsp_conv_2x4(const dsp_conv_t *p, const int8_t *x, int8_t *y, int8_t *scratch)

@@ -400,17 +400,10 @@ KERNEL const int8_t *depthwise_input(const depthwise_short_t *p, const rows_t *x
     return 0 <= r && r < p->x.h ? row_at(x, r) + bytes : NULL;
 }
 
-/*
- * How many pairs of input rows are next, p->band at most: that many or twice as many output rows
- * lie one behind the other, or there is one pair.
- */
-KERNEL int32_t depthwise_next(const depthwise_short_t *p, span_t rows, int32_t rows_of_pair,
-                              int32_t slots)
+/* How many pairs of input rows are expanded next for output rows, p->band at most. */
+KERNEL int32_t depthwise_next(const depthwise_short_t *p, span_t rows, int32_t rows_of_pair)
 {
-    const int32_t in_line = rows_in_line(slots, rows);
-    const bool is_all = in_line == rows.last - rows.first;
-    const int32_t pairs = is_all ? divide_up(in_line, rows_of_pair) : in_line / rows_of_pair;
-    return lesser(greater(pairs, 1), p->band);
+    return lesser(divide_up(rows.last - rows.first, rows_of_pair), p->band);
 }
 
 /*
@@ -441,7 +434,7 @@ SHARED void depthwise_pairs(const depthwise_short_t *p, const rows_t *x, span_t 
 #pragma GCC unroll 1
             for (span_t left = rows; left.first < left.last;) {
                 const int32_t top = left.first * stride - p->window.pad.h;
-                const int32_t pairs = depthwise_next(p, left, rows_of_pair, y.slots);
+                const int32_t pairs = depthwise_next(p, left, rows_of_pair);
                 int8_t *upper = made_row(&y, left.first) + o, *lower = NULL;
                 int32_t odd = 0;
 #pragma GCC unroll 1

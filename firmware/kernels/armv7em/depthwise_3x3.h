@@ -178,11 +178,11 @@ SHARED void depthwise_3x3_rows(const depthwise_3x3_t *p, const rows_t *x, span_t
             int32_t slot = filled;
 #pragma GCC unroll 1
             for (span_t left = rows; left.first < left.last;) {
-                const int32_t pairs = depthwise_next(op, left, rows_of_pair, y.slots);
+                const int32_t pairs = depthwise_next(op, left, rows_of_pair);
                 const int32_t count = lesser(pairs * rows_of_pair, left.last - left.first);
                 const int32_t top = left.first * stride - op->window.pad.h;
                 int8_t *to = made_row(&y, left.first);
-                const int32_t below = count > 1 ? made_row(&y, left.first + 1) - to : 0;
+                const int32_t below = count > 1 ? y.row_bytes : 0;
 #pragma GCC unroll 1
                 for (; slot < pairs + 1; slot++) {
                     depthwise_3x3_expand(op, &work, x, top + 2 * slot, at,
