@@ -20,7 +20,7 @@ from tests import strategies
 from tests.graphs import GraphBuilder
 from tests.host_c import plans
 from tests.kernel_batch import SLOW, Batch, assert_on_core, batches
-from tests.roundings import forbid_brief_numbers, lower, ways_of_rounding
+from tests.roundings import alternating, forbid_brief_numbers, lower, ways_of_rounding
 
 pytestmark = pytest.mark.qemu
 
@@ -103,6 +103,17 @@ def test_all_ways_of_rounding(schedule: str, brief: bool, monkeypatch: pytest.Mo
         forbid_brief_numbers(monkeypatch)
     batch = Batch(list(ways_of_rounding().values()))
     assert_on_core(plan(batch.graph, schedule, kernels=KERNELS), BOARD)
+
+
+@pytest.mark.parametrize("kernels", [KERNELS, TIMED], ids=["", "in fewer cycles"])
+def test_ways_that_change_too_often(kernels: KernelSet) -> None:
+    graphs = [
+        alternating(2, (1, 1)),
+        alternating(2, (3, 3)),
+        alternating(4, (1, 1)),
+        alternating(4),
+    ]
+    assert_on_core(plan(Batch(graphs).graph, "layer", kernels=kernels), BOARD)
 
 
 @pytest.mark.parametrize("schedule", ["layer", "inplace"])

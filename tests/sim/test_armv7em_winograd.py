@@ -21,7 +21,7 @@ from harness.schedule.search import plan
 from tests import strategies
 from tests.graphs import GraphBuilder
 from tests.kernel_batch import SLOW, Batch, assert_on_core, batches, instructions
-from tests.roundings import lower, ways_of_rounding
+from tests.roundings import alternating, lower, ways_of_rounding
 
 pytestmark = pytest.mark.qemu
 
@@ -86,7 +86,8 @@ def test_whole_tensors() -> None:
 
 @pytest.mark.usefixtures("always")
 def test_all_ways_of_rounding() -> None:
-    assert_by_tiles(Batch(list(ways_of_rounding((3, 3)).values())).graph)
+    graphs = [*ways_of_rounding((3, 3)).values(), alternating(2, (3, 3))]
+    assert_by_tiles(Batch(graphs).graph)
 
 
 @pytest.mark.usefixtures("always")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,17 +12,17 @@ import pytest
 
 from harness.ir import Graph
 from harness.ir.ops import Conv2D, Padding
-from harness.kernels.armv7em import convolution, fully_connected
+from harness.kernels.armv7em import block_2x4, convolution, fully_connected
 from harness.kernels.armv7em.blocks import Runs
 from harness.kernels.armv7em.filters import MAX_PARTS, UNROLLED, dot, halfwords, parts_of, starts
 from harness.kernels.armv7em.rounding import Lines, Rounding, Way
 from harness.kernels.call import Constant
 from harness.kernels.kernel_set import Isa, KernelSet
 from tests.graphs import GraphBuilder
-from tests.roundings import forbid_brief_numbers, ways_of_rounding
+from tests.roundings import alternating, forbid_brief_numbers, ways_of_rounding
 
 NO_LINES = Lines(1, np.zeros((2, 0)), np.zeros(0), np.zeros(0, np.bool_))
-UNCLAMPED = Rounding((), NO_LINES, np.zeros((2, 0)), point=1, clamp=(0, 0), packed=True)
+UNCLAMPED = Rounding((), (), NO_LINES, np.zeros((2, 0)), point=1, clamp=(0, 0), packed=True)
 
 
 def ways(graph: Graph) -> str:
@@ -92,7 +93,7 @@ def test_a_second_sum_begins_with_both_biases() -> None:
 def test_a_pair_keeps_what_it_shares_only_once(way: Way, packed: bool, words: list[int]) -> None:
     lines = Lines(3, np.array([[10, 20], [1, 1]]), np.zeros(2), np.ones(2, np.bool_))
     rounds = np.array([[30, 40], [7, 9]])
-    rounding = Rounding((way,), lines, rounds, point=1, clamp=(0, 0), packed=packed)
+    rounding = Rounding((way,), (True,), lines, rounds, point=1, clamp=(0, 0), packed=packed)
     assert rounding.ends(way).tolist() == [words]
     brief = replace(rounding, brief=frozenset({Way.LINE, Way.ROUND}))
     assert brief.ends(way).tolist() == [
@@ -106,15 +107,41 @@ def test_runs_are_rounded_up_where_that_is_free_else_the_rest_comes_last() -> No
     assert Runs(2, 1, 5).order == [0, 2, 1, 3, 5, 7, 6, 8, 4, 9]
 
 
+def rounded_by(*ways: Way, only_lines: Sequence[int] = ()) -> Rounding:
+    """Return a rounding by some ways; some groups are rounded by lines or in C only."""
+    can = tuple(way is not Way.EXACT and i not in only_lines for i, way in enumerate(ways))
+    return replace(UNCLAMPED, ways=ways, can_be_rounded=can)
+
+
 def test_parts_give_way_when_there_are_too_many() -> None:
     mixed = [Way.LINE, Way.ROUND] * MAX_PARTS
-    assert parts_of(mixed, len(mixed)) == [(Way.ROUND, range(len(mixed)))]
+    assert parts_of(rounded_by(*mixed), len(mixed)) == [(Way.ROUND, range(len(mixed)))]
     mixed = [Way.LINE, Way.EXACT] * MAX_PARTS
     last = len(mixed) - 1
-    assert parts_of(mixed, last) == [
+    assert parts_of(rounded_by(*mixed), last) == [
         (Way.EXACT, range(last)),
         (Way.EXACT, range(last, last + 1)),
     ]
+
+
+def test_lines_stay_where_there_is_no_other_way_in_assembly() -> None:
+    mixed = [Way.LINE, Way.ROUND] * MAX_PARTS
+    count = len(mixed)
+    assert parts_of(rounded_by(*mixed, only_lines=[4]), count) == [
+        (Way.ROUND, range(4)),
+        (Way.LINE, range(4, 5)),
+        (Way.ROUND, range(5, count)),
+    ]
+    only_lines = range(0, count, 2)
+    assert parts_of(rounded_by(*mixed, only_lines=only_lines), count) == [(Way.EXACT, range(count))]
+
+
+def test_negative_factors_with_lines_are_never_rounded_without() -> None:
+    assert ways(alternating(2, (1, 1))) == "packed_exact"
+    graph = alternating(4, (1, 1))
+    (op,) = graph.ops
+    assert isinstance(op, Conv2D)
+    assert not block_2x4.is_supported(graph, op)
 
 
 @pytest.mark.parametrize(("units", "skip", "loops"), [(0, 8, 1), (1, 7, 1), (8, 0, 1), (9, 7, 2)])

@@ -71,7 +71,7 @@ def filters(p: ConvParameters, weights: Array, bias: Array) -> Fields:
     reach = accumulator_reach(weights, bias, -128, 127)
     rounding = choose_rounding(p, channels, reach, packed=True, group=GROUP, brief=0)
     rows = list[Fields]()
-    for position, (way, groups) in enumerate(parts_of(rounding.ways, count // GROUP)):
+    for position, (way, groups) in enumerate(parts_of(rounding, count // GROUP)):
         stream = Constant(f"weights_{position}", _stream(weights, bias, rounding, way, groups))
         rows.append(
             {

@@ -69,7 +69,7 @@ def filters(p: ConvParameters, weights: Array, bias: Array, pixels: int) -> Fiel
     rounding = choose_rounding(
         p, channels, reach, packed=packed, group=2, brief=few if packed else None
     )
-    parts = parts_of(rounding.ways, even // 2)
+    parts = parts_of(rounding, even // 2)
     prefix = f"block_{'packed' if packed else 'plain'}"
     rows = list[Fields]()
     for position, (way, pairs) in enumerate(parts):
@@ -148,14 +148,16 @@ def wrapped(values: Array) -> Array:
     return (values & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
 
 
-def parts_of(ways: Sequence[Way], whole: int) -> list[tuple[Way, Sequence[int]]]:
+def parts_of(rounding: Rounding, whole: int) -> list[tuple[Way, Sequence[int]]]:
     """Return runs of groups that are rounded alike; what is behind the whole ones is on its own.
 
-    Where there would be too many, lines give way, then all that is not exact in C.
+    Where there would be too many, lines give way if groups can be rounded without; if that is not
+    enough, all groups are left to C.
     """
+    ways = rounding.ways
     simpler = (
         ways,
-        [Way.ROUND if way is Way.LINE else way for way in ways],
+        [Way.ROUND if can else way for way, can in zip(ways, rounding.can_be_rounded, strict=True)],
         [Way.EXACT for _ in ways],
     )
     for candidate in simpler:

@@ -141,7 +141,7 @@ def _parts(p: ConvParameters, weights: Array, bias: Array, form: Form) -> Fields
     packed = can_be_packed(weights, reach)
     channels = [*range(form.out), *[form.out - 1] * padding]
     rounding = choose_rounding(p, channels, reach, packed=packed, group=GROUP)
-    parts = parts_of(rounding.ways, form.out // GROUP)
+    parts = parts_of(rounding, form.out // GROUP)
     begins = np.concatenate([_starts(bias, rounding, way, packed)[list(q)] for way, q in parts])
     words = _words(weights[:, form.last], packed=packed)
     kind = "packed" if packed else "plain"

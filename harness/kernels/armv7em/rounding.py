@@ -66,12 +66,15 @@ class Lines:
 class Rounding:
     """How channels are rounded: a way for each group of them, and the numbers of each channel.
 
-    ``rounds`` are multipliers and shifts [2, channels]; ``point`` is the zero point, doubled, and
-    one. ``clamp`` is what outputs lose, saturating, and gain again. If weights are ``packed``, the
-    channels of a pair share the addend of their lines. ``brief`` ways have a word a channel.
+    ``can_be_rounded`` says which groups may go without their lines: one may be exact where rounding
+    as the reference does is not in assembly, as with negative factors. ``rounds`` are multipliers
+    and shifts [2, channels]; ``point`` is the zero point, doubled, and one. ``clamp`` is what
+    outputs lose, saturating, and gain again. If weights are ``packed``, the channels of a pair
+    share the addend of their lines. ``brief`` ways have a word a channel.
     """
 
     ways: tuple[Way, ...]
+    can_be_rounded: tuple[bool, ...]
     lines: Lines
     rounds: Array
     point: int
@@ -130,8 +133,8 @@ def choose_rounding(
     clamp = up + p.low + 128, p.low + 128
     count = len(channels)
     if clamp[0] > 127:
-        ways = (Way.EXACT,) * (count // group)
-        return Rounding(ways, _no_lines(count, 0), q.rounds(), q.point, (0, 0), packed)
+        ways, never = (Way.EXACT,) * (count // group), (False,) * (count // group)
+        return Rounding(ways, never, _no_lines(count, 0), q.rounds(), q.point, (0, 0), packed)
     lines, is_brief = _choose_lines(q, group, brief)
     short = {Way.LINE} if is_brief else set[Way]()
     rounds, can_be_rounded = q.rounds(), q.can_be_rounded()
@@ -140,13 +143,12 @@ def choose_rounding(
         if (exact | ~can_be_rounded).all():
             rounds[0] = multipliers
             short.add(Way.ROUND)
+    groups = tuple(_all(can_be_rounded, group).tolist())
     ways = tuple(
         Way.LINE if has_line else Way.ROUND if is_rounded else Way.EXACT
-        for has_line, is_rounded in zip(
-            _all(lines.solved, group), _all(can_be_rounded, group), strict=True
-        )
+        for has_line, is_rounded in zip(_all(lines.solved, group), groups, strict=True)
     )
-    return Rounding(ways, lines, rounds, q.point, clamp, packed, frozenset(short))
+    return Rounding(ways, groups, lines, rounds, q.point, clamp, packed, frozenset(short))
 
 
 def needs_no_c(p: ConvParameters, channels: Sequence[int], reach: tuple[Array, Array]) -> bool:

@@ -129,8 +129,9 @@ def _parameters(graph: Graph, op: Conv2D) -> Fields:
         p, channels, _reach(weights, bias), packed=False, group=2, scale=SCALE
     )
     values = transformed(weights)
+    ways = parts_of(rounding, even // 2)
     parts = list[Fields]()
-    for position, (way, pairs) in enumerate(parts_of(rounding.ways, even // 2)):
+    for position, (way, pairs) in enumerate(ways):
         stream = _stream(values, bias, rounding, way)[list(pairs)]
         parts.append(
             {
@@ -142,7 +143,7 @@ def _parameters(graph: Graph, op: Conv2D) -> Fields:
         )
     depth = weights.shape[3]
     skipped = UNROLLED * _rounds(depth) - (depth // 2 - 1)
-    is_exact = Way.EXACT in rounding.ways
+    is_exact = Way.EXACT in [way for way, _ in ways]
     return {
         "x": shape(graph.tensor(op.inputs[0]).shape[1:]),
         "y": shape(graph.tensor(op.outputs[0]).shape[1:]),
