@@ -49,29 +49,38 @@ def ways_of_rounding(kernel: tuple[int, int] = (1, 1)) -> dict[str, Graph]:
     return graphs
 
 
-def alternating(group: int, kernel: tuple[int, int] | None = None) -> Graph:
+def alternating(
+    group: int,
+    kernel: tuple[int, int] | None = None,
+    *,
+    seed: int = 1,
+    zero_points: tuple[int, int] = (-3, 3),
+    factor: float = 0.02,
+) -> Graph:
     """Return a convolution, or without a kernel a fully connected op, of eight ways in turn.
 
     A ``group`` of channels is rounded as the reference does. The next has negative factors, with
     which assembly would not do so exactly; but by the bias its outputs lie on one side of the zero
     point, so that it has lines.
     """
-    build, channels = GraphBuilder("alternating", seed=1), 8 * group
-    has_line = np.arange(channels) // group % 2 == 1
-    scales, quantized = tuple(np.where(has_line, -0.02, 0.02).tolist()), (0.05, 3)
+    build, channels = GraphBuilder("alternating", seed), 8 * group
+    odd = np.arange(channels) // group % 2 == 1
+    scales, quantized = tuple(np.where(odd, -factor, factor).tolist()), (0.05, zero_points[1])
     rows, columns = kernel or (1, 1)
-    x = build.input((1, 8 + rows, 8 + columns, 8), quantized=(0.05, -3))
+    x = build.input((1, 8 + rows, 8 + columns, 8), quantized=(0.05, zero_points[0]))
     if kernel:
         padding = Padding()
         build.conv(x, channels, kernel, padding=padding, weight_scales=scales, quantized=quantized)
     else:
         build.fully_connected(x, channels, weight_scales=scales, quantized=quantized)
-    _, weights, bias = build.ops[0].inputs
+    weights = build.ops[0].inputs[1]
     data = build.rng.integers(-7, 7, build.shape(weights), np.int8, endpoint=True)
-    data[has_line] = 0
-    data.reshape(channels, -1)[has_line, 0] = 1
-    for tensor, values in (weights, data), (bias, np.where(has_line, 131, 0).astype(np.int32)):
-        build.tensors[tensor] = replace(build.tensors[tensor], data=values)
+    data[odd] = 0
+    data.reshape(channels, -1)[odd, 0] = 1
+    build.tensors[weights] = replace(build.tensors[weights], data=data)
+    bias = build.ops[0].inputs[2]
+    values = np.where(odd, 128 + abs(zero_points[0]), 0).astype(np.int32)
+    build.tensors[bias] = replace(build.tensors[bias], data=values)
     return build.graph()
 
 

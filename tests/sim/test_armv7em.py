@@ -96,6 +96,19 @@ def dense_graphs(draw: st.DrawFn) -> Graph:
     return build.graph()
 
 
+@st.composite
+def alternations(draw: st.DrawFn) -> Graph:
+    """Draw an op with more parts than there may be, some of negative factors."""
+    kernel = draw(st.sampled_from([None, (1, 1), (3, 3)]))
+    return alternating(
+        draw(st.sampled_from([2, 4])) if kernel else 4,
+        kernel,
+        seed=draw(strategies.seeds),
+        zero_points=(draw(st.integers(-128, 127)), draw(st.integers(-60, 60))),
+        factor=draw(st.floats(0.005, 0.1)),
+    )
+
+
 @pytest.mark.parametrize("schedule", ["layer", "inplace"])
 @pytest.mark.parametrize("brief", [True, False], ids=["brief", "in full"])
 def test_all_ways_of_rounding(schedule: str, brief: bool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,13 +120,12 @@ def test_all_ways_of_rounding(schedule: str, brief: bool, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("kernels", [KERNELS, TIMED], ids=["", "in fewer cycles"])
 def test_ways_that_change_too_often(kernels: KernelSet) -> None:
-    graphs = [
-        alternating(2, (1, 1)),
-        alternating(2, (3, 3)),
-        alternating(4, (1, 1)),
-        alternating(4),
-    ]
-    assert_on_core(plan(Batch(graphs).graph, "layer", kernels=kernels), BOARD)
+    @given(batches(alternations(), 12))
+    @settings(max_examples=2, phases=[Phase.generate], suppress_health_check=SLOW)
+    def check(batch: Batch) -> None:
+        assert_on_core(plan(batch.graph, "layer", kernels=kernels), BOARD)
+
+    check()
 
 
 @pytest.mark.parametrize("schedule", ["layer", "inplace"])

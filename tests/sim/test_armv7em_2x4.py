@@ -53,7 +53,7 @@ def convolutions(draw: st.DrawFn) -> Graph:
     build = GraphBuilder("conv", draw(strategies.seeds))
     size = draw(st.tuples(st.integers(1, 9), st.integers(2, 9)))
     depth = draw(st.sampled_from([1, 2, 3, 4, 5, 8, 12, 31, 40, 72]))
-    channels = draw(st.sampled_from([4, 5, 6, 7, 8, 11, 16]))
+    channels = draw(st.sampled_from([4, 5, 6, 7, 8, 11, 16, 34]))
     is_pointwise = draw(st.booleans())
     window = draw(plans.windows(size))
     x = build.input((1, *size, depth), quantized=draw(strategies.quantizations))

@@ -17,6 +17,7 @@ from tests import strategies
 from tests.graphs import GraphBuilder, float32, pad_same
 from tests.host_c import plans
 from tests.kernel_batch import SLOW, Batch, assert_on_core, batches
+from tests.roundings import alternating
 
 pytestmark = pytest.mark.qemu
 
@@ -61,7 +62,11 @@ def dense(draw: st.DrawFn) -> Graph:
     build = GraphBuilder("dense", draw(strategies.seeds))
     x = build.input((draw(st.integers(1, 3)), draw(st.integers(1, 90))), quantized=(0.05, -7))
     build.fully_connected(
-        x, channels, activation=draw(strategies.activations), bias=draw(st.booleans())
+        x,
+        channels,
+        activation=draw(strategies.activations),
+        bias=draw(st.booleans()),
+        weight_scales=draw(small_scales(channels)) if channels > 1 else (0.01,),
     )
     return build.graph()
 
@@ -136,6 +141,12 @@ def pools(draw: st.DrawFn) -> Graph:
 
 
 WHOLE = {"conv": convs(), "depthwise": depthwises(), "dense": dense(), "pool": pools()}
+
+
+def test_negative_factors_in_turn() -> None:
+    """A layer is rounded one way, which is exact for either sign."""
+    graphs = [alternating(2, (1, 1)), alternating(2, (3, 3)), alternating(4)]
+    assert_on_core(plan(Batch(graphs).graph, "layer", kernels=MVE), BOARD)
 
 
 @pytest.mark.parametrize("schedule", ["layer", "inplace"])
