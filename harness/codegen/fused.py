@@ -238,7 +238,7 @@ class Fused:
         pixel = pixel_bytes(self.graph, tensor_id)
         base = text.constant_operand(operand, "int8_t")
         fields = {
-            "base": base or self.places.base(tensor_id),
+            "base": base or self.places.base(tensor_id, "row"),
             "row_bytes": f"{self.places.row_bytes(tensor_id)}",
             "pixel_bytes": f"{pixel}",
             **self.places.ring(tensor_id),

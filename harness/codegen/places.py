@@ -47,9 +47,10 @@ class Places:
         return length(self.graph, tensor_id, Axis.ROWS)
 
     def row_bytes(self, tensor_id: TensorId) -> int:
-        """Return the bytes from a row of a tensor to the next."""
+        """Return the bytes from a row of a tensor to the next, or from a slot to the next."""
         kept = self.kept.get(tensor_id)
-        columns = kept.columns if kept else length(self.graph, tensor_id, Axis.COLUMNS)
+        owner = self.kept.get(kept.owner) if kept else None
+        columns = owner.columns if owner else length(self.graph, tensor_id, Axis.COLUMNS)
         return columns * pixel_bytes(self.graph, tensor_id)
 
     def ring(self, tensor_id: TensorId) -> dict[str, str]:
@@ -57,21 +58,31 @@ class Places:
         kept = self.kept.get(tensor_id)
         if kept is None or self.batch > 1:
             return {}
+        if kept.pitch > 1:
+            return {"slots": "1"}
         if kept.rows >= self.height(tensor_id) and not kept.shift:
             return {}
         slots = {"slots": rows_macro(self.names[tensor_id])}
         return slots | ({"shift": f"{kept.shift}"} if kept.shift else {})
 
-    def base(self, tensor_id: TensorId) -> str:
-        """Return where the rows of a tensor begin; if they move, where row 0 would be."""
+    def base(self, tensor_id: TensorId, row: str = "0") -> str:
+        """Return where the rows of a tensor begin, of which a row is read.
+
+        If they move, that is where row 0 would be; if others lie between them, it is the row.
+        """
+        kept = self.kept.get(tensor_id)
+        if kept and kept.pitch > 1:
+            return self.row(tensor_id, row)
         return self._at(tensor_id, self._slot(tensor_id, "0") if self.batch > 1 else "0")
 
     def row(self, tensor_id: TensorId, row: str) -> str:
         """Return where a row of a tensor begins."""
         kept, ring = self.kept.get(tensor_id), self.ring(tensor_id)
         if ring:
-            at = f"({row} + {ring['shift']})" if "shift" in ring else row
-            slot = f"{at} % {ring['slots']}" if kept and kept.rows > 1 else "0"
+            at = f"{row} * {kept.pitch}" if kept and kept.pitch > 1 else row
+            at = f"({at} + {kept.shift})" if kept and kept.shift else at
+            slots = rows_macro(self.names[tensor_id])
+            slot = f"{at} % {slots}" if kept and kept.rows > 1 else "0"
         else:
             slot = self._slot(tensor_id, row) if self.height(tensor_id) > 1 else "0"
         return self._at(tensor_id, slot)

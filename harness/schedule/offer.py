@@ -80,9 +80,12 @@ class Offer:
             found = self._within(plan.planned_peak_bytes - 1, flash, work_of(path))
         return None if best is None else best[1]
 
-    def front(self, flash: float = math.inf) -> Iterator[Plan]:
-        """Yield the plans of which no other has less work and no more bytes, by falling peak."""
-        found = self._within(math.inf, flash)
+    def front(self, limit: float = math.inf, flash: float = math.inf) -> Iterator[Plan]:
+        """Yield the plans of which no other has less work and no more bytes, by falling peak.
+
+        The first has at most ``limit`` bytes, and all models at most ``flash`` bytes of flash.
+        """
+        found = self._within(limit, flash)
         while found is not None:
             path, plan = found
             found = self._within(plan.planned_peak_bytes - 1, flash)

@@ -44,6 +44,7 @@ class Order:
     added: Sequence[int]
     moments: int
     links: Mapping[TensorId, tuple[int, int]]
+    batch: int = 1
 
     def in_chunks(self, links: Mapping[TensorId, tuple[int, int]]) -> Order:
         """Return the order for ops that go through the columns together: a chain is one moment.
@@ -77,7 +78,15 @@ def row_order(fusion: Fusion, end: int, batch: int = 1) -> Order:
         and written[reader] == [moment + 1 for moment in written[maker]]
     }
     return Order(
-        start, end, makers, execution.sums, written, execution.added, execution.moments, links
+        start,
+        end,
+        makers,
+        execution.sums,
+        written,
+        execution.added,
+        execution.moments,
+        links,
+        batch,
     )
 
 

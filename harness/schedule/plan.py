@@ -132,6 +132,7 @@ class Rows:
     row may have fewer columns than are made of it: then it is made in chunks (``StreamSegment``).
 
     If the slots are those of another tensor, rows of both lie in them: the tensor is ``over`` it.
+    Then a row takes a slot's first bytes, and the next row the slot that is ``pitch`` further on.
     """
 
     tensor: TensorId
@@ -141,6 +142,7 @@ class Rows:
     shift: int = 0
     over: TensorId | None = None
     settled: int = 0
+    pitch: int = 1
 
     @property
     def owner(self) -> TensorId:

@@ -47,12 +47,13 @@ def workspace_below_operand(
 ) -> int:
     """Return how many bytes an operand must begin above the workspace."""
     graph, distance = sweep.fusion.graph, -graph_bytes(sweep, tensor)
+    columns = {rows.tensor: rows.columns for rows in segment.rows}
     for rows in segment.rows:
         moments = sweep.made(rows.tensor)
-        slots = np.arange(len(moments)) + rows.shift
+        slots = np.arange(len(moments)) * rows.pitch + rows.shift
         # Those that moved down lie where others have been.
         slots = (slots % rows.rows if segment.batch == 1 else slots.clip(max=rows.rows - 1)) + 1
-        ends = rows.offset + slots * (rows.columns * pixel_bytes(graph, rows.tensor))
+        ends = rows.offset + slots * (columns[rows.owner] * pixel_bytes(graph, rows.tensor))
         distance = max(distance, _distance(sweep, segment.first_op, tensor, moments, ends))
     if any(sums_bytes(graph, graph.ops[i]) for i in segment.ops):
         distance = size_bytes

@@ -217,7 +217,8 @@ class FusedReplay:
     def _check_over(self, op: Op, row: int, columns: Pair, place: Pair, read: _Read) -> None:
         """Blame a row that must not be written over what its batch reads."""
         is_whole = columns == (0, extents(self._graph, op.outputs[0])[COLUMNS])
-        is_alike = place == (read.at, read.end) and self._reads_first(op, read.operand, is_whole)
+        is_there = place[0] == read.at and place[1] <= read.end
+        is_alike = is_there and self._reads_first(op, read.operand, is_whole)
         is_behind = writes_behind(self._graph, op) and place[0] <= read.at
         if read.last_row > row or not (is_behind or is_alike):
             names = (short_name(self._graph.tensor(t).name) for t in (op.outputs[0], read.operand))
@@ -233,20 +234,19 @@ class FusedReplay:
     def _reads_first(self, op: Op, operand: TensorId, is_whole: bool) -> bool:
         """Whether the kernel of an op reads what it needs of a pixel or channel before writing it.
 
-        A convolution over a pixel may, and a depthwise one over all columns of a channel, where
-        output and operand have the same pixels.
+        A convolution over a pixel may, where output and operand have the same pixels, and a
+        depthwise one over all columns of a channel, where their pixels have the same channels.
         """
         scratch = self._scratch.size_bytes if self._scratch else 0
         kernel = row_variant(self._kernels, self._graph, op, scratch)
         if not kernel.over_operand or operand != op.inputs[0]:
             return False
-        if extents(self._graph, operand)[1:] != extents(self._graph, op.outputs[0])[1:]:
-            return False
+        x, y = extents(self._graph, operand), extents(self._graph, op.outputs[0])
         match op:
             case DepthwiseConv2D():
-                return is_whole and op.depth_multiplier == 1
+                return is_whole and op.depth_multiplier == 1 and x[2] == y[2]
             case Conv2D():
-                return is_read_by_pixel(self._graph, op, operand)
+                return x[1:] == y[1:] and is_read_by_pixel(self._graph, op, operand)
             case _:
                 return False
 
@@ -290,14 +290,15 @@ class FusedReplay:
         if rows is None:
             return self._offsets[tensor_id] + first, first, size
         column = columns[0] - self._columns[tensor_id][0] if size else 0
-        slot = row + rows.shift - self._first.get(rows.owner, 0)
+        slot = row * rows.pitch + rows.shift - self._first.get(rows.owner, 0)
         if self._batch == 1:
             slot %= rows.rows
         if not 0 <= slot < rows.rows:
             name = short_name(self._graph.tensor(tensor_id).name)
             message = f"row {row} of '{name}' has no slot in {label(self._segment)}"
             self._shadow.blame(message, tensor_id, "slot")
-        at = self._workspace_at + rows.offset + (slot * rows.columns + column) * pixel
+        in_a_slot = self._rows[rows.owner].columns
+        at = self._workspace_at + rows.offset + (slot * in_a_slot + column) * pixel
         return at, first, size
 
     def _when(self, position: int) -> str:

@@ -8,36 +8,51 @@ from dataclasses import dataclass
 from harness.ir import Graph, TensorId
 from harness.schedule.geometry import Axis, evenly, length, pixel_bytes, sums_bytes, tile
 from harness.schedule.plan import FusedSegment, Rows, StreamSegment, align
+from harness.schedule.takeover import Course
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ring:
     """Slots for rows of a tensor and of those that take them over (``Sweep.ring``)."""
 
-    lags: Mapping[TensorId, int]
+    courses: Mapping[TensorId, Course]
     rows: int
-    columns: int
+    columns: Mapping[TensorId, int]
     pixel_bytes: int
     settled: int = 0
     """Rows that stay when all that read rows here have; 0 if that is not told apart."""
 
     @property
+    def owner(self) -> TensorId:
+        """The tensor whose slots these are."""
+        return next(iter(self.courses))
+
+    @property
     def size_bytes(self) -> int:
         """Bytes of all slots."""
-        return align(self.rows * self.columns * self.pixel_bytes)
+        return align(self.rows * self.columns[self.owner] * self.pixel_bytes)
 
     @property
     def settled_bytes(self) -> int:
         """Bytes of those that stay."""
-        return align((self.settled or self.rows) * self.columns * self.pixel_bytes)
+        rows = self.settled or self.rows
+        return align(rows * self.columns[self.owner] * self.pixel_bytes)
 
     def places(self, offset: int) -> Iterator[Rows]:
         """Yield where the rows of all tensors lie if the first slot is at ``offset``."""
-        owner, lowest = next(iter(self.lags)), min(self.lags.values())
-        for tensor, lag in self.lags.items():
-            over = owner if tensor != owner else None
-            settled = self.settled if over is None else 0
-            yield Rows(tensor, self.rows, self.columns, offset, lag - lowest, over, settled)
+        lowest = min(course.lag for course in self.courses.values())
+        for tensor, course in self.courses.items():
+            is_own = tensor == self.owner
+            yield Rows(
+                tensor,
+                self.rows,
+                self.columns[tensor],
+                offset,
+                shift=course.lag - lowest,
+                over=None if is_own else self.owner,
+                settled=self.settled if is_own else 0,
+                pitch=course.pitch,
+            )
 
 
 def columns_made(graph: Graph, ops: range, stripes: int) -> dict[TensorId, int]:

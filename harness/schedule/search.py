@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from harness.errors import InputError, UsageError, near_names
 from harness.ir import Graph
@@ -36,11 +37,24 @@ _CHUNKS = (None, 16, 8)
 With fewer columns, what a kernel does once a call (constants of each channel) costs more than 5 %.
 """
 
+_MOST_WORK = 1.054
+"""How much of the work in place ``stream`` may do before it takes more bytes, if that helps.
+
+Of what is measured that is 5 %, as estimates are off by a little.
+"""
+
+_WORTH_MORE = (0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.125, 0.15)
+"""The parts of the bytes that it takes then: the first with which it does not do more."""
+
 _WORTH_LESS, _WORTH_LESS_BYTES = 0.02, 768
-"""The part of the bytes, or the bytes, for which ``stream`` does no more work than it must."""
+"""The part of the bytes, or the bytes, for which it does less work where that is not enough."""
 
 _WORTH_LITTLE = 8000
 """Bytes that every board has: in these ``stream`` makes rows in batches where it needs fewer."""
+
+_MOST_SPENT = 3
+"""In how many plans what is left of a limit is spent, to take the best: that which does the least
+work before may have little use for it."""
 
 _FEW = 5
 """How many clashes the search for fewer ops in place may find: networks have up to four."""
@@ -64,8 +78,9 @@ def plan(
     ``kernels`` say what an op needs, may overwrite and costs. ``limit`` is in bytes: of the plans
     that fit, ``patch``, ``stream`` and ``auto`` take the one of least work, ``auto`` of those that
     fit into ``flash`` too. Without it ``auto`` takes the least work, ``patch`` the least peak at
-    little recompute (``patching``), ``stream`` the least peak, or more where that saves work: up to
-    2 % or 768 bytes, or 8 kB for batches. ``input_by_rows`` delivers the model's input row by row,
+    little recompute (``patching``), ``stream`` the fewest bytes in which it does at most 5 % more
+    work than ops in place, or 2 % or 768 bytes more than the least where 15 % more are not enough
+    for that; and up to 8 kB for batches. ``input_by_rows`` delivers the model's input row by row,
     so that it is never whole; a RESHAPE that alone reads it is left out, and the rows are those of
     what it makes. ``patch`` sets the split by hand: the number of ops, and patches (down, across).
 
@@ -119,7 +134,7 @@ def pareto(
     offer = Offer("auto", choices, _offered(choices))
     front = tuple(offer.front())
     if flash is not None and not all(map(flash.holds, front)):
-        front = tuple(offer.front(flash.model_bytes))
+        front = tuple(offer.front(flash=flash.model_bytes))
         if not front:
             raise flash.refusal(_least_flash(offer, None))
     plans = _undominated([_spent(made, choices, 0, flash) for made in front], choices.work)
@@ -163,7 +178,10 @@ def _plan(
             made = _near_least(Offer(schedule, choices, _kept(choices)), choices, limit)
         case _:
             choices = _choices(graph, kernels, input_by_rows)
-            made = _auto(Offer(schedule, choices, _offered(choices)), limit, flash)
+            offer = Offer(schedule, choices, _offered(choices))
+            made = _auto(offer, limit, flash)
+            if limit is not None and flash is None:
+                return _least_work(offer, choices, limit, limit)
             return _spent(made, choices, limit or 0, flash)
     if limit is not None and made.planned_peak_bytes > limit:
         raise does_not_fit(made, limit)
@@ -171,12 +189,29 @@ def _plan(
 
 
 def _near_least(offer: Offer, choices: Choices, limit: int | None) -> Plan:
-    """Return the plan of least work within a limit, or whose peak is little above the least."""
-    least = offer.least()
-    peak = least.planned_peak_bytes
-    most = max(peak, limit or max(peak * (1 + _WORTH_LESS), peak + _WORTH_LESS_BYTES))
-    made = offer.within(most) or least
-    return _spent(made, choices, most if limit else max(most, _WORTH_LITTLE))
+    """Return the plan of least work within a limit, or in little more than the fewest bytes.
+
+    Without a limit that is as few as are enough to do little more work than in place. An input by
+    rows is for those who have no bytes: there work hardly counts.
+    """
+    peak = offer.least().planned_peak_bytes
+    if limit is not None:
+        return _least_work(offer, choices, max(peak, limit), max(peak, limit))
+    if not choices.input_by_rows:
+        most_work = _MOST_WORK * estimated_instructions(_in_place(choices), choices.work)
+        for part in _WORTH_MORE:
+            most = peak * (1 + part)
+            made = _least_work(offer, choices, most, max(most, _WORTH_LITTLE))
+            if estimated_instructions(made, choices.work) <= most_work:
+                return made
+    near = max(peak * (1 + _WORTH_LESS), peak + _WORTH_LESS_BYTES)
+    return _least_work(offer, choices, near, max(near, _WORTH_LITTLE))
+
+
+def _least_work(offer: Offer, choices: Choices, limit: float, room: float) -> Plan:
+    """Return, of the plans within a limit, that of least work once it has spent a room."""
+    plans = [_spent(made, choices, room) for made in islice(offer.front(limit), _MOST_SPENT)]
+    return min(plans, key=lambda made: estimated_instructions(made, choices.work))
 
 
 def _spent(made: Plan, choices: Choices, limit: float, flash: FlashLimit | None = None) -> Plan:

@@ -31,6 +31,7 @@ from harness.schedule.reach import (
 )
 from harness.schedule.rings import Ring, all_sums_bytes, chunks, columns_made, workspace_bytes
 from harness.schedule.sweep import Lives, Sweep, Times, merged
+from harness.schedule.takeover import Course
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +210,7 @@ class Streams:
         for tensor in inner:
             if tensor not in placed:
                 rings.append(self._ring(sweep, columns, tensor, cut))
-                placed.update(rings[-1].lags)
+                placed.update(rings[-1].courses)
         return rings
 
     def _ring(
@@ -217,10 +218,10 @@ class Streams:
     ) -> Ring:
         pixel = pixel_bytes(self.fusion.graph, tensor)
         if cut.stripes > 1:
-            return Ring({tensor: 0}, sweep.ring_rows[tensor], columns[tensor], pixel)
-        rows, lags = sweep.ring(tensor)
+            return Ring({tensor: Course()}, sweep.ring_rows[tensor], columns, pixel)
+        rows, courses = sweep.ring(tensor)
         settled = sweep.settling(tensor)[0] if cut.batch > 1 else 0
-        return Ring(lags, rows, columns[tensor], pixel, settled)
+        return Ring(courses, rows, columns, pixel, settled)
 
     def _columns_of(self, end: int, cut: Cut) -> Mapping[TensorId, int]:
         """Return the columns kept of each tensor, the most of any stripe, or those of a chunk."""
@@ -241,10 +242,10 @@ class Streams:
         lives: list[Lives] = []
         sizes: list[tuple[int, int]] = []
         for i, ring in enumerate(rings):
-            lives.append([life for t in ring.lags for life in sweep.alive[t]])
+            lives.append([life for t in ring.courses for life in sweep.alive[t]])
             sizes.append((i, ring.settled_bytes))
             if ring.settled:
-                lives.append(sweep.settling(next(iter(ring.lags)))[1])
+                lives.append(sweep.settling(ring.owner)[1])
                 sizes.append((i, ring.size_bytes))
         # Of a ring in both states the larger one comes last, and counts.
         moments = [list(dict(sizes[i] for i in alive).items()) for alive in _busiest(lives)]
@@ -256,7 +257,7 @@ def _change(changes: Times, sweep: Sweep, lives: Lives, ring: Ring, *, sign: int
     parts = [(lives, ring.settled_bytes)]
     if ring.settled:
         more = ring.size_bytes - ring.settled_bytes
-        parts.append((sweep.settling(next(iter(ring.lags)))[1], more))
+        parts.append((sweep.settling(ring.owner)[1], more))
     for spans, size_bytes in parts:
         firsts, lasts = np.array(spans).T
         np.add.at(changes, firsts, sign * size_bytes)

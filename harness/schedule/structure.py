@@ -115,11 +115,13 @@ def _workspace_faults(plan: Plan, position: int, segment: FusedSegment) -> Itera
     kept = {rows.tensor: rows for rows in segment.rows}
     for rows in segment.rows:
         owner = kept.get(rows.owner)
-        slots = rows.rows, rows.columns * extents(graph, rows.tensor)[2], rows.offset
         if (
             owner is None
             or owner.over is not None
-            or slots != (owner.rows, owner.columns * extents(graph, owner.tensor)[2], owner.offset)
+            or rows.pitch < 1
+            or (rows.rows, rows.offset) != (owner.rows, owner.offset)
+            or extents(graph, rows.tensor)[2] != extents(graph, owner.tensor)[2]
+            or rows.columns > owner.columns
         ):
             name = short_name(graph.tensor(rows.tensor).name)
             yield f"'{name}' lies over rows that are elsewhere in {where}"

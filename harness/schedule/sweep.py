@@ -18,12 +18,15 @@ from harness.ir import TensorId
 from harness.schedule.fusion import Fusion
 from harness.schedule.geometry import Span
 from harness.schedule.order import INPUT, Order
-from harness.schedule.takeover import Takeover
+from harness.schedule.takeover import Course, Takeover
 
 Times = npt.NDArray[np.int64]
 
 Lives = list[tuple[int, int]]
 """Moments, first and last, in order."""
+
+Courses = dict[TensorId, Course]
+"""Tensors whose rows lie in the slots of the first one."""
 
 
 class Sweep:
@@ -40,7 +43,7 @@ class Sweep:
         self.moments, self.chunked = order.moments, chunked
         self._order = order.in_chunks(chunked) if chunked else order
         self._makers, self._sums = order.makers, order.sums
-        self._rings: dict[TensorId, tuple[int, dict[TensorId, int]]] = {}
+        self._rings: dict[TensorId, tuple[int, Courses]] = {}
         self._settled: dict[TensorId, tuple[int, Lives]] = {}
 
     @cached_property
@@ -86,14 +89,14 @@ class Sweep:
                     break
         return found
 
-    def ring(self, tensor: TensorId) -> tuple[int, dict[TensorId, int]]:
-        """Return the rows of a tensor's own ring, and the lags of all whose rows lie in it.
+    def ring(self, tensor: TensorId) -> tuple[int, Courses]:
+        """Return the rows of a tensor's own ring, and the courses of all whose rows lie in it.
 
-        A row r lies where the tensor's row ``r + lag`` lies, before or after it.
+        Their rows lie where those of the tensor lie, before or after them.
         """
         if tensor not in self._rings:
-            lags = self._lags(tensor, self.over)
-            self._rings[tensor] = self._rows_for(tensor, lags), lags
+            courses = self._courses(tensor, self.over)
+            self._rings[tensor] = self._rows_for(tensor, courses), courses
         return self._rings[tensor]
 
     def settling(self, tensor: TensorId) -> tuple[int, Lives]:
@@ -157,7 +160,7 @@ class Sweep:
         self, taken: Takeover, output: TensorId, found: Mapping[TensorId, Takeover]
     ) -> bool:
         written, last = self.made(output), self.last_read[taken.operand]
-        rows = np.arange(len(written)) + taken.lag
+        rows = np.arange(len(written)) * taken.course.pitch + taken.course.lag
         is_row = (rows >= 0) & (rows < len(last))
         if (taken.operand in self.chunked) != (output in self.chunked):
             return False
@@ -166,22 +169,40 @@ class Sweep:
         root = taken.operand
         while root in found:
             root = found[root].operand
-        before = self._rows_for(root, self._lags(root, found))
-        after = self._rows_for(root, self._lags(root, {**found, output: taken}))
+        courses = self._courses(root, {**found, output: taken})
+        if courses[output].pitch > 1 and not self._is_read_alone(output):
+            return False
+        before = self._rows_for(root, self._courses(root, found))
+        after = self._rows_for(root, courses)
         return after - before < (1 if output in self.chunked else self.ring_rows[output])
 
+    def _is_read_alone(self, tensor: TensorId) -> bool:
+        """Whether rows are read one at a time, in a stream without batches.
+
+        Kernels find rows that have others between them no other way.
+        """
+        return self._order.batch == 1 and all(
+            span == Span(row, row + 1) and reader not in self._sums
+            for reader in self.fusion.readers[tensor]
+            for operand in self.fusion.operands[reader]
+            if operand.tensor == tensor
+            for row, span in enumerate(operand.rows)
+        )
+
     def _settling(self, tensor: TensorId) -> tuple[int, Lives]:
-        rows, lags = self.ring(tensor)
-        last = max(r for t in lags for r in self.fusion.readers[t] if r < self.end)
+        rows, courses = self.ring(tensor)
+        last = max(r for t in courses for r in self.fusion.readers[t] if r < self.end)
         if last in self._sums:
             return 0, []
         moments, written = np.unique(self.written[last])[:, np.newaxis], self.made(tensor)
         made = np.searchsorted(written, moments[:, 0], side="right")
         lowest = made.copy()
-        for member, lag in lags.items():
+        for member, course in courses.items():
             # Rows to come have their places too, which may be above the first row of the ring.
             needed = self.last_read[member] > moments
-            first = np.where(needed.any(axis=1), needed.argmax(axis=1) + lag, made)
+            first = np.where(
+                needed.any(axis=1), course.pitch * needed.argmax(axis=1) + course.lag, made
+            )
             np.minimum(lowest, first, out=lowest)
         kept = int((made - lowest).max(initial=0))
         if not 0 < kept < rows:
@@ -190,20 +211,21 @@ class Sweep:
         return kept, merged(zip(written.tolist(), until.tolist(), strict=True))
 
     @staticmethod
-    def _lags(root: TensorId, over: Mapping[TensorId, Takeover]) -> dict[TensorId, int]:
-        lags = {root: 0}
+    def _courses(root: TensorId, over: Mapping[TensorId, Takeover]) -> Courses:
+        courses = {root: Course()}
         for tensor, taken in over.items():
-            if taken.operand in lags:
-                lags[tensor] = lags[taken.operand] + taken.lag
-        return lags
+            if taken.operand in courses:
+                courses[tensor] = taken.course.after(courses[taken.operand])
+        return courses
 
-    def _rows_for(self, root: TensorId, lags: Mapping[TensorId, int]) -> int:
+    def _rows_for(self, root: TensorId, courses: Courses) -> int:
         """Return how many rows a ring must have so that each is dead before its slot is needed."""
         most = self.ring_rows[root]
-        for tensor, lag in lags.items():
+        for tensor, course in courses.items():
             last = self.last_read[tensor]
             made = np.searchsorted(self.made(root), last, side="right")
-            most = max(most, int((made - np.arange(len(last))).max(initial=0)) - lag)
+            rows = np.arange(len(last)) * course.pitch + course.lag
+            most = max(most, int((made - rows).max(initial=0)))
         return most
 
 

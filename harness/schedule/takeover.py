@@ -23,35 +23,60 @@ from harness.kernels.library import row_scratch_bytes, row_scratch_over_operand
 from harness.schedule.geometry import is_elementwise, row_bytes
 from harness.schedule.plan import FusedSegment, align
 
+_WORTH_SCRATCH = 1.3
+"""How much scratch, in bytes saved, a row may cost that lies over another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Row r of one tensor lies where row ``pitch * r + lag`` of another does."""
+
+    lag: int = 0
+    pitch: int = 1
+
+    def after(self, before: Course) -> Course:
+        """Return the course in the slots that ``before`` leads to."""
+        return Course(before.pitch * self.lag + before.lag, before.pitch * self.pitch)
+
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """Row r of an output may take the bytes of row ``r + lag`` of an operand.
+    """Rows of an output may take the bytes of those rows of an operand that ``course`` tells.
 
     The kernels have ``scratch_bytes`` then, or more.
     """
 
     operand: TensorId
-    lag: int
+    course: Course
     scratch_bytes: int
 
 
 def takeovers(kernels: KernelSet, graph: Graph, op: Op) -> Iterator[Takeover]:
     """Yield the operands over whose rows an op that goes by rows may write its own, if they die.
 
-    Scratch may be more than it would be otherwise, by no more than what is saved of each row.
+    Scratch may be more than it would be otherwise, by little more than what is saved of a row: it
+    saves work, too.
     """
     output, least = op.outputs[0], row_scratch_bytes(kernels, graph, op)
     if is_elementwise(graph, op):
         for operand in op.inputs:
             is_alike = row_bytes(graph, operand) == row_bytes(graph, output)
             if is_alike and not graph.tensor(operand).is_constant:
-                yield Takeover(operand, 0, align(least))
-    elif isinstance(op, Conv2D | DepthwiseConv2D) and op.window.stride == (1, 1):
+                yield Takeover(operand, Course(), align(least))
+    elif isinstance(op, Conv2D | DepthwiseConv2D):
         operand, scratch = op.inputs[0], row_scratch_over_operand(kernels, graph, op)
-        is_alike = graph.tensor(operand).shape == graph.tensor(output).shape
-        if is_alike and scratch is not None and scratch - least <= row_bytes(graph, output):
-            yield Takeover(operand, -op.window.padding.top, align(scratch))
+        most = least + row_bytes(graph, output) * _WORTH_SCRATCH
+        if _fits_over(graph, op) and scratch is not None and scratch <= most:
+            course = Course(-op.window.padding.top, op.window.stride[0])
+            yield Takeover(operand, course, align(scratch))
+
+
+def _fits_over(graph: Graph, op: Conv2D | DepthwiseConv2D) -> bool:
+    """Whether each pixel of an output row may lie on one of an operand's row, or on its part."""
+    x, y = (graph.tensor(t).shape for t in (op.inputs[0], op.outputs[0]))
+    if isinstance(op, DepthwiseConv2D):
+        return x[3] == y[3] and x[2] >= y[2]
+    return x == y and op.window.stride == (1, 1)
 
 
 def segment_scratch_bytes(kernels: KernelSet, graph: Graph, segment: FusedSegment) -> int:

@@ -20,7 +20,7 @@ def wide_graph() -> Graph:
     build = GraphBuilder()
     x = build.input((1, 24, 64, 4), quantized=(0.02, 3))
     x = build.conv(build.depthwise(build.conv(x, 16, (1, 1)), (5, 5), stride=(2, 2)), 8, (1, 1))
-    build.conv(build.depthwise(build.conv(x, 24, (1, 1)), (5, 5)), 4, (1, 1))
+    build.conv(build.depthwise(build.conv(x, 20, (1, 1)), (5, 5)), 4, (1, 1))
     return build.graph()
 
 

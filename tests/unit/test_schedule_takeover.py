@@ -98,11 +98,37 @@ def test_rows_that_others_still_read_are_not_written_over() -> None:
     assert added.over == convolved.tensor, "dies in the sum, where the other goes on"
 
 
-def test_strided_depthwise_has_rows_of_its_own() -> None:
+def strided(readers: int = 1) -> Graph:
+    """Expand, a strided depthwise, and what reads its rows one at a time."""
+    build = GraphBuilder("strided")
+    x = build.conv(build.input((1, 13, 10, 4)), 16, (1, 1))
+    x = build.depthwise(x, (5, 5), stride=(2, 2), padding=Padding(2, 2, 2, 2))
+    for _ in range(readers):
+        x = build.conv(x, 16, (1, 1))
+    build.conv(x, 4, (1, 1))
+    return build.graph()
+
+
+@pytest.mark.parametrize("readers", [0, 1, 2])
+def test_strided_depthwise_has_no_rows_of_its_own(readers: int) -> None:
+    made = stream(strided(readers))
+    assert workspace(made) == 5 * 10 * 16
+    assert {(kept.pitch, kept.columns) for kept in rows(made)[1:]} == {(2, 5)}
+
+
+def test_strided_depthwise_has_rows_of_its_own_where_several_are_read_at_once() -> None:
+    assert all(kept.over is None for kept in rows(stream(strided(0), 2))[1:])
     build = GraphBuilder()
-    x = build.conv(build.input((1, 12, 10, 4)), 8, (1, 1))
-    build.conv(build.depthwise(x, stride=(2, 2)), 4, (1, 1))
-    assert all(kept.over is None for kept in rows(stream(build.graph(), 2)))
+    x = build.conv(build.input((1, 13, 10, 4)), 16, (1, 1))
+    build.conv(build.depthwise(x, stride=(2, 2)), 4, (3, 3))
+    assert all(kept.over is None for kept in rows(stream(build.graph())))
+
+
+@pytest.mark.parametrize(("pitch", "shift"), [(1, 0), (3, 0), (2, 2), (2, 4)])
+def test_strided_row_that_is_a_slot_off_is_caught(pitch: int, shift: int) -> None:
+    made = stream(strided(0))
+    text = refused(with_rows(made, replace(rows(made)[1], pitch=pitch, shift=shift)))
+    assert "is written over what it reads" in text or "lost" in text
 
 
 @pytest.mark.parametrize("batch", [1, 2, 4])
