@@ -55,7 +55,7 @@ def test_an_upload_takes_little_more_than_the_wire_does(tmp_path: Path, latency_
         ratios.append((took_s - turns * late_s) / WIRE_S)
         if ratios[-1] < MOST:
             break
-    assert 1.0 < min(ratios) < MOST
+    assert 0.95 < min(ratios) < MOST
 
 
 def _loads(session: Session) -> int:

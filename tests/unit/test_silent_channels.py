@@ -54,6 +54,6 @@ def test_kernels_round_them_like_the_rest() -> None:
     )
     names = [part["block"].text for part in pointwise["filters"]["parts"].rows]
     assert len(names) == 1
-    assert names[0].startswith("block_packed_line")
+    assert names[0].startswith("block_packed_brief_line")
     planes: Any = next(depthwise.variants(graph, dw, None)).calls()[0].parameters
     assert planes["op"]["exact"].text == "NULL"
