@@ -43,8 +43,11 @@ _MOST_WORK = 1.054
 Of what is measured that is 5 %, as estimates are off by a little.
 """
 
-_WORTH_MORE = (0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.125, 0.15)
-"""The parts of the bytes that it takes then: the first with which it does not do more."""
+_WORTH_MORE = (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.125, 0.15)
+"""What part of its least peak it may add: the first with which it does not do more.
+
+The last bytes are dear: they are had by narrow chunks and by long segments.
+"""
 
 _WORTH_LESS, _WORTH_LESS_BYTES = 0.02, 768
 """The part of the bytes, or the bytes, for which it does less work where that is not enough."""
@@ -78,11 +81,12 @@ def plan(
     ``kernels`` say what an op needs, may overwrite and costs. ``limit`` is in bytes: of the plans
     that fit, ``patch``, ``stream`` and ``auto`` take the one of least work, ``auto`` of those that
     fit into ``flash`` too. Without it ``auto`` takes the least work, ``patch`` the least peak at
-    little recompute (``patching``), ``stream`` the fewest bytes in which it does at most 5 % more
-    work than ops in place, or 2 % or 768 bytes more than the least where 15 % more are not enough
-    for that; and up to 8 kB for batches. ``input_by_rows`` delivers the model's input row by row,
-    so that it is never whole; a RESHAPE that alone reads it is left out, and the rows are those of
-    what it makes. ``patch`` sets the split by hand: the number of ops, and patches (down, across).
+    little recompute (``patching``), ``stream`` the fewest bytes, from 2 to 15 % above its least
+    peak, in which it does at most 5 % more work than ops in place, or 2 % or 768 bytes above where
+    those are not enough for that; and up to 8 kB for batches. ``input_by_rows`` delivers the
+    model's input row by row, so that it is never whole; a RESHAPE that alone reads it is left out,
+    and the rows are those of what it makes. ``patch`` sets the split by hand: the number of ops,
+    and patches (down, across).
 
     Raises:
         UsageError: there is no such schedule, or it does not know such an option.

@@ -129,6 +129,18 @@ def test_what_a_chain_reads_is_kept_until_its_last_chunk() -> None:
         verify_plan(sparse_plan(graph, segment, workspace_bytes(graph, segment)))
 
 
+def test_bytes_that_are_hardly_fewer_are_not_worth_more_calls() -> None:
+    """A row is 2 % of the bytes. It is made in chunks under a limit that asks for it."""
+    build = GraphBuilder()
+    x = build.conv(build.input((1, 40, 24, 4)), 32, (1, 1))
+    build.conv(build.depthwise(x, (31, 3)), 4, (1, 1))
+    graph = build.graph()
+    made = plan(graph, "stream")
+    tight = plan(graph, "stream", limit=made.planned_peak_bytes - 1)
+    assert tight.planned_peak_bytes < made.planned_peak_bytes < tight.planned_peak_bytes * 1.02
+    assert estimated_instructions(tight) > estimated_instructions(made)
+
+
 def test_row_that_two_ops_read_is_made_whole() -> None:
     build = GraphBuilder()
     x = build.conv(build.input((1, 12, 10, 4)), 8, (1, 1))
