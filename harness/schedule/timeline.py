@@ -174,6 +174,8 @@ def _extent(rows: Rows, segment: FusedSegment) -> str:
     """Return how much of a tensor is kept, as ``3 rows``."""
     if isinstance(segment, PatchSegment):
         return f"{rows.rows} x {rows.columns} tile"
+    if rows.over is not None:
+        return "in the same slots"
     count = "1 row" if rows.rows == 1 else f"{rows.rows} rows"
     return count if segment.stripes == 1 else f"{count} of {rows.columns}"
 
@@ -190,12 +192,15 @@ def _rows_in_words(plan: Plan, position: int) -> str:
     segment = plan.segments[position]
     if not isinstance(segment, StreamSegment | PatchSegment) or not segment.rows:
         return ""
-    largest = sorted(segment.rows, key=lambda rows: -_kept_bytes(plan.graph, rows))
+    own = (rows for rows in segment.rows if rows.over is None)
+    largest = sorted(own, key=lambda rows: -_kept_bytes(plan.graph, rows))
     told = []
     for rows in largest[:_MOST_ROWS_IN_WORDS]:
         name = _fitted(_short(plan.graph, (rows.tensor,)), _NAME_COLUMNS)
         size = _kept_bytes(plan.graph, rows)
-        told.append(f"{_extent(rows, segment)} of '{name}' {size:,} B")
+        others = sum(kept.over == rows.tensor for kept in segment.rows)
+        over = f" (with those of {others} more over them)" if others else ""
+        told.append(f"{_extent(rows, segment)} of '{name}'{over} {size:,} B")
     rest = len(largest) - len(told)
     more = [f"{rest} more"] if rest else []
     return f"; the workspace is {', '.join([*told, *more])}"

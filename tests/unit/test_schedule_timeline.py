@@ -89,6 +89,17 @@ def test_stream_is_one_line_and_shows_its_rows_where_it_is_the_peak() -> None:
     assert max(map(len, lines)) == 80
 
 
+def test_rows_that_lie_over_others_are_told_with_them() -> None:
+    made = streamed()
+    (segment,) = (s for s in made.segments if isinstance(s, StreamSegment))
+    x, y = (rows.tensor for rows in segment.rows)
+    over = with_rows(made, Rows(x, 3, 8, 0), Rows(y, 3, 8, 0, over=x))
+    assert what_holds_the_peak(over).endswith(
+        "; the workspace is 3 rows of 'conv1_0' (with those of 1 more over them) 576 B"
+    )
+    assert timeline(over, 80).splitlines()[4].lstrip().startswith("in the same slots")
+
+
 def test_rows_of_the_peak_are_told_in_words() -> None:
     assert what_holds_the_peak(streamed()).endswith(
         "; the workspace is 3 rows of 'conv1_0' 576 B, 1 row of 'depthwise2_0' 192 B"
