@@ -73,8 +73,8 @@ class Choices:
     ) -> None:
         self.graph, self.kernels, self.input_by_rows = graph, kernels, input_by_rows
         self.fusion, self.needs = Fusion(graph, kernels), Needs(graph)
-        self.work = Work(self.fusion)
         self.streams, self.patches = Streams(self.fusion), Patches(self.fusion)
+        self.work = Work(self.fusion, self.streams.orders)
         self._in_batches: dict[tuple[int, int, int], tuple[StreamSegment, int]] = {}
         self._whole_input = sum(align(graph.tensor(t).size_bytes) for t in graph.inputs)
 

@@ -44,7 +44,7 @@ class Order:
     added: Sequence[int]
     moments: int
     links: Mapping[TensorId, tuple[int, int]]
-    batch: int = 1
+    batch: int
 
     def in_chunks(self, links: Mapping[TensorId, tuple[int, int]]) -> Order:
         """Return the order for ops that go through the columns together: a chain is one moment.
@@ -55,6 +55,21 @@ class Order:
         for maker, reader in sorted(links.values(), reverse=True):
             written[maker] = written[reader]
         return replace(self, written=written)
+
+
+class Orders:
+    """The orders of a graph, each found once."""
+
+    def __init__(self, fusion: Fusion) -> None:
+        self._fusion = fusion
+        self._found: dict[tuple[int, int], Order] = {}
+
+    def of(self, end: int, batch: int = 1) -> Order:
+        """Return the order of rows of the runs that end before op ``end``."""
+        key = end, batch
+        if key not in self._found:
+            self._found[key] = row_order(self._fusion, end, batch)
+        return self._found[key]
 
 
 def row_order(fusion: Fusion, end: int, batch: int = 1) -> Order:

@@ -20,7 +20,7 @@ import numpy as np
 from harness.ir import TensorId
 from harness.schedule.fusion import Fusion
 from harness.schedule.geometry import Axis, length, pixel_bytes
-from harness.schedule.order import INPUT, Order, row_order
+from harness.schedule.order import INPUT, Orders
 from harness.schedule.packer import first_fit, pack
 from harness.schedule.packing import Overlap, Packing, least_bytes
 from harness.schedule.plan import StreamSegment, align
@@ -61,26 +61,19 @@ class Streams:
     """The streams of a graph; what is found out about one serves all that end at the same op."""
 
     def __init__(self, fusion: Fusion) -> None:
-        self.fusion = fusion
-        self._orders: dict[tuple[int, int], Order] = {}
+        self.fusion, self.orders = fusion, Orders(fusion)
         self._sweeps: dict[tuple[int, bool, int], Sweep] = {}
         graph = fusion.graph
         self._all_columns = {t: length(graph, t, Axis.COLUMNS) for t in graph.activations()}
         self._columns: dict[tuple[int, Cut], dict[TensorId, int]] = {}
-
-    def order(self, end: int, batch: int = 1) -> Order:
-        """Return the order of rows of the runs that end before op ``end``."""
-        key = end, batch
-        if key not in self._orders:
-            self._orders[key] = row_order(self.fusion, end, batch)
-        return self._orders[key]
+        self._links: dict[int, Mapping[TensorId, tuple[int, int]]] = {}
 
     def sweep(self, end: int, *, in_chunks: bool = False, batch: int = 1) -> Sweep:
         """Return what the order tells, with or without ops that go through the columns together."""
         key = end, in_chunks, batch
         if key not in self._sweeps:
             links = self.links(end) if in_chunks else {}
-            self._sweeps[key] = Sweep(self.fusion, self.order(end, batch), links)
+            self._sweeps[key] = Sweep(self.fusion, self.orders.of(end, batch), links)
         return self._sweeps[key]
 
     def links(self, end: int) -> Mapping[TensorId, tuple[int, int]]:
@@ -88,11 +81,13 @@ class Streams:
 
         Those are left out whose whole rows take no bytes, because they lie over others.
         """
-        links = dict(self.order(end).links)
-        for tensor, taken in self.sweep(end).over.items():
-            if taken.operand not in links:
-                links.pop(tensor, None)
-        return links
+        if end not in self._links:
+            links = dict(self.orders.of(end).links)
+            for tensor, taken in self.sweep(end).over.items():
+                if taken.operand not in links:
+                    links.pop(tensor, None)
+            self._links[end] = links
+        return self._links[end]
 
     def segment(
         self,

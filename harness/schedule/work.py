@@ -14,7 +14,7 @@ from harness.kernels.kernel_set import KernelSet
 from harness.kernels.library import goes_in_batches, row_variant, variant
 from harness.schedule.fusion import Fusion
 from harness.schedule.geometry import Axis, evenly, length, sums_all_rows, tile
-from harness.schedule.order import Order, row_order
+from harness.schedule.order import Orders
 from harness.schedule.plan import (
     AliasSegment,
     FusedSegment,
@@ -51,13 +51,13 @@ class Share:
 class Work:
     """The work of the ops of a graph."""
 
-    def __init__(self, fusion: Fusion) -> None:
+    def __init__(self, fusion: Fusion, orders: Orders | None = None) -> None:
         self._fusion, self._graph = fusion, fusion.graph
+        self._orders = orders or Orders(fusion)
         self._whole: dict[tuple[int, int | None], float] = {}
         self._calls: dict[tuple[int, int, int, bool, int], float] = {}
         self._batched: dict[int, bool] = {}
         self._parts: dict[tuple[int, Axis, int], dict[int, Counter[int]]] = {}
-        self._orders: dict[tuple[int, int], Order] = {}
         self._shares: dict[tuple[int, int, int, int, int], Share] = {}
 
     def whole(self, position: int, operand: int | None) -> float:
@@ -146,7 +146,7 @@ class Work:
             columns = Counter({whole: 1})
             in_batches = batch > 1 and self.goes_in_batches(position)
             if in_batches:
-                rows = Counter(Counter(self._order(end, batch).written[position]).values())
+                rows = Counter(Counter(self._orders.of(end, batch).written[position]).values())
             if stripes > 1:
                 columns = self._made(end - 1, Axis.COLUMNS, stripes)[position]
             calls = [
@@ -170,11 +170,6 @@ class Work:
             )
             for i in ops
         }
-
-    def _order(self, end: int, batch: int) -> Order:
-        if (end, batch) not in self._orders:
-            self._orders[end, batch] = row_order(self._fusion, end, batch)
-        return self._orders[end, batch]
 
     def _made(self, last: int, axis: Axis, parts: int) -> dict[int, Counter[int]]:
         """Return, for each op up to the last one, how many rows or columns each part makes."""

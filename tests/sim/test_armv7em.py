@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -27,6 +29,7 @@ pytestmark = pytest.mark.qemu
 BOARD = "mps2-an386"
 KERNELS = KernelSet(Isa.ARMV7EM)
 TIMED = KernelSet(Isa.ARMV7EM, timing=TimingTable.CORTEX_M4)
+OF_2X4 = replace(TIMED, only="armv7em 2x4")
 
 
 @st.composite
@@ -206,13 +209,14 @@ def test_rows_of_one_pixel() -> None:
     assert_on_core(roomy, BOARD)
 
 
+@pytest.mark.parametrize("kernels", [KERNELS, OF_2X4], ids=["any", "2x4"])
 @pytest.mark.parametrize("fuse", [plans.stream, plans.stripes, plans.patches])
-def test_rows_and_tiles(fuse: plans.Fuse) -> None:
+def test_rows_and_tiles(fuse: plans.Fuse, kernels: KernelSet) -> None:
     @given(st.data())
     @settings(max_examples=2, phases=[Phase.generate], suppress_health_check=SLOW)
     def check(data: st.DataObject) -> None:
         graph = Batch(data.draw(st.lists(plans.networks(), min_size=6, max_size=6))).graph
         segments = data.draw(plans.plans(graph, fuse)).segments
-        assert_on_core(assemble(graph, "by hand", segments, kernels=KERNELS), BOARD)
+        assert_on_core(assemble(graph, "by hand", segments, kernels=kernels), BOARD)
 
     check()

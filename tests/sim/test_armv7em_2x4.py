@@ -18,7 +18,7 @@ from harness.ir import Graph
 from harness.ir.ops import Activation, Padding
 from harness.kernels import library
 from harness.kernels.kernel_set import Isa, KernelSet
-from harness.schedule.search import assemble, plan
+from harness.schedule.search import plan
 from harness.schedule.work import estimated_instructions
 from harness.timing.estimate import Estimate, estimate
 from harness.toolchain.gcc import build
@@ -124,18 +124,6 @@ def test_first_layers(schedule: str) -> None:
     graph = Batch(graphs).graph
     assert taken(graph) == [NAME] * len(shapes)
     assert_on_core(plan(graph, schedule, kernels=KERNELS), BOARD)
-
-
-@pytest.mark.parametrize("fuse", [plans.stream, plans.stripes, plans.patches])
-def test_rows_and_tiles(fuse: plans.Fuse) -> None:
-    @given(st.data())
-    @settings(max_examples=2, phases=[Phase.generate], suppress_health_check=SLOW)
-    def check(data: st.DataObject) -> None:
-        graph = Batch(data.draw(st.lists(plans.networks(), min_size=6, max_size=6))).graph
-        segments = data.draw(plans.plans(graph, fuse)).segments
-        assert_on_core(assemble(graph, "by hand", segments, kernels=KERNELS), BOARD)
-
-    check()
 
 
 def one_conv(size: int, depth: int, channels: int, kernel: int) -> Graph:

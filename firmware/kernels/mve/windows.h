@@ -88,8 +88,8 @@
     "vqrdmulh.s32 q1, q1, r11\n"                                                                   \
     "vsri.32 q1, q0, #16\n"                                                                        \
     "vqmovnb.s16 q0, q1\n"
-#define WINDOWS_ROUND                                                                              \
-    "ldm r11, {r0, r2, r4, r6, r8}\n"                                                              \
+/* What rounding begins with, and what clamping ends with. */
+#define WINDOWS_SCALE                                                                              \
     "vadd.i32 q0, q0, r0\n"                                                                        \
     "vadd.i32 q1, q1, r0\n"                                                                        \
     "vqrdmulh.s32 q0, q0, r2\n"                                                                    \
@@ -97,20 +97,8 @@
     "vqdmlah.s32 q0, q0, r8\n"                                                                     \
     "vqdmlah.s32 q1, q1, r8\n"                                                                     \
     "vrshl.s32 q0, r4\n"                                                                           \
-    "vrshl.s32 q1, r4\n"                                                                           \
-    "vsli.32 q0, q1, #16\n"                                                                        \
-    "vqadd.s16 q0, q0, r6\n"                                                                       \
-    "vqmovnb.s16 q0, q0\n"
-#define WINDOWS_CLAMP                                                                              \
-    "ldm r11, {r0, r2, r4, r6, r8, r10, r12}\n"                                                    \
-    "vadd.i32 q0, q0, r0\n"                                                                        \
-    "vadd.i32 q1, q1, r0\n"                                                                        \
-    "vqrdmulh.s32 q0, q0, r2\n"                                                                    \
-    "vqrdmulh.s32 q1, q1, r2\n"                                                                    \
-    "vqdmlah.s32 q0, q0, r8\n"                                                                     \
-    "vqdmlah.s32 q1, q1, r8\n"                                                                     \
-    "vrshl.s32 q0, r4\n"                                                                           \
-    "vrshl.s32 q1, r4\n"                                                                           \
+    "vrshl.s32 q1, r4\n"
+#define WINDOWS_NARROW                                                                             \
     "vqmovnb.s32 q0, q0\n"                                                                         \
     "vqmovnt.s32 q0, q1\n"                                                                         \
     "vqadd.s16 q0, q0, r6\n"                                                                       \
@@ -118,6 +106,16 @@
     "vmax.s16 q0, q0, q2\n"                                                                        \
     "vdup.16 q2, r12\n"                                                                            \
     "vmin.s16 q0, q0, q2\n"
+#define WINDOWS_ROUND                                                                              \
+    "ldm r11, {r0, r2, r4, r6, r8}\n"                                                              \
+    WINDOWS_SCALE                                                                                  \
+    "vsli.32 q0, q1, #16\n"                                                                        \
+    "vqadd.s16 q0, q0, r6\n"                                                                       \
+    "vqmovnb.s16 q0, q0\n"
+#define WINDOWS_CLAMP                                                                              \
+    "ldm r11, {r0, r2, r4, r6, r8, r10, r12}\n"                                                    \
+    WINDOWS_SCALE                                                                                  \
+    WINDOWS_NARROW
 #define WINDOWS_SHIFT                                                                              \
     "ldm r11, {r0, r2, r4, r6, r8, r10, r12}\n"                                                    \
     "vadd.i32 q0, q0, r0\n"                                                                        \
@@ -130,13 +128,7 @@
     "vqrdmulh.s32 q1, q1, r2\n"                                                                    \
     "vrshl.s32 q0, r8\n"                                                                           \
     "vrshl.s32 q1, r8\n"                                                                           \
-    "vqmovnb.s32 q0, q0\n"                                                                         \
-    "vqmovnt.s32 q0, q1\n"                                                                         \
-    "vqadd.s16 q0, q0, r6\n"                                                                       \
-    "vdup.16 q2, r10\n"                                                                            \
-    "vmax.s16 q0, q0, q2\n"                                                                        \
-    "vdup.16 q2, r12\n"                                                                            \
-    "vmin.s16 q0, q0, q2\n"
+    WINDOWS_NARROW
 
 /*
  * One channel after the other, with all its blocks of eight windows. r1 and r3 are where x and y

@@ -77,6 +77,7 @@ def border_share(window: Window, x: tuple[int, ...], y: tuple[int, ...]) -> floa
 
 
 LANES_OF_NARROW = 2
+"""Pixels of a block of what is left over."""
 
 BORDER, ROUND = 148, 5.2
 """What both loops take more for each run of a window at the border, which is gathered by itself,
