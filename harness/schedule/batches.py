@@ -16,7 +16,7 @@ from harness.schedule.geometry import sums_all_rows
 from harness.schedule.layout import lay_out, lay_out_within
 from harness.schedule.plan import Plan, Segment, StreamSegment, align
 
-_BATCHES = (16, 12, 8, 6, 5, 4, 3, 2)
+_BATCHES = (16, 12, 10, 9, 8, 6, 5, 4, 3, 2)
 """How many rows at a time ops may make."""
 
 _MOST_TRIED = 8

@@ -307,54 +307,93 @@ KERNEL void dsp_conv(const dsp_conv_t *p, const int8_t *x, int8_t *y, int8_t *sc
     dsp_conv_rows(p, &all, 0, p->y.h, all_columns(&p->y), y, scratch);
 }
 
-/* A convolution whose input is put into its padding on scratch first. */
+/*
+ * A convolution whose input is put into its padding on scratch first: all of it, or what a band of
+ * output rows sees.
+ */
 typedef struct {
-    dsp_conv_t conv;    /* of the padded input: without padding */
-    int32_t row_bytes;  /* of the input, */
-    int32_t rows, seen; /* its rows, and bytes of each, that windows see, */
-    int32_t at;         /* and where they begin on scratch */
+    dsp_conv_t conv;   /* of the padded rows of a band: without padding */
+    int32_t height;    /* rows of the input, */
+    int32_t row_bytes; /* bytes of each, */
+    int32_t above;     /* and rows of padding above them */
+    int32_t seen, at;  /* bytes of a row that windows see, and where they begin in a padded one */
+    int32_t band;      /* output rows at a time */
 } dsp_conv_padded_t;
 
 typedef void conv_rows_t(const dsp_conv_t *p, const rows_t *x, int32_t row, int32_t rows,
                          span_t columns, int8_t *y, int8_t *scratch);
 
-/*
- * The whole op where little is padded: no window is at the border then, and blocks of `lanes` rows
- * can be one pixel wide, however few columns there are. Others make rows that are left over.
- */
-KERNEL void conv_padded(const dsp_conv_padded_t *p, const int8_t *x, int8_t *y, int8_t *scratch,
-                        int32_t lanes, conv_rows_t *others)
+/* Puts `rows` of the input, and padding where there are none, to `band`. */
+SHARED void conv_pad(const dsp_conv_padded_t *p, const rows_t *x, span_t rows, int8_t *band)
 {
-    const dsp_conv_t *const conv = &p->conv;
-    const int32_t bytes = conv->x.h * conv->x.w * conv->x.c, row_bytes = conv->x.w * conv->x.c;
-    const rows_t all = whole_rows(scratch, &conv->x);
-    const int32_t below = conv->y.w * conv->y.c;
-    int8_t *const rest = scratch + divide_up(bytes, 4) * 4;
-    void *const values = rest + 2 * conv->border_bytes;
-    gather_t down = conv->gather;
-    conv_lines_t lines;
-    int32_t row = 0;
+    const int32_t row_bytes = p->conv.x.w * p->conv.x.c;
+    const span_t on = overlap(rows, (span_t){0, p->height});
+    int8_t *to = band + (on.first - rows.first) * row_bytes + p->at;
 
-    __builtin_memset(scratch, conv->padding, (uint32_t)bytes);
-    for (int32_t i = 0; i < p->rows; i++, x += p->row_bytes) {
-        __builtin_memcpy(scratch + p->at + i * row_bytes, x, (uint32_t)p->seen);
-    }
-    down.step = conv->window.stride.h * row_bytes;
-    for (; row + lanes <= conv->y.h; row += lanes, y += (lanes - 1) * below) {
-        find_lines(conv, &all, row, &lines);
-        for (int32_t column = 0; column < conv->y.w; column++, y += conv->y.c) {
-            conv->lanes(values, lines.runs, column * conv->gather.step, &down);
-            make_channels(&conv->filters, values, y, lanes, below, 2 * below);
-        }
-    }
-    if (row < conv->y.h) {
-        others(conv, &all, row, conv->y.h - row, all_columns(&conv->y), y, rest);
+    __builtin_memset(band, p->conv.padding, (uint32_t)((rows.last - rows.first) * row_bytes));
+#pragma GCC unroll 1
+    for (int32_t row = on.first; row < on.last; row++, to += row_bytes) {
+        __builtin_memcpy(to, row_at(x, row), (uint32_t)p->seen);
     }
 }
 
-SHARED void dsp_conv_padded(const dsp_conv_padded_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+/*
+ * Rows where little is padded: no window is at the border then, and blocks of `lanes` rows can be
+ * one pixel wide, however few columns there are. Others make rows that are left over.
+ */
+KERNEL void conv_padded(const dsp_conv_padded_t *p, const rows_t *x, span_t rows, int8_t *y,
+                        int8_t *scratch, int32_t lanes, conv_rows_t *others)
 {
-    conv_padded(p, x, y, scratch, LANES, dsp_conv_rows);
+    const dsp_conv_t *const conv = &p->conv;
+    const int32_t row_bytes = conv->x.w * conv->x.c, stride = conv->window.stride.h;
+    const rows_t padded = whole_rows(scratch, &conv->x);
+    const int32_t below = conv->y.w * conv->y.c;
+    int8_t *const rest = scratch + divide_up(conv->x.h * row_bytes, 4) * 4;
+    void *const values = rest + 2 * conv->border_bytes;
+    gather_t down = conv->gather;
+    conv_lines_t lines;
+
+    down.step = stride * row_bytes;
+#pragma GCC unroll 1
+    for (int32_t first = rows.first; first < rows.last; first += p->band) {
+        const int32_t count = lesser(p->band, rows.last - first);
+        const int32_t top = first * stride - p->above;
+        int32_t row = 0;
+
+        conv_pad(p, x, (span_t){top, top + conv->x.h - (p->band - count) * stride}, scratch);
+#pragma GCC unroll 1
+        for (; row + lanes <= count; row += lanes, y += (lanes - 1) * below) {
+            find_lines(conv, &padded, row, &lines);
+#pragma GCC unroll 1
+            for (int32_t column = 0; column < conv->y.w; column++, y += conv->y.c) {
+                conv->lanes(values, lines.runs, column * conv->gather.step, &down);
+                make_channels(&conv->filters, values, y, lanes, below, 2 * below);
+            }
+        }
+        if (row < count) {
+            others(conv, &padded, row, count - row, all_columns(&conv->y), y, rest);
+            y += (count - row) * below;
+        }
+    }
+}
+
+SHARED void dsp_conv_padded_rows(const dsp_conv_padded_t *p, const rows_t *x, span_t rows,
+                                 int8_t *y, int8_t *scratch)
+{
+    conv_padded(p, x, rows, y, scratch, LANES, dsp_conv_rows);
+}
+
+/* Several whole rows, for all columns. */
+KERNEL void dsp_conv_padded_batch(const dsp_conv_padded_t *p, rows_t x, span_t rows,
+                                  UNUSED span_t columns, made_rows_t y, int8_t *scratch)
+{
+    dsp_conv_padded_rows(p, &x, rows, made_row(&y, rows.first), scratch);
+}
+
+KERNEL void dsp_conv_padded(const dsp_conv_padded_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+{
+    const rows_t all = {.base = x, .row_bytes = p->row_bytes};
+    dsp_conv_padded_rows(p, &all, (span_t){0, p->conv.y.h}, y, scratch);
 }
 
 #endif

@@ -209,10 +209,23 @@ KERNEL void dsp_conv_2x4(const dsp_conv_t *p, const int8_t *x, int8_t *y, int8_t
     dsp_conv_2x4_rows(p, &all, 0, p->y.h, all_columns(&p->y), y, scratch);
 }
 
-SHARED void dsp_conv_2x4_padded(const dsp_conv_padded_t *p, const int8_t *x, int8_t *y,
+SHARED void dsp_conv_2x4_padded_rows(const dsp_conv_padded_t *p, const rows_t *x, span_t rows,
+                                     int8_t *y, int8_t *scratch)
+{
+    conv_padded(p, x, rows, y, scratch, 2, dsp_conv_2x4_rows);
+}
+
+KERNEL void dsp_conv_2x4_padded_batch(const dsp_conv_padded_t *p, rows_t x, span_t rows,
+                                      UNUSED span_t columns, made_rows_t y, int8_t *scratch)
+{
+    dsp_conv_2x4_padded_rows(p, &x, rows, made_row(&y, rows.first), scratch);
+}
+
+KERNEL void dsp_conv_2x4_padded(const dsp_conv_padded_t *p, const int8_t *x, int8_t *y,
                                 int8_t *scratch)
 {
-    conv_padded(p, x, y, scratch, 2, dsp_conv_2x4_rows);
+    const rows_t all = {.base = x, .row_bytes = p->row_bytes};
+    dsp_conv_2x4_padded_rows(p, &all, (span_t){0, p->conv.y.h}, y, scratch);
 }
 
 #endif

@@ -30,6 +30,9 @@ _MAX_RUNS = 32
 _PADDED_BYTES = 1024
 """So small an input is put into its padding, as a large part of it is border."""
 
+_MOST_BAND = 16
+"""Rows that a batch puts into their padding at a time, at most."""
+
 
 def conv(graph: Graph, op: Conv2D, operand: int | None, kernels: KernelSet) -> Iterator[Variant]:
     """Yield the variants of a convolution, over its input if ``operand`` says so."""
@@ -103,19 +106,17 @@ def _whole(
         return (call("dsp_conv*", "dsp_conv_t", parameters, (X, Y, SCRATCH)),)
 
     def padded() -> tuple[Call, ...]:
-        parameters = _padded(graph, op, block, runs, pixels)
+        parameters = _padded(graph, op, block, runs, pixels, height)
         return (call("dsp_conv*_padded", "dsp_conv_padded_t", parameters, (X, Y, SCRATCH)),)
 
-    scratch, calls, is_padded = block.expanded_bytes(runs), gathering, False
+    _, height, width, _ = graph.tensor(op.outputs[0]).shape
+    scratch, calls, is_padded = block.expanded_bytes(runs), gathering, _is_padded(graph, op)
     if is_pointwise(op.window):
         calls = pointwise
     else:
         scratch += 2 * _border_bytes(runs)
-        around = math.prod(_padded_shape(graph, op))
-        is_padded = not op.window.padding.is_zero and around <= _PADDED_BYTES
-        if is_padded:
-            scratch, calls = scratch + -(-around // 4) * 4, padded
-    _, height, width, _ = graph.tensor(op.outputs[0]).shape
+    if is_padded:
+        scratch, calls = scratch + _band_bytes(graph, op, height), padded
     count = _instructions(graph, op, block, runs, is_padded=is_padded)
     return Variant(block.name, calls, scratch, loops=count(height, width, in_batches=True))
 
@@ -134,6 +135,8 @@ def conv_row(graph: Graph, op: Conv2D, kernels: KernelSet) -> Iterator[RowVarian
         yield from one(graph, op, kernels)
         return
     for block in _blocks(graph, op, runs, width, kernels):
+        if _is_padded(graph, op):
+            yield from _padded_rows(graph, op, block, runs, compact=kernels.is_compact)
         yield _rows(graph, op, block, runs, compact=kernels.is_compact)
 
 
@@ -162,6 +165,31 @@ def _rows(graph: Graph, op: Conv2D, block: Block, runs: Runs, *, compact: bool) 
         loops=_instructions(graph, op, block, runs),
         over_operand=is_pointwise(op.window),
     )
+
+
+def _padded_rows(
+    graph: Graph, op: Conv2D, block: Block, runs: Runs, *, compact: bool
+) -> Iterator[RowVariant]:
+    """Yield the variants that put what rows of a batch see into its padding, fewer and fewer."""
+    one = _rows(graph, op, block, runs, compact=compact)
+    _, height, width, _ = graph.tensor(op.outputs[0]).shape
+    pixels, is_one = 0 if compact else height * width, one.loops
+    assert is_one is not None
+    padded = _instructions(graph, op, block, runs, is_padded=True)
+
+    def calls(band: int) -> tuple[RowCall, ...]:
+        parameters = _padded(graph, op, block, runs, pixels, band)
+        function, type_ = f"dsp_conv{block.suffix}_padded_batch", "dsp_conv_padded_t"
+        call = RowCall(block.header, function, type_, parameters, takes_scratch=True)
+        return (replace(call, makes_rows=True),)
+
+    def loops(rows: int, columns: int, *, in_batches: bool) -> float:
+        return (padded if in_batches else is_one)(rows, columns, in_batches=in_batches)
+
+    most = min(height, _MOST_BAND)
+    for band in range(most - most % block.lanes, 0, -block.lanes):
+        scratch = one.scratch_bytes + _band_bytes(graph, op, band)
+        yield replace(one, scratch_bytes=scratch, batch_calls=partial(calls, band), loops=loops)
 
 
 def inplace_operands(graph: Graph, op: Conv2D) -> tuple[int, ...]:
@@ -229,16 +257,28 @@ def _conv(graph: Graph, op: Conv2D, block: Block, runs: Runs, pixels: int) -> Fi
     }
 
 
-def _padded_shape(graph: Graph, op: Conv2D) -> tuple[int, int, int]:
-    """Return the shape of what all windows see: the input in its padding."""
-    (_, height, width, _), x = graph.tensor(op.outputs[0]).shape, graph.tensor(op.inputs[0]).shape
+def _is_padded(graph: Graph, op: Conv2D) -> bool:
+    """Whether an input is put into its padding."""
+    around = math.prod(_padded_shape(graph, op, graph.tensor(op.outputs[0]).shape[1]))
+    return not op.window.padding.is_zero and around <= _PADDED_BYTES
+
+
+def _padded_shape(graph: Graph, op: Conv2D, rows: int) -> tuple[int, int, int]:
+    """Return the shape of what windows of so many rows see: rows of the input in their padding."""
+    width, depth = graph.tensor(op.outputs[0]).shape[2], graph.tensor(op.inputs[0]).shape[3]
     (sy, sx), (extent_h, extent_w) = op.window.stride, op.window.extent
-    return (height - 1) * sy + extent_h, (width - 1) * sx + extent_w, x[3]
+    return (rows - 1) * sy + extent_h, (width - 1) * sx + extent_w, depth
 
 
-def _padded(graph: Graph, op: Conv2D, block: Block, runs: Runs, pixels: int) -> Fields:
-    """Return a ``dsp_conv_padded_t``."""
-    (_, height, width, depth), around = graph.tensor(op.inputs[0]).shape, _padded_shape(graph, op)
+def _band_bytes(graph: Graph, op: Conv2D, rows: int) -> int:
+    """Return the bytes of what windows of so many rows see, in whole words."""
+    return -(-math.prod(_padded_shape(graph, op, rows)) // 4) * 4
+
+
+def _padded(graph: Graph, op: Conv2D, block: Block, runs: Runs, pixels: int, band: int) -> Fields:
+    """Return a ``dsp_conv_padded_t`` that makes so many rows at a time."""
+    _, height, width, depth = graph.tensor(op.inputs[0]).shape
+    around = _padded_shape(graph, op, band)
     top, left = op.window.padding.top, op.window.padding.left
     conv = _conv(graph, op, block, runs, pixels)
     return {
@@ -247,10 +287,12 @@ def _padded(graph: Graph, op: Conv2D, block: Block, runs: Runs, pixels: int) -> 
             "x": shape(around),
             "window": window(replace(op.window, padding=Padding())),
         },
+        "height": height,
         "row_bytes": width * depth,
-        "rows": min(height, around[0] - top),
+        "above": top,
         "seen": max(min(width, around[1] - left), 0) * depth,
-        "at": (top * around[1] + left) * depth,
+        "at": left * depth,
+        "band": band,
     }
 
 

@@ -32,7 +32,7 @@ _PHASES = 4
 _MOST_CELLS = 511
 """Cells of a kernel whose sum fits 32 bits, scaled, whatever its weights."""
 
-_MOST_BAND = 4
+_MOST_BAND = 8
 """Pairs of rows that are expanded at a time for a batch, at most."""
 
 _BUDGET_BYTES = 4096
