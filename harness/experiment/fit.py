@@ -63,15 +63,15 @@ def choose_plan(
 ) -> Plan:
     """Return the verified plan of a schedule.
 
-    ``auto`` takes the least work that fits into the limits and the board. ``patch`` takes the least
-    work that fits into the limit, and few bytes if there is none: who asks for patches wants them,
-    however much the board has. The others do not search.
+    ``auto`` takes the least work that fits into the limits and the board. ``patch`` and ``stream``
+    take the least work that fits into the limit, and few bytes if there is none: who asks for them
+    wants few, however much the board has. The others do not search.
 
     Raises:
         UsageError: no such schedule, or an option that it does not have.
         InputError: the model does not allow it, or nothing fits.
     """
-    allowed = limit if schedule in ("auto", "patch") else None
+    allowed = limit if schedule in ("auto", "patch", "stream") else None
     is_board_tighter = False
     if schedule == "auto" and board is not None:
         free = max(0, board.memory("ram").size_bytes - STACK_BYTES - _RUNTIME_BYTES)

@@ -14,10 +14,10 @@ from harness.ir.ops import Activation, Padding
 from harness.kernels.kernel_set import Isa, KernelSet
 from harness.kernels.library import row_calls, row_scratch_wanted
 from harness.schedule.fusion import Fusion
-from harness.schedule.plan import LayerSegment, StreamSegment
+from harness.schedule.plan import LayerSegment, StreamSegment, align
 from harness.schedule.room import give_room
 from harness.schedule.search import assemble, plan
-from harness.schedule.stream import Streams
+from harness.schedule.stream import Cut, Streams
 from tests import strategies
 from tests.graphs import GraphBuilder
 from tests.host_c import plans
@@ -207,6 +207,30 @@ def test_rows_of_one_pixel() -> None:
     assert expanded in {given.size_bytes for given in scratch if given}
     assert_on_core(made, BOARD)
     assert_on_core(roomy, BOARD)
+
+
+@pytest.mark.parametrize("kernels", [KERNELS, OF_2X4], ids=["any", "2x4"])
+def test_rows_of_a_batch_in_their_padding(kernels: KernelSet) -> None:
+    """With every scratch, from all rows of a batch at a time to windows padded one by one."""
+    for seed, (size, kernel, stride) in enumerate(
+        (((23, 10, 1), (10, 4), (2, 2)), ((11, 5, 3), (3, 3), (1, 1)), ((9, 4, 5), (5, 7), (2, 1)))
+    ):
+        build = GraphBuilder("padded", seed)
+        x = build.conv(build.input((1, *size), quantized=(0.02, 5)), size[2], (1, 1))
+        build.conv(build.conv(x, 6, kernel, stride=stride), 8, (1, 1))
+        graph = Batch([build.graph()]).graph
+        streams, seen = Streams(Fusion(graph, kernels)), set[int]()
+        for batch in (4, 7):
+            segment = streams.segment(0, 3, cut=Cut(batch=batch))
+            for scratch in row_scratch_wanted(kernels, graph, graph.ops[1]):
+                (call,) = row_calls(kernels, graph, graph.ops[1], scratch, in_batches=True)
+                band = call.parameters.get("band", 0)
+                assert isinstance(band, int)
+                seen.add(band)
+                made = replace(segment, scratch_bytes=align(scratch))
+                assert_on_core(assemble(graph, "stream", [made], kernels), BOARD)
+        assert 0 in seen
+        assert max(seen) > 1
 
 
 @pytest.mark.parametrize("kernels", [KERNELS, OF_2X4], ids=["any", "2x4"])
