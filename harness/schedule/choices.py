@@ -75,7 +75,6 @@ class Choices:
         self.fusion, self.needs = Fusion(graph, kernels), Needs(graph)
         self.streams, self.patches = Streams(self.fusion), Patches(self.fusion)
         self.work = Work(self.fusion, self.streams.orders)
-        self._in_batches: dict[tuple[int, int, int], tuple[StreamSegment, int]] = {}
         self._whole_input = sum(align(graph.tensor(t).size_bytes) for t in graph.inputs)
 
     def singles(self, position: int) -> Iterator[Choice]:
@@ -147,17 +146,6 @@ class Choices:
     def least_scratch(self, segment: StreamSegment) -> int:
         """Return the fewest bytes of scratch with which a stream can do."""
         return segment_scratch_bytes(self.kernels, self.graph, segment)
-
-    def in_batches(self, segment: StreamSegment, batch: int) -> tuple[StreamSegment, int]:
-        """Return a stream that makes so many rows at once, and its peak."""
-        key = segment.first_op, segment.last_op, batch
-        if key not in self._in_batches:
-            ops, by_rows = segment.ops, segment.input_by_rows
-            choice = Choice(ops.start, ops.stop, 0, 0.0, None, Cut(batch=batch), by_rows)
-            packed = self.packed(choice)
-            assert isinstance(packed.segment, StreamSegment)
-            self._in_batches[key] = packed.segment, packed.peak_bytes
-        return self._in_batches[key]
 
     def _cut(self, position: int) -> int:
         """Return the bytes needed before an op, other than an input that is never whole."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import islice
 
 from harness.errors import InputError, UsageError, near_names
 from harness.ir import Graph
 from harness.kernels.kernel_set import PORTABLE, KernelSet
 from harness.passes.reshape_input import reshape_input
-from harness.schedule.batches import in_batches
+from harness.schedule.batches import Batches
 from harness.schedule.choices import Choice, Choices
 from harness.schedule.fusion import Fusion
 from harness.schedule.geometry import Axis, length
@@ -22,6 +21,7 @@ from harness.schedule.patching import first_op, patch_plan, stages
 from harness.schedule.plan import Plan, Segment
 from harness.schedule.room import give_room
 from harness.schedule.stream import Cut, Streams
+from harness.schedule.streaming import stream_plan
 from harness.schedule.verify import verify_plan
 from harness.schedule.work import Work, estimated_instructions
 
@@ -36,28 +36,6 @@ _CHUNKS = (None, 16, 8)
 
 With fewer columns, what a kernel does once a call (constants of each channel) costs more than 5 %.
 """
-
-_MOST_WORK = 1.054
-"""How much of the work in place ``stream`` may do before it takes more bytes, by estimate.
-
-That is about 5 %: the few tenths above it are where mcunet-vww0 stays below 18,000 bytes.
-"""
-
-_WORTH_MORE = (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.125, 0.15)
-"""What part of its least peak it may add: the first with which it does not do more.
-
-The last bytes are dear: they are had by narrow chunks and by long segments.
-"""
-
-_WORTH_LESS, _WORTH_LESS_BYTES = 0.02, 768
-"""The part of the bytes, or the bytes, for which it does less work where that is not enough."""
-
-_WORTH_LITTLE = 8000
-"""Bytes that every board has: in these ``stream`` makes rows in batches where it needs fewer."""
-
-_MOST_SPENT = 3
-"""In how many plans what is left of a limit is spent, to take the best: that which does the least
-work before may have little use for it."""
 
 _FEW = 5
 """How many clashes the search for fewer ops in place may find: networks have up to four."""
@@ -81,12 +59,10 @@ def plan(
     ``kernels`` say what an op needs, may overwrite and costs. ``limit`` is in bytes: of the plans
     that fit, ``patch``, ``stream`` and ``auto`` take the one of least work, ``auto`` of those that
     fit into ``flash`` too. Without it ``auto`` takes the least work, ``patch`` the least peak at
-    little recompute (``patching``), ``stream`` the fewest bytes, from 2 to 15 % above its least
-    peak, in which it does about 5 % more work than ops in place at most, or 2 % or 768 bytes above
-    where those are not enough for that; and up to 8 kB for batches. ``input_by_rows`` delivers the
-    model's input row by row, so that it is never whole; a RESHAPE that alone reads it is left out,
-    and the rows are those of what it makes. ``patch`` sets the split by hand: the number of ops,
-    and patches (down, across).
+    little recompute (``patching``), and ``stream`` few bytes at little more work than in place
+    (``streaming``). ``input_by_rows`` delivers the model's input row by row, so that it is never
+    whole; a RESHAPE that alone reads it is left out, and the rows are those of what it makes.
+    ``patch`` sets the split by hand: the number of ops, and patches (down, across).
 
     Raises:
         UsageError: there is no such schedule, or it does not know such an option.
@@ -141,7 +117,8 @@ def pareto(
         front = tuple(offer.front(flash=flash.model_bytes))
         if not front:
             raise flash.refusal(_least_flash(offer, None))
-    plans = _undominated([_spent(made, choices, 0, flash) for made in front], choices.work)
+    batches = Batches(choices)
+    plans = _undominated([batches.spend(made, 0, flash) for made in front], choices.work)
     for made in plans:
         verify_plan(made)
     return plans
@@ -179,55 +156,19 @@ def _plan(
             return give_room(patch_plan(Choices(graph, kernels), limit, patch), limit or 0)
         case "stream":
             choices = _choices(graph, kernels, input_by_rows)
-            made = _near_least(Offer(schedule, choices, _kept(choices)), choices, limit)
+            offer = Offer(schedule, choices, _kept(choices))
+            in_place = None if input_by_rows else _in_place(choices)
+            made = stream_plan(offer, Batches(choices), in_place, limit)
         case _:
             choices = _choices(graph, kernels, input_by_rows)
             offer = Offer(schedule, choices, _offered(choices))
             made = _auto(offer, limit, flash)
-            if limit is not None and flash is None:
-                return _least_work(offer, choices, limit, limit)
-            return _spent(made, choices, limit or 0, flash)
+            if limit is None or (flash is not None and not flash.holds(made)):
+                return Batches(choices).spend(made, limit or 0, flash)
+            return Batches(choices).least_work(offer.front(limit), limit, flash)
     if limit is not None and made.planned_peak_bytes > limit:
         raise does_not_fit(made, limit)
     return made
-
-
-def _near_least(offer: Offer, choices: Choices, limit: int | None) -> Plan:
-    """Return the plan of least work within a limit, or in little more than the fewest bytes.
-
-    Without a limit that is as few as are enough to do little more work than in place. An input by
-    rows is for those who have no bytes: there work hardly counts.
-    """
-    peak = offer.least().planned_peak_bytes
-    if limit is not None:
-        return _least_work(offer, choices, max(peak, limit), max(peak, limit))
-    if not choices.input_by_rows:
-        most_work = _MOST_WORK * estimated_instructions(_in_place(choices), choices.work)
-        for part in _WORTH_MORE:
-            most = peak * (1 + part)
-            made = _least_work(offer, choices, most, max(most, _WORTH_LITTLE))
-            if estimated_instructions(made, choices.work) <= most_work:
-                return made
-    near = max(peak * (1 + _WORTH_LESS), peak + _WORTH_LESS_BYTES)
-    return _least_work(offer, choices, near, max(near, _WORTH_LITTLE))
-
-
-def _least_work(offer: Offer, choices: Choices, limit: float, room: float) -> Plan:
-    """Return, of the plans within a limit, that of least work once it has spent a room."""
-    plans = [_spent(made, choices, room) for made in islice(offer.front(limit), _MOST_SPENT)]
-    return min(plans, key=lambda made: estimated_instructions(made, choices.work))
-
-
-def _spent(made: Plan, choices: Choices, limit: float, flash: FlashLimit | None = None) -> Plan:
-    """Return a plan that does less work with the bytes that it leaves of a limit.
-
-    What that takes in flash is left out where it does not fit.
-    """
-    spent = give_room(in_batches(made, choices, limit), limit)
-    if flash is None or flash.holds(spent):
-        return spent
-    less = give_room(made, limit)
-    return less if flash.holds(less) else made
 
 
 def _in_place(choices: Choices) -> Plan:
