@@ -14,7 +14,7 @@ from harness.schedule.offer import Offer
 from harness.schedule.plan import Plan
 from harness.schedule.work import estimated_instructions
 
-_MOST_WORK = 1.045
+_MOST_WORK = 1.0475
 """How much of the work in place it may do before it takes more bytes, by estimate, which is up to
 1 % too low."""
 
