@@ -90,10 +90,12 @@ class Batches:
         where its rings have more room without what lies between.
         """
         found_without, most = plan, max(limit, plan.planned_peak_bytes)
-        gains = [(self._gain(segment), segment.ops.start) for segment in plan.segments]
-        for gain, op in sorted(gains, reverse=True):
-            if gain <= 0:
-                break
+        gains = [
+            (self._gain(segment), segment.ops.start)
+            for segment in plan.segments
+            if isinstance(segment, StreamSegment) and self._may_go_in_batches(segment)
+        ]
+        for _, op in sorted(gains, reverse=True):
             position = next(i for i, segment in enumerate(plan.segments) if op in segment.ops)
             for run, found in self._candidates(plan.segments, position, most)[:_MOST_TRIED]:
                 segments = [*plan.segments[: run.start], found, *plan.segments[run.stop :]]
@@ -106,13 +108,15 @@ class Batches:
         tighter = lay_out(plan.schedule, plan.segments, self.choices.streams)
         return min(plan, tighter, key=lambda made: made.planned_peak_bytes)
 
-    def _gain(self, segment: Segment) -> float:
-        """Return the instructions that the largest batches save."""
+    def _may_go_in_batches(self, segment: StreamSegment) -> bool:
+        return segment.stripes == 1 and any(map(self.choices.work.goes_in_batches, segment.ops))
+
+    def _gain(self, segment: StreamSegment) -> float:
+        """Return the instructions that the largest batches save with the least scratch.
+
+        They may save some with more of it where they save none with that.
+        """
         work = self.choices.work
-        if not isinstance(segment, StreamSegment) or segment.stripes > 1:
-            return 0.0
-        if not any(map(work.goes_in_batches, segment.ops)):
-            return 0.0
         largest = replace(segment, rows=(), batch=_BATCHES[0])
         return work.instructions(segment) - work.instructions(largest)
 
