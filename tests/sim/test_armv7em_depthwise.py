@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from harness.kernels import library
 from harness.kernels.call import Name
 from harness.kernels.kernel_set import Isa, KernelSet
 from harness.schedule.fusion import Fusion
-from harness.schedule.plan import LayerSegment, StreamSegment
+from harness.schedule.plan import LayerSegment, PatchSegment, StreamSegment
 from harness.schedule.search import assemble, plan
 from harness.schedule.stream import Cut, Streams
 from tests import strategies
@@ -156,6 +157,47 @@ def test_rows(schedule: str) -> None:
         assert_on_core(made, BOARD)
 
     check()
+
+
+@pytest.mark.parametrize("kernel", [5, 7])
+def test_rows_from_pairs_of_columns(kernel: int) -> None:
+    """Pairs that the left border cuts, the right one, both or neither; rows in whole and in parts.
+
+    Some have two channels for one, outputs on both sides of the zero point, and no short form.
+    """
+    graphs = []
+    for width, left, right in product((13, 14, 90), range(4), range(2)):
+        build = GraphBuilder()
+        x = build.input((1, 8, width, 5 + left), quantized=(0.02, 5))
+        build.depthwise(
+            x,
+            (kernel, kernel),
+            stride=(2, 2),
+            padding=Padding(top=left, bottom=right, left=left, right=right),
+            multiplier=1 + (width == 14 and left == 2),
+            activation=Activation.NONE if left == 1 else Activation.RELU,
+            weight_scales=(0.9, -0.004, *(0.004,) * (3 + left)) if width == 13 else (0.01,),
+            quantized=(0.05, -9 if left == 1 else -128),
+        )
+        graphs.append(build.graph())
+    graph = Batch(graphs).graph
+    for op in graph.ops:
+        (call,) = library.row_calls(ARMV7EM, graph, op)
+        assert call.function == "depthwise_columns_row"
+    segments = [StreamSegment(i, i) for i in range(len(graph.ops))]
+    assert_on_core(assemble(graph, "stream", segments, ARMV7EM), BOARD)
+
+
+@pytest.mark.parametrize("kernel", [5, 7])
+def test_patches_from_pairs_of_columns(kernel: int) -> None:
+    """Rows of a patch begin with the first column that its windows see."""
+    build = GraphBuilder()
+    x = one_sided(build, build.input((1, 26, 26, 6)), (3, 3))
+    one_sided(build, x, (kernel, kernel), stride=(2, 2))
+    graph = Batch([build.graph()]).graph
+    made = plan(graph, "patch", kernels=ARMV7EM)
+    assert any(isinstance(s, PatchSegment) and s.grid[1] > 1 for s in made.segments)
+    assert_on_core(made, BOARD)
 
 
 def test_a_row_in_chunks() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harness.ir.ops import Activation
@@ -32,6 +33,27 @@ def test_a_row_without_a_partner_takes_a_byte_a_tap(
     assert tuple(found["packed"].values()) == taps
     assert found["weights_bytes"] == size
     assert found["weights"].data.nbytes == 8 * size
+
+
+@pytest.mark.parametrize(("kernel", "order"), [(5, "02134"), (7, "0213465")])
+def test_a_row_with_a_stride_takes_its_weights_line_by_line(kernel: int, order: str) -> None:
+    build = GraphBuilder()
+    x = build.input((1, 24, 24, 8))
+    build.depthwise(x, (kernel, kernel), stride=(2, 2))
+    graph = build.graph()
+    (op,) = graph.ops
+    for compact in (False, True):
+        variant = next(depthwise.row_variants(graph, op, compact=compact))  # type: ignore[arg-type]
+        (call,) = variant.calls()
+        assert call.function == f"depthwise_{'pairs' if compact else 'columns'}_row"
+        if not compact:
+            found: Any = call.parameters["op"]
+            data = graph.tensor(op.inputs[1]).data
+            assert data is not None
+            (weights,) = data
+            lines = weights[:, [int(column) for column in order]]
+            assert np.array_equal(found["weights"].data, lines.reshape(-1, 8).T)
+            assert found["weights_bytes"] == kernel * kernel
 
 
 def test_channels_share_an_addend() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from harness.ir import Graph
 from harness.kernels.kernel_set import Isa, KernelSet
 from harness.kernels.library import row_calls, row_scratch_bytes, row_scratch_wanted
@@ -63,8 +65,12 @@ def test_kernels_take_the_way_that_the_room_allows() -> None:
     graph = wide_graph()
     most, *_, least = row_scratch_wanted(ARMV7EM, graph, graph.ops[1])
     assert most > least == row_scratch_bytes(ARMV7EM, graph, graph.ops[1])
-    columns = [
-        row_calls(ARMV7EM, graph, graph.ops[1], room)[0].parameters["columns"]
-        for room in (0, least, most - 1, most)
-    ]
-    assert columns[0] == columns[1] <= columns[2] < columns[3]  # type: ignore[operator]
+
+    def made_at_a_time(room: int) -> int:
+        (call,) = row_calls(ARMV7EM, graph, graph.ops[1], room)
+        fields: Any = call.parameters["op"]
+        columns: int = fields["columns"]
+        return columns
+
+    columns = [made_at_a_time(room) for room in (0, least, most - 1, most)]
+    assert columns[0] == columns[1] <= columns[2] < columns[3]

@@ -207,16 +207,21 @@ SHARED depthwise_work_t depthwise_planes(const depthwise_short_t *p, word_t *pla
     return work;
 }
 
-/* Prepares scratch for a task and `slots` pairs of rows, of which `outputs` are computed. */
+/* Words of a line from the first under a window to its last. */
+KERNEL int32_t depthwise_reach(const depthwise_short_t *p)
+{
+    return (p->taps - 1) * p->window.dilation.w / p->spacing;
+}
+
+/* Prepares scratch for a task and `slots` pairs of rows, of whose lines so many words are read. */
 KERNEL depthwise_work_t depthwise_work(const depthwise_short_t *p, int8_t *scratch, int32_t slots,
-                                       int32_t left, int32_t outputs, int32_t pixel_bytes)
+                                       int32_t left, int32_t words, int32_t pixel_bytes)
 {
     int32_t *const task = (int32_t *)(void *)scratch;
     depthwise_tail_t *const tail = (void *)(task + 4 + p->pairs * p->taps);
-    const int32_t reach = (p->taps - 1) * p->window.dilation.w / p->spacing;
     word_t *const end = (word_t *)(void *)(tail + 1);
-    depthwise_work_t work = depthwise_planes(p, p->shifts != NULL ? end + 1 : end, slots, left,
-                                             outputs + reach, pixel_bytes);
+    depthwise_work_t work =
+        depthwise_planes(p, p->shifts != NULL ? end + 1 : end, slots, left, words, pixel_bytes);
     work.task = task;
     work.tail = tail;
     return work;
@@ -421,7 +426,7 @@ SHARED void depthwise_pairs(const depthwise_short_t *p, const rows_t *x, span_t 
         const int32_t outputs = lesser(p->columns, columns.last - i);
         const depthwise_work_t work =
             depthwise_work(p, scratch, p->band + more, i * p->window.stride.w - p->window.pad.w,
-                           outputs, x->pixel_bytes);
+                           outputs + depthwise_reach(p), x->pixel_bytes);
 
         depthwise_steps(p, &work, outputs, work.pair_words, rows_of_pair * p->y_step.h);
 #pragma GCC unroll 1
@@ -517,8 +522,9 @@ SHARED void depthwise_short_row(const depthwise_short_t *p, rows_t x, int32_t ro
 #pragma GCC unroll 1
     for (int32_t i = columns.first; i < columns.last; i += p->columns) {
         const int32_t outputs = lesser(p->columns, columns.last - i);
-        const depthwise_work_t work = depthwise_work(
-            p, scratch, p->pairs, i * w->stride.w - w->pad.w, outputs, x.pixel_bytes);
+        const depthwise_work_t work =
+            depthwise_work(p, scratch, p->pairs, i * w->stride.w - w->pad.w,
+                           outputs + depthwise_reach(p), x.pixel_bytes);
         depthwise_steps(p, &work, outputs, 0, 0);
 #pragma GCC unroll 1
         for (int32_t c = 0; c < p->x.c; c += DEPTHWISE_GROUP) {

@@ -107,6 +107,8 @@ typedef struct {
 #define LINES_2(line) line NEXT line
 #define LINES_3(line) line NEXT line NEXT line
 #define LINES_4(line) line NEXT line NEXT line NEXT line
+#define LINES_5(line) LINES_4(line) NEXT line
+#define LINES_7(line) LINES_4(line) NEXT LINES_3(line)
 
 /* At stride 2 the taps 0, 2, ... lie in the even columns, the taps 1, 3, ... in the odd ones. */
 #define HALVES(even, odd) even NEXT odd

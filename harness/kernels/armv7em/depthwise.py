@@ -10,12 +10,12 @@ import numpy as np
 from harness.arithmetic import prepare_conv
 from harness.ir import DType, Graph
 from harness.ir.ops import DepthwiseConv2D
-from harness.ir.tensor import Array
 from harness.kernels import convolution
 from harness.kernels.armv7em import depthwise_small as small
 from harness.kernels.armv7em.depthwise_geometry import GROUP, Geometry, by_rows, whole
-from harness.kernels.armv7em.depthwise_loops import Lines
+from harness.kernels.armv7em.depthwise_loops import Lines, RowOrBatch
 from harness.kernels.armv7em.depthwise_table import table_of
+from harness.kernels.armv7em.depthwise_weights import cut, packed
 from harness.kernels.call import SCRATCH, Call, Constant, Fields, Name, RowCall, X, Y
 from harness.kernels.variant import RowVariant, Variant
 
@@ -25,6 +25,8 @@ _TYPE = "depthwise_short_t"
 _SMALL_HEADER = "armv7em/depthwise_small.h"
 _3X3_HEADER = "armv7em/depthwise_3x3.h"
 _3X3_TYPE = "depthwise_3x3_t"
+_COLUMNS_HEADER = "armv7em/depthwise_columns.h"
+_COLUMNS_TYPE = "depthwise_columns_t"
 
 _PHASES = 4
 """``DEPTHWISE_PHASES``."""
@@ -111,22 +113,30 @@ def row_variants(
 
 
 def _by_lines(graph: Graph, op: DepthwiseConv2D, geometry: Geometry) -> Iterator[RowVariant]:
-    """Yield the ways to compute columns of a row from lines, with less and less scratch."""
+    """Yield the ways to compute columns of a row from lines, with less and less scratch.
+
+    One row takes its lines from pairs of columns, if it can; several take theirs from pairs of
+    rows, which needs a little more scratch.
+    """
+    one_row = geometry.of_one_row
+
+    def calls(g: Geometry, columns: int, band: int, *, in_batches: bool) -> tuple[RowCall, ...]:
+        parameters = _parameters(graph, op, g, g.row_pairs, columns, band)
+        return (_row_call(parameters, g, in_batches=in_batches),)
+
     pairs = geometry.row_pairs
-
-    def calls(columns: int, band: int, *, in_batches: bool) -> tuple[RowCall, ...]:
-        parameters = _parameters(graph, op, geometry, pairs, columns, band)
-        return (_row_call(parameters, geometry, in_batches=in_batches),)
-
     makes_rows = geometry.goes_by_pairs and geometry.has_core and pairs == geometry.whole_pairs
     for columns, band in _parts_of_rows(geometry):
         yield RowVariant(
             _NAME,
-            partial(calls, columns, band, in_batches=False),
+            partial(calls, one_row, columns, 1, in_batches=False),
             geometry.scratch_bytes(pairs, band + pairs - 1, columns),
-            partial(calls, columns, band, in_batches=True) if makes_rows else None,
+            partial(calls, geometry, columns, band, in_batches=True) if makes_rows else None,
             columns if columns < geometry.y[1] else None,
-            loops=Lines(geometry, pairs, columns, band).instructions,
+            loops=RowOrBatch(
+                Lines(one_row, one_row.row_pairs, columns, 1),
+                Lines(geometry, pairs, columns, band),
+            ).instructions,
             over_operand=columns == geometry.y[1] and op.depth_multiplier == 1,
         )
 
@@ -138,6 +148,10 @@ def _row_call(parameters: Fields, geometry: Geometry, *, in_batches: bool) -> Ro
         header, type_ = _3X3_HEADER, _3X3_TYPE
         parameters = _3x3(parameters, geometry, two_rows=in_batches)
         function = "depthwise_3x3_batch" if in_batches else "depthwise_3x3_row"
+    elif geometry.is_by_columns:
+        header, type_, function = _COLUMNS_HEADER, _COLUMNS_TYPE, "depthwise_columns_row"
+        task = Name(f"depthwise_columns_task_{geometry.row_pairs}x{geometry.taps}")
+        parameters = {"op": parameters, "task": task}
     elif geometry.goes_by_pairs:
         function = "depthwise_pairs_batch" if in_batches else "depthwise_pairs_row"
     return RowCall(header, function, type_, parameters, takes_scratch=True, makes_rows=in_batches)
@@ -199,11 +213,11 @@ def _parameters(
     """Return a ``depthwise_short_t`` for lines of so many outputs."""
     p = prepare_conv(graph, op)
     core = geometry.core(pairs)
-    weights = _cut(convolution.live_weights(graph, op, p, axis=3)[0], geometry)
+    weights = cut(convolution.live_weights(graph, op, p, axis=3)[0], geometry)
     bias = convolution.live_bias(graph, op, p)
     folded = bias + p.input_offset * weights.sum(axis=(0, 1), dtype=np.int64)
     table = table_of(p, weights, bias, folded, geometry, has_core=core != Name("NULL"))
-    packed, of_two, of_one = _packed(weights, geometry, pairs)
+    live, of_two, of_one = packed(weights, geometry, pairs)
     return {
         "x": convolution.shape(geometry.x),
         "y": convolution.shape(geometry.y),
@@ -221,8 +235,8 @@ def _parameters(
         "y_step": geometry.y_step,
         "core": Name("NULL") if geometry.is_3x3 else core,
         "packed": {"of_two": of_two, "of_one": of_one},
-        "weights_bytes": packed.nbytes // len(table.channels),
-        "weights": Constant("weights", packed),
+        "weights_bytes": live.nbytes // len(table.channels),
+        "weights": Constant("weights", live),
         "channels": Constant("channels", table.channels),
         **table.exactly("NULL" if geometry.is_3x3 else "depthwise_exactly"),
         "addend": table.addend,
@@ -247,7 +261,7 @@ def _3x3(parameters: Fields, geometry: Geometry, *, two_rows: bool) -> Fields:
 def _small(graph: Graph, op: DepthwiseConv2D, geometry: Geometry, of_op: Geometry) -> Fields:
     """Return a ``depthwise_small_t`` for all of an op, or for what its geometry sees at a time."""
     p = prepare_conv(graph, op)
-    weights = _cut(convolution.live_weights(graph, op, p, axis=3)[0], of_op)
+    weights = cut(convolution.live_weights(graph, op, p, axis=3)[0], of_op)
     bias = convolution.live_bias(graph, op, p)
     table = table_of(p, weights, bias, bias, geometry, has_core=True)
     x_row, w_row = small.row_bytes(geometry)
@@ -268,41 +282,3 @@ def _small(graph: Graph, op: DepthwiseConv2D, geometry: Geometry, of_op: Geometr
         "core": Name(f"depthwise_small_{'round' if geometry.is_rounded else 'line'}"),
         "output": {"zero_point": p.output_offset, "low": p.low, "high": p.high},
     }
-
-
-def _cut(weights: Array, geometry: Geometry) -> Array:
-    """Return what of the weights [KH, KW, OC] ever lies on the tensor, turned if need be."""
-    (row, column), (kernel_h, kernel_w) = geometry.first, geometry.window.kernel
-    if geometry.is_turned:
-        kernel_h, kernel_w = kernel_w, kernel_h
-    some = weights[row : row + kernel_h, column : column + kernel_w]
-    return some.swapaxes(0, 1) if geometry.is_turned else some
-
-
-def _packed(weights: Array, geometry: Geometry, pairs: int) -> tuple[Array, int, int]:
-    """Return the weights [OC, bytes] in the order of a task; its taps of two rows and of one.
-
-    Of taps of two rows, a word has two: the second's rows in bytes 0 and 2, the first's in 1 and 3.
-    The last row of an odd number has taps of one row, a byte each; if those before are odd in
-    number, the first of them goes with them. Weights of a 3x3 kernel are a
-    ``depthwise_3x3_weights_t``.
-    """
-    kernel_h, kernel_w, channels = weights.shape
-    if geometry.is_3x3:
-        (a0, a1, a2), (b0, b1, b2), (c0, c1, c2) = weights
-        return np.stack([a0, a1, b0, b1, c0, c1, a2, c2, b2], axis=-1), 0, 0
-    padded = np.zeros((2 * pairs, geometry.taps, channels), np.int8)
-    padded[:kernel_h, :kernel_w] = weights
-    phase = np.arange(geometry.taps) * geometry.window.dilation[1] % geometry.phases
-    ordered = padded[:, np.argsort(phase, kind="stable")]
-    taps = ordered.reshape(pairs, 2, -1, channels).transpose(3, 0, 2, 1).reshape(channels, -1, 2)
-    of_one = geometry.taps if kernel_h == 2 * pairs - 1 and pairs > 1 else 0
-    of_two = taps.shape[1] - of_one
-    words = -(-of_two // 2)
-    even = np.zeros((channels, max(taps.shape[1], 2 * words), 2), np.int8)
-    even[:, : taps.shape[1]] = taps
-    two = even[:, : 2 * words].reshape(channels, -1, 2, 2)
-    packed = np.stack([two[:, :, 1, 0], two[:, :, 0, 0], two[:, :, 1, 1], two[:, :, 0, 1]], axis=2)
-    lone = even[:, 2 * words :, 0]
-    whole: Array = np.concatenate([packed.reshape(channels, -1), lone], axis=1)
-    return whole, min(2 * words, taps.shape[1]), lone.shape[1]

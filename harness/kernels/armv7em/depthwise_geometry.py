@@ -23,6 +23,9 @@ _CORE_TAPS = (1, 3, 5, 7)
 _CORE_PAIRS = 4
 """Kernel columns, and the most pairs of kernel rows, for which depthwise_lines.h has a core."""
 
+_COLUMN_KERNELS = ((5, 5), (7, 7))
+"""Kernels for which depthwise_columns.h has one."""
+
 _TASK_BYTES = 4 * (4 + 11)
 """Bias and tail of a task."""
 
@@ -59,6 +62,9 @@ class Geometry:
     is_turned: bool = False
     is_compact: bool = False
     """Whether flash matters more than time: there are no functions for 3x3 kernels alone then."""
+    is_by_columns: bool = False
+    """Whether a word of a line is two columns of a row: lines are rows of the kernel then, and
+    ``pairs`` counts these (firmware/kernels/armv7em/depthwise_columns.h)."""
     is_rounded: bool = False
     """Whether outputs lie on both sides of the zero point, so that sums are rounded as the
     reference does it; the functions for 3x3 kernels alone do not."""
@@ -73,7 +79,8 @@ class Geometry:
     @property
     def phases(self) -> int:
         """Lines of a pair of rows."""
-        return 1 if self.window.kernel[1] == 1 or self.is_3x3 else self.window.stride[1]
+        is_one = self.window.kernel[1] == 1 or self.is_3x3 or self.is_by_columns
+        return 1 if is_one else self.window.stride[1]
 
     @property
     def spacing(self) -> int:
@@ -82,8 +89,10 @@ class Geometry:
 
     @property
     def taps(self) -> int:
-        """Kernel columns, as many as the core has."""
+        """Kernel columns, as many as the core has, or the words of a line that they are."""
         columns = self.window.kernel[1]
+        if self.is_by_columns:
+            return (columns + 1) // 2
         return next(t for t in _CORE_TAPS if t >= columns) if self._has_columns else columns
 
     @property
@@ -109,8 +118,15 @@ class Geometry:
 
     @property
     def row_pairs(self) -> int:
-        """Pairs of rows under the kernel where they begin at its first row."""
-        return (self.window.kernel[0] + 1) // 2
+        """Pairs of rows under the kernel where they begin at its first row, or its lines."""
+        return self.window.kernel[0] if self.is_by_columns else (self.window.kernel[0] + 1) // 2
+
+    @property
+    def of_one_row(self) -> Geometry:
+        """The geometry for one row alone, from whose columns lines may be made."""
+        w = self.window
+        can = w.kernel in _COLUMN_KERNELS and w.stride == (2, 2) and w.dilation == (1, 1)
+        return replace(self, is_by_columns=can and not self.is_compact)
 
     @property
     def has_core(self) -> bool:
@@ -124,16 +140,21 @@ class Geometry:
 
     def core(self, pairs: int) -> Name:
         """Return the name of the core for this many pairs of rows, NULL if there is none."""
-        if not self._has_columns or pairs > _CORE_PAIRS:
+        if not self._has_columns or (pairs > _CORE_PAIRS and not self.is_by_columns):
             return Name("NULL")
-        prefix = "depthwise_round_" if self.is_rounded else "depthwise_"
-        return Name(f"{prefix}{pairs}x{self.taps}_stride{self.phases}")
+        prefix = "depthwise_columns_" if self.is_by_columns else "depthwise_"
+        if self.is_rounded:
+            prefix += "round_"
+        suffix = "" if self.is_by_columns else f"_stride{self.phases}"
+        return Name(f"{prefix}{pairs}x{self.taps}{suffix}")
 
     def line_words(self, outputs: int) -> int:
         """Return the words of a line; outputs go in twos."""
         if self.is_3x3:
             return (max(outputs, 2) - 1) * self.window.stride[1] + 3
-        reach = (self.taps - 1) * self.window.dilation[1] // self.window.stride[1]
+        reach = (self.taps - 1) * self.window.dilation[1]
+        if not self.is_by_columns:
+            reach //= self.window.stride[1]
         return (outputs + 1) // 2 * 2 + reach
 
     def scratch_bytes(self, pairs: int, slots: int, outputs: int) -> int:
@@ -157,7 +178,8 @@ class Geometry:
         """
         if self.is_3x3:
             return self._3x3_instructions(rows, columns, two_rows=two_rows)
-        sums, around = pairs * self.taps, _BLOCK_INSTRUCTIONS + 2 * pairs * self.phases
+        sums, line = pairs * self.taps, 2 - self.is_by_columns * self.taps % 2
+        around = _BLOCK_INSTRUCTIONS + line * pairs * self.phases
         four, two = around + 5 * sums, around - 4 + 2.5 * sums
         return rows * (columns // 4 * four + (columns % 4 + 1) // 2 * two + _ROW_INSTRUCTIONS)
 

@@ -17,9 +17,13 @@ _CHANNEL, _WORD, _LOWER, _ROUND = 95, 4.8, 120, 3
 core for 3x3 kernels takes itself; weights once more for the lower rows; and for each output that is
 rounded as the reference does it."""
 
-_LINE, _COLUMN, _KEPT, _FILLED = 15, 12.5, 2, 4
-"""For each line that is expanded for four channels, each of its columns, each word that is moved to
-the next band, and each word that is filled with padding before."""
+_BY_COLUMNS_CHANNEL, _BY_COLUMNS_WORD = 85, 2.6
+"""The first two where a word is two columns."""
+
+_LINE, _COLUMN, _HALF, _KEPT, _FILLED = 15, 12.5, 32, 2, 4
+"""For each line that is expanded for four channels, each of its words, each word of which a border
+cuts off one of two columns, each word that is moved to the next band, and each word that is filled
+with padding before."""
 
 _PART = 450
 """For each part of the columns."""
@@ -49,9 +53,10 @@ class Lines:
         two_rows = in_batches and g.goes_by_pairs and g.window.stride[0] == 1
         pairs = -(-rows // 2) if two_rows else rows
         bands = -(-pairs // self.band)
-        lines = (pairs + self.pairs - 1 if g.goes_by_pairs else rows * self.pairs) * g.phases
+        goes_on = g.goes_by_pairs and not g.is_by_columns
+        lines = (pairs + self.pairs - 1 if goes_on else rows * self.pairs) * g.phases
         words = min(g.line_words(columns), -(-g.x[1] // g.spacing))
-        expanded = lines * (_LINE + _COLUMN * words)
+        expanded = lines * (_LINE + _COLUMN * words + _HALF * self._halves)
         kept = (bands - 1) * (self.pairs - 1) * g.phases * words * _KEPT * GROUP
         filled = (self.band + self.pairs - 1) * g.phases * g.line_words(columns) * _FILLED
         groups = -(-g.x[2] // GROUP)
@@ -60,10 +65,33 @@ class Lines:
         core += _ROUND * rows * columns * g.is_rounded
         return _PART + filled + groups * (expanded + kept) + channels + g.y[2] * core
 
+    @property
+    def _halves(self) -> int:
+        """Return the words of a line of which a border cuts off one of two columns."""
+        if not self.geometry.is_by_columns:
+            return 0
+        left, width = self.geometry.window.padding.left, self.geometry.x[1]
+        return left % 2 + (left + width) % 2
+
     def _channel(self, rows: int, columns: int, *, two_rows: bool) -> float:
         """Return what comes before a core makes rows of a channel."""
         if self.geometry.is_3x3:
             goes_twice = columns == 3 and not two_rows
             return _CHANNEL * (1.5 if goes_twice else 1)
         words = self.pairs * self.geometry.taps
+        if self.geometry.is_by_columns:
+            return _BY_COLUMNS_CHANNEL + _BY_COLUMNS_WORD * words
         return _CHANNEL + _WORD * words + (_LOWER if two_rows and rows > 1 else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class RowOrBatch:
+    """How calls make one row, and several."""
+
+    row: Lines
+    batch: Lines
+
+    def instructions(self, rows: int, columns: int, *, in_batches: bool) -> float:
+        """Return what the loops of a call execute for so many rows and columns."""
+        made = self.batch if in_batches else self.row
+        return made.instructions(rows, columns, in_batches=in_batches)
