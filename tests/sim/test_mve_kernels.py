@@ -8,11 +8,15 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from harness.ir import Graph
+from harness.ir import Graph, TensorId
 from harness.ir.ops import Mul, Padding, Window
 from harness.kernels import library
+from harness.kernels.call import Name
 from harness.kernels.kernel_set import Isa, KernelSet
-from harness.schedule.search import plan
+from harness.schedule.fusion import Fusion
+from harness.schedule.room import give_room
+from harness.schedule.search import assemble, plan
+from harness.schedule.stream import Cut, Streams
 from tests import strategies
 from tests.graphs import GraphBuilder, float32, pad_same
 from tests.host_c import plans
@@ -77,15 +81,33 @@ def depthwises(draw: st.DrawFn) -> Graph:
     height, width, depth = (draw(st.integers(1, n)) for n in (11, 19, 19))
     if draw(st.booleans()):
         height, width = 4 * height, draw(st.sampled_from([width, 1, 1]))
+    build = GraphBuilder("depthwise", draw(strategies.seeds))
+    x = build.input((1, height, width, depth), quantized=(0.05, draw(strategies.zero_points)))
+    convolve(draw, build, x)
+    return build.graph()
+
+
+@st.composite
+def chains(draw: st.DrawFn) -> Graph:
+    """Draw a depthwise convolution between two others, all of whose rows are made in a stream."""
+    shape = (1, draw(st.integers(2, 30)), draw(st.integers(1, 19)), draw(st.integers(1, 19)))
+    build = GraphBuilder("chain", draw(strategies.seeds))
+    x = build.input(shape, quantized=(0.05, draw(strategies.zero_points)))
+    x = build.conv(x, shape[3], (1, 1), quantized=(0.05, draw(strategies.zero_points)))
+    x = convolve(draw, build, x)
+    build.conv(x, draw(st.integers(1, 9)), draw(st.sampled_from([(1, 1), (3, 3)])))
+    return build.graph()
+
+
+def convolve(draw: st.DrawFn, build: GraphBuilder, x: TensorId) -> TensorId:
+    _, height, width, depth = build.shape(x)
     usual = Window(kernel=draw(sides([3, 5, 7])), stride=draw(sides([1, 2])))
     if width == 1:
         usual = replace(usual, kernel=(draw(st.integers(1, 16)), 1))
     usual = replace(usual, padding=pad_same((height, width), usual))
     window = draw(st.just(usual) | plans.windows((height, width)))
     multiplier = draw(st.sampled_from([1, 1, 1, 2, 5]))
-    build = GraphBuilder("depthwise", draw(strategies.seeds))
-    x = build.input((1, height, width, depth), quantized=(0.05, draw(strategies.zero_points)))
-    build.depthwise(
+    return build.depthwise(
         x,
         window.kernel,
         multiplier=multiplier,
@@ -97,7 +119,6 @@ def depthwises(draw: st.DrawFn) -> Graph:
         weight_scales=draw(small_scales(depth * multiplier)),
         quantized=(draw(st.floats(0.05, 1.0)), draw(strategies.zero_points)),
     )
-    return build.graph()
 
 
 def sides(lengths: list[int]) -> st.SearchStrategy[tuple[int, int]]:
@@ -219,3 +240,35 @@ def test_rows(fusion: str) -> None:
         assert_on_core(data.draw(plans.plans(batch.graph, FUSIONS[fusion], MVE)), BOARD)
 
     check()
+
+
+@pytest.mark.parametrize("scratch", ["least", "most"])
+def test_rows_in_batches(scratch: str) -> None:
+    """Any number of them, with as little scratch as can be or all that is of use."""
+
+    @given(st.lists(st.integers(2, 9), min_size=24, max_size=24), batches(chains(), 24))
+    @few
+    def check(sizes: list[int], batch: Batch) -> None:
+        streams = Streams(Fusion(batch.graph, MVE))
+        segments = [
+            streams.segment(3 * i, 3 * i + 3, cut=Cut(batch=size)) for i, size in enumerate(sizes)
+        ]
+        made = assemble(batch.graph, "stream", segments, MVE)
+        assert_on_core(give_room(made, 1 << 20) if scratch == "most" else made, BOARD)
+
+    check()
+
+
+def test_narrow_rows_in_batches() -> None:
+    """Their windows are made of eight channels at a time."""
+    build = GraphBuilder()
+    x = build.conv(build.input((1, 13, 3, 64)), 21, (1, 1))
+    build.depthwise(x, (3, 3), quantized=(0.5, 3))
+    graph = Batch([build.graph()]).graph
+    (call,) = library.row_calls(MVE, graph, graph.ops[1], in_batches=True)
+    name = call.parameters["pass"]
+    assert isinstance(name, Name)
+    assert name.text.startswith("depthwise_channels_1")
+    for size in (2, 5, 13):
+        segment = Streams(Fusion(graph, MVE)).segment(0, 2, cut=Cut(batch=size))
+        assert_on_core(assemble(graph, "stream", [segment], MVE), BOARD)

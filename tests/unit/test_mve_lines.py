@@ -6,7 +6,7 @@ import pytest
 
 from harness.ir import Graph
 from harness.ir.ops import DepthwiseConv2D, Window
-from harness.kernels.mve.lines import Lines, planes_of, whole_lines
+from harness.kernels.mve.lines import Lines, batch_lines, planes_of, whole_lines
 from tests.graphs import GraphBuilder, pad_same
 
 
@@ -58,3 +58,15 @@ def test_long_rows_take_more_scratch_over_their_input() -> None:
 def test_blocks_are_full_where_rows_and_columns_fit() -> None:
     assert lines_of(depthwise(24, 3)).fills(24)
     assert not lines_of(depthwise(24, 3)).fills(23)
+    assert not lines_of(depthwise(24, 3)).fills(24, in_batches=True)
+
+
+def test_batches_are_offered_with_less_and_less_scratch() -> None:
+    graph = depthwise(32, 3)
+    (op,) = graph.ops
+    assert isinstance(op, DepthwiseConv2D)
+    planes = planes_of(graph, op, may_turn=False)
+    offered = list(batch_lines(planes, may_go_by_channel=True))
+    assert [found.rows for found in offered] == [2, 1, 2]
+    scratch = [found.scratch_bytes for found in offered]
+    assert scratch == sorted(set(scratch), reverse=True)

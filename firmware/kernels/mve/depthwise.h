@@ -12,9 +12,10 @@
  * weights that are shifted for each. Either eight windows of a channel are made together or, where
  * planes are small, a window of eight channels.
  *
- * Whole tensors slide: the next rows are written into the lines `advance` bytes further, over rows
- * that are not needed any more, so that each element is gathered once. The output may lie over the
- * input as for depthwise_inplace().
+ * Several rows slide: the next ones are written into the lines further on, over rows that are not
+ * needed any more, so that each element is gathered once. What an output row sees of a channel is
+ * gathered before the row is written, over that row of the input which its window begins with, or
+ * anything before it.
  */
 #ifndef BENCH_KERNELS_MVE_DEPTHWISE_H
 #define BENCH_KERNELS_MVE_DEPTHWISE_H
@@ -34,9 +35,9 @@ SHARED void mve_depthwise_row(const mve_depthwise_t *p, rows_t x, int32_t row, s
         const cells_t under = cells_under(p, i, count);
         depthwise_pass_t pass;
         cells_row_t cells = cells_row(p, &x, &under);
-        prepare_passes(&pass, p, 1, count);
+        prepare_passes(&pass, p, 1, count, 0);
         for (int32_t c = 0; c < p->x.c; c += p->lines) {
-            take_channels(&cells, p, c, p->x.h);
+            take_channels(&cells, p, c, 0);
             gather_rows(p, &x, top, w->kernel.h, &cells, scratch);
             const int32_t first = c * p->depth_multiplier;
             const int32_t channels = lesser(p->lines * p->depth_multiplier, p->y.c - first);
@@ -45,14 +46,25 @@ SHARED void mve_depthwise_row(const mve_depthwise_t *p, rows_t x, int32_t row, s
     }
 }
 
-/* Whole tensors by rows, for kernels that do not slide. */
+/* Several whole rows one by one, for kernels that do not slide. */
+KERNEL void mve_depthwise_batch_by_rows(const mve_depthwise_t *p, rows_t x, span_t rows,
+                                        span_t columns, made_rows_t y, int8_t *scratch)
+{
+    for (int32_t row = rows.first; row < rows.last; row++) {
+        mve_depthwise_row(p, x, row, columns, made_row(&y, row), scratch);
+    }
+}
+
+KERNEL made_rows_t all_rows(const mve_depthwise_t *p, int8_t *y)
+{
+    return (made_rows_t){.base = y, .row_bytes = p->y.w * p->y.c};
+}
+
 KERNEL void mve_depthwise_by_rows(const mve_depthwise_t *p, const int8_t *x, int8_t *y,
                                   int8_t *scratch)
 {
-    for (int32_t row = 0; row < p->y.h; row++) {
-        mve_depthwise_row(p, whole_rows(x, &p->x), row, all_columns(&p->y),
-                          y + row * p->y.w * p->y.c, scratch);
-    }
+    mve_depthwise_batch_by_rows(p, whole_rows(x, &p->x), (span_t){0, p->y.h}, all_columns(&p->y),
+                                all_rows(p, y), scratch);
 }
 
 /* Moves lines `by` bytes back. */
@@ -63,66 +75,94 @@ KERNEL void slide_back(int8_t *lines, int32_t by, int32_t size)
     }
 }
 
-/* Up to eight channels from `c` on of a whole tensor. */
+/* The rows of the input, or of the padding around it, that some rows of the output see. */
+KERNEL span_t rows_seen(const mve_depthwise_t *p, span_t rows)
+{
+    const window_t *w = &p->window;
+    const int32_t first = rows.first * w->stride.h - w->pad.h;
+    return (span_t){first, (rows.last - 1) * w->stride.h - w->pad.h + w->kernel.h};
+}
+
+/* Rows of up to eight channels from `c` on. */
 KERNEL void depthwise_slide(depthwise_pass_t *pass, const rows_t *x, const cells_row_t *cells,
-                            int32_t c, int8_t *y, int8_t *lines)
+                            int32_t c, span_t rows, const made_rows_t *y, int8_t *lines)
 {
     const mve_depthwise_t *p = pass->p;
-    const window_t *w = &p->window;
-    const int32_t channels = cells->channels * p->depth_multiplier;
-    int32_t gathered = 0, origin = 0; /* padded rows: up to which, and which is at lines[0] */
+    const int32_t out = c * p->depth_multiplier, channels = cells->channels * p->depth_multiplier;
+    int32_t origin = rows_seen(p, rows).first; /* which row is at lines[0] */
+    int32_t gathered = origin;                 /* the next row */
 
-    for (int32_t row = 0; row < p->y.h; row += p->rows) {
-        const int32_t rows = lesser(p->rows, p->y.h - row), first = row * w->stride.h;
-        const int32_t end = first + (rows - 1) * w->stride.h + w->kernel.h;
-        if (first - origin > p->slack) {
-            slide_back(lines, first - origin, p->lines * p->line_bytes - (first - origin));
-            origin = first;
+    for (int32_t row = rows.first; row < rows.last; row += p->rows) {
+        const int32_t count = lesser(p->rows, rows.last - row);
+        const span_t seen = rows_seen(p, (span_t){row, row + count});
+        if (seen.first - origin > p->slack) {
+            const int32_t by = seen.first - origin;
+            slide_back(lines, by, p->lines * p->line_bytes - by);
+            origin = seen.first;
         }
-        gathered = greater(gathered, first);
-        gather_rows(p, x, gathered - w->pad.h, end - gathered, cells, lines + gathered - origin);
-        gathered = end;
-        if (rows != pass->rows) {
-            set_rows(pass, rows);
+        gathered = greater(gathered, seen.first);
+        gather_rows(p, x, gathered, seen.last - gathered, cells, lines + gathered - origin);
+        gathered = seen.last;
+        if (count != pass->rows) {
+            set_rows(pass, count);
         }
-        const int32_t out = c * p->depth_multiplier;
-        run_passes(pass, lines + first - origin, out, channels, y + row * p->y.w * p->y.c + out);
+        run_passes(pass, lines + seen.first - origin, out, channels, made_row(y, row) + out);
     }
 }
 
-/* The same of planes that lines hold at once: their padding stays for all channels. */
+/* The same of rows that lines hold at once: their padding stays for all channels. */
 KERNEL void depthwise_plane(depthwise_pass_t *pass, const rows_t *x, cells_row_t *cells, int32_t c,
-                            int8_t *y, int8_t *lines)
+                            span_t rows, const made_rows_t *y, int8_t *lines)
 {
     const mve_depthwise_t *p = pass->p;
-    const int32_t top = p->window.pad.h, out = c * p->depth_multiplier;
-    const int32_t end = (p->y.h - 1) * p->window.stride.h + p->window.kernel.h;
+    const int32_t out = c * p->depth_multiplier;
+    const span_t seen = rows_seen(p, rows);
     if (c == 0) {
-        gather_rows(p, x, -top, end, cells, lines);
+        gather_rows(p, x, seen.first, seen.last - seen.first, cells, lines);
         keep_padding(cells);
     } else {
-        int8_t *inner = lines + top + cells->kept * cells->pitch;
-        gather_rows(p, x, 0, lesser(end - top, p->x.h), cells, inner);
+        const span_t inside = overlap(seen, (span_t){0, p->x.h});
+        int8_t *inner = lines + inside.first - seen.first + cells->kept * cells->pitch;
+        gather_rows(p, x, inside.first, inside.last - inside.first, cells, inner);
     }
-    run_passes(pass, lines, out, cells->channels * p->depth_multiplier, y + out);
+    run_passes(pass, lines, out, cells->channels * p->depth_multiplier,
+               made_row(y, rows.first) + out);
 }
 
-/* The whole op without dilation; y may begin where x begins. */
-SHARED void mve_depthwise(const mve_depthwise_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+/* Whole rows without dilation. */
+SHARED void depthwise_rows(const mve_depthwise_t *p, const rows_t *x, span_t rows,
+                           const made_rows_t *y, int8_t *scratch)
 {
-    const rows_t rows = whole_rows(x, &p->x);
     const cells_t under = cells_under(p, 0, p->y.w);
-    cells_row_t cells = cells_row(p, &rows, &under);
+    cells_row_t cells = cells_row(p, x, &under);
+    const int32_t count = rows.last - rows.first;
+    const int32_t followed = x->slots == 0 ? lesser(rows_seen(p, rows).last, p->x.h) - 1 : 0;
     depthwise_pass_t pass;
-    prepare_passes(&pass, p, lesser(p->rows, p->y.h), p->y.w);
+    prepare_passes(&pass, p, lesser(p->rows, count), p->y.w, y->row_bytes);
     for (int32_t c = 0; c < p->x.c; c += p->lines) {
-        take_channels(&cells, p, c, 1);
-        if (p->rows < p->y.h || cells.inside <= 0) {
-            depthwise_slide(&pass, &rows, &cells, c, y, scratch);
+        take_channels(&cells, p, c, followed);
+        if (p->rows < count || cells.inside <= 0) {
+            depthwise_slide(&pass, x, &cells, c, rows, y, scratch);
         } else {
-            depthwise_plane(&pass, &rows, &cells, c, y, scratch);
+            depthwise_plane(&pass, x, &cells, c, rows, y, scratch);
         }
     }
+}
+
+/* Several whole rows. */
+KERNEL void mve_depthwise_batch(const mve_depthwise_t *p, rows_t x, span_t rows, span_t columns,
+                                made_rows_t y, int8_t *scratch)
+{
+    (void)columns;
+    depthwise_rows(p, &x, rows, &y, scratch);
+}
+
+/* The whole op; y may begin where x begins. */
+KERNEL void mve_depthwise(const mve_depthwise_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+{
+    const rows_t whole = whole_rows(x, &p->x);
+    const made_rows_t made = all_rows(p, y);
+    depthwise_rows(p, &whole, (span_t){0, p->y.h}, &made, scratch);
 }
 
 KERNEL void mve_depthwise_inplace(const mve_depthwise_t *p, int8_t *x, int8_t *scratch)

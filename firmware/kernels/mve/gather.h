@@ -59,13 +59,13 @@ KERNEL cells_row_t cells_row(const mve_depthwise_t *p, const rows_t *x, const ce
 
 /*
  * Turns to up to eight channels from `c` on. Where there are fewer, those of the next pixel may be
- * read instead, into lines that nobody reads, but of the last `last` rows of the tensor.
+ * read instead, into lines that nobody reads, of rows before `followed`.
  */
-KERNEL void take_channels(cells_row_t *r, const mve_depthwise_t *p, int32_t c, int32_t last)
+KERNEL void take_channels(cells_row_t *r, const mve_depthwise_t *p, int32_t c, int32_t followed)
 {
     r->at = r->first + c;
     r->channels = lesser(p->lines, p->x.c - c);
-    r->eight = p->lines < 8 ? 0 : p->x.h - (r->channels < 8 ? last : 0);
+    r->eight = p->lines < 8 ? 0 : r->channels < 8 ? followed : p->x.h;
 }
 
 /* From now on, what is gathered begins behind the padding, which lines have already. */

@@ -75,9 +75,12 @@ SHARED void set_rows(depthwise_pass_t *pass, int32_t rows)
                  vcmphiq_u16(vdupq_n_u16((uint16_t)(pass->columns + across)), column);
 }
 
-/* What passes over up to `rows` rows and `columns` columns have in common. */
+/*
+ * What passes over up to `rows` rows and `columns` columns have in common; rows of the output lie
+ * row_bytes apart.
+ */
 SHARED void prepare_passes(depthwise_pass_t *pass, const mve_depthwise_t *p, int32_t rows,
-                           int32_t columns)
+                           int32_t columns, int32_t row_bytes)
 {
     const int32_t across = BLOCK_WINDOWS / p->rows;
     pass->zero_point = p->output.zero_point;
@@ -92,7 +95,7 @@ SHARED void prepare_passes(depthwise_pass_t *pass, const mve_depthwise_t *p, int
     const uint16x8_t i = vidupq_n_u16(0, 1);
     const uint16x8_t row = vandq_u16(i, vdupq_n_u16((uint16_t)(p->rows - 1)));
     const uint16x8_t column = vshlq_r_u16(i, -(p->rows / 2));
-    const uint16x8_t below = vmulq_n_u16(row, (uint16_t)(p->y.w * p->y.c));
+    const uint16x8_t below = vmulq_n_u16(row, (uint16_t)row_bytes);
     vst1q_u16(pass->offsets, vaddq_u16(below, vmulq_n_u16(column, (uint16_t)p->y.c)));
     set_rows(pass, rows);
     const int32_t step = p->pitch * p->window.stride.w;
@@ -101,7 +104,7 @@ SHARED void prepare_passes(depthwise_pass_t *pass, const mve_depthwise_t *p, int
     pass->x_next = step - BLOCK_WINDOWS * p->line_bytes;
     pass->y_next = p->y.c;
     pass->x_row = p->window.stride.h - columns * step;
-    pass->y_row = (p->y.w - columns) * p->y.c;
+    pass->y_row = row_bytes - columns * p->y.c;
     pass->across = columns;
 }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -13,7 +15,15 @@ from harness.ir.tensor import Array
 from harness.kernels.call import SCRATCH, Call, Constant, Fields, Name, Operand, RowCall, X, Y
 from harness.kernels.convolution import folded_bias, live_weights, shape, window
 from harness.kernels.mve.columns import output
-from harness.kernels.mve.lines import VECTOR, Lines, Planes, planes_of, row_lines, whole_lines
+from harness.kernels.mve.lines import (
+    VECTOR,
+    Lines,
+    Planes,
+    batch_lines,
+    planes_of,
+    row_lines,
+    whole_lines,
+)
 from harness.kernels.mve.rounding import (
     Rounding,
     Way,
@@ -55,17 +65,40 @@ def depthwise(graph: Graph, op: DepthwiseConv2D, operand: int | None) -> Iterato
 
 
 def depthwise_row(graph: Graph, op: DepthwiseConv2D) -> Iterator[RowVariant]:
-    """Yield the variant that makes a row of a depthwise convolution."""
+    """Yield the variants that make rows of a depthwise convolution, with less and less scratch."""
     planes = planes_of(graph, op, may_turn=False)
-    lines = row_lines(planes)
-    if not _is_supported(prepare_conv(graph, op), lines):
+    if not _is_supported(prepare_conv(graph, op), row_lines(planes)):
         return
+    slides = op.window.dilation == (1, 1)
+    if slides:
+        may_go_by_channel = _may_go_by_channel(graph, op, planes)
+        for lines in batch_lines(planes, may_go_by_channel=may_go_by_channel):
+            if _is_supported(prepare_conv(graph, op), lines):
+                row = row_lines(planes, lines.scratch_bytes)
+                yield _rows(graph, op, planes, row, lines)
+    least = row_lines(planes)
+    if not slides or least.columns < planes.y[1]:
+        yield _rows(graph, op, planes, least, least)
 
-    def calls() -> tuple[RowCall, ...]:
-        parameters = _parameters(graph, op, planes, lines)
-        return (RowCall(_HEADER, "mve_depthwise_row", _TYPE, parameters, takes_scratch=True),)
 
-    yield RowVariant(_NAME, calls, lines.scratch_bytes)
+def _rows(
+    graph: Graph, op: DepthwiseConv2D, planes: Planes, row: Lines, batch: Lines
+) -> RowVariant:
+    """Return the variant with these lines for a single row, and with those for several."""
+
+    def calls(lines: Lines, function: str) -> tuple[RowCall, ...]:
+        parameters = _parameters(graph, op, planes, lines, in_batches=True)
+        call = RowCall(_HEADER, function, _TYPE, parameters, takes_scratch=True)
+        return (replace(call, makes_rows=function != "mve_depthwise_row"),)
+
+    several = "mve_depthwise_batch" + "_by_rows" * (row is batch)
+    return RowVariant(
+        _NAME,
+        partial(calls, row, "mve_depthwise_row"),
+        max(row.scratch_bytes, batch.scratch_bytes),
+        partial(calls, batch, several),
+        over_operand=row.columns == planes.y[1] and op.depth_multiplier == 1,
+    )
 
 
 def _is_supported(p: ConvParameters, lines: Lines) -> bool:
@@ -92,8 +125,10 @@ def _taps(
     return weights[0].transpose(order), bias
 
 
-def _parameters(graph: Graph, op: DepthwiseConv2D, planes: Planes, lines: Lines) -> Fields:
-    """Return an ``mve_depthwise_t``."""
+def _parameters(
+    graph: Graph, op: DepthwiseConv2D, planes: Planes, lines: Lines, *, in_batches: bool = False
+) -> Fields:
+    """Return an ``mve_depthwise_t``, for whole tensors or for some rows ``in_batches``."""
     p = prepare_conv(graph, op)
     taps, bias = _taps(graph, op, p, planes)
     rounded = _rounding(p, taps, bias, lines)
@@ -118,7 +153,7 @@ def _parameters(graph: Graph, op: DepthwiseConv2D, planes: Planes, lines: Lines)
         "rescale_words": constants.size // len(in_lines),
         "scale": rounded.scale if lines.by_channel and rounded.way is Way.LINE else 0,
         "output": output(p),
-        "pass": Name(_pass(rounded.way, lines, planes.y[0])),
+        "pass": Name(_pass(rounded.way, lines, lines.fills(planes.y[0], in_batches=in_batches))),
     }
 
 
@@ -149,12 +184,12 @@ def _filled_up(channels: Array, lines: Lines) -> Array:
     return np.pad(channels, ((0, behind), *[(0, 0)] * (channels.ndim - 1)))
 
 
-def _pass(way: Way, lines: Lines, out_h: int) -> str:
+def _pass(way: Way, lines: Lines, is_full: bool) -> str:
     if not lines.shifts:
         return "depthwise_any"
     if lines.by_channel:
         return f"depthwise_channels_{lines.chunks}_{way.value}"
-    shared, full = len(lines.shifts), "_full" * lines.fills(out_h)
+    shared, full = len(lines.shifts), "_full" * is_full
     return f"depthwise_{lines.step}_{lines.chunks}_{lines.rows}_{shared}_{way.value}{full}"
 
 

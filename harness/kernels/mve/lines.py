@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -20,8 +21,12 @@ _BLOCKS_THAT_PAY = 16
 _LANES = 8
 """Channels that are gathered together."""
 
-_WHOLE_SCRATCH, _ROW_SCRATCH = 2048, 640
-"""Bytes of scratch that an op should do with; a very long row takes more."""
+_WHOLE_SCRATCH, _ROWS_SCRATCH = 2048, (2048, 1024, 640)
+"""Bytes of scratch that an op should do with; a very long row takes more. Rows are offered with
+less and less of it."""
+
+_USUAL_ROWS = 4
+"""Rows that are made at once, or so: what lines for any number of them are chosen by."""
 
 _SCRATCH_SHARE = 64
 """An op that works over its input may take this fraction of it instead: the op before needs its
@@ -47,6 +52,9 @@ _PASSES = {
 """How many windows are loaded together, by the step between windows, the vectors under each and the
 rows of a block: the passes that there are."""
 
+
+_MOST_OFFSET = 1 << 15
+"""Bytes from the first row of a block to the last one, which offsets of 16 bits reach."""
 
 _ROOM = {1: 64, 2: 64, 3: 96, 4: 120}
 """Bytes of a line whose windows are made channel by channel, by the vectors under each."""
@@ -120,12 +128,14 @@ class Lines:
                 return shifts
         return []
 
-    def fills(self, out_h: int) -> bool:
-        """Return whether all blocks are full: of whole tensors, for which alone lines slide.
+    def fills(self, out_h: int, *, in_batches: bool = False) -> bool:
+        """Return whether all blocks are full: of whole rows, for which alone lines slide.
 
-        A pass of its own for full blocks takes 250 bytes, which few of them do not pay.
+        A pass of its own for full blocks takes 250 bytes, which few of them do not pay. Of batches
+        any number of rows may be left.
         """
-        if self.slack == 0 or self.columns * self.rows < _BLOCK or out_h % self.rows:
+        is_part = self.rows > 1 if in_batches else out_h % self.rows > 0
+        if self.slack == 0 or self.columns * self.rows < _BLOCK or is_part:
             return False
         return self.columns * out_h >= _BLOCK * _BLOCKS_THAT_PAY
 
@@ -198,35 +208,49 @@ def _seeing(
 
 def whole_lines(planes: Planes, *, is_inplace: bool, may_go_by_channel: bool) -> Lines:
     """Return lines that slide over a whole tensor."""
-    out_h, out_w, _ = planes.y
+    out_h = planes.y[0]
+    slack = min(out_h * planes.window.stride[0], 2 * VECTOR)
+    spare = prod(planes.x) // _SCRATCH_SHARE if is_inplace else 0
+    tried = _tried(planes, out_h, slack, may_go_by_channel=may_go_by_channel)
+    return _fitting(tried, max(_WHOLE_SCRATCH, spare))
+
+
+def batch_lines(planes: Planes, *, may_go_by_channel: bool) -> Iterator[Lines]:
+    """Yield lines that slide over some rows of a tensor, with less and less scratch."""
+    rows = min(planes.y[0], _USUAL_ROWS)
+    slack = min(2 * rows * planes.window.stride[0], VECTOR)
+    tried = _tried(planes, rows, slack, may_go_by_channel=may_go_by_channel)
+    fitting = (_fitting(tried, scratch_bytes) for scratch_bytes in _ROWS_SCRATCH)
+    yield from dict.fromkeys(fitting)
+
+
+def _tried(planes: Planes, out_h: int, slack: int, *, may_go_by_channel: bool) -> list[Lines]:
+    """Return what lines there are to make so many rows with, the fastest first."""
     height, down = planes.window.kernel[0], planes.window.stride[0]
-    slack = min(out_h * down, 2 * VECTOR)
     most = min(_LANES, planes.x[2])
+    row_bytes = max(x[1] * x[2] for x in (planes.x, planes.y))
 
     def lines(channels: int, rows: int) -> Lines:
         pitch = height + (rows - 1) * down
-        return Lines(channels, rows, out_w, pitch, slack, planes.window)
+        return Lines(channels, rows, planes.y[1], pitch, slack, planes.window)
 
     chunks = lines(most, 1).chunks
     tried = [
         found
         for rows in (1, 2, 4)
         for channels in (most, 4, 2, 1)
-        if channels <= most
-        and (found := lines(channels, rows)).chunks == chunks
-        and (rows == 1 or found.shifts)
+        if channels <= most and (rows - 1) * row_bytes < _MOST_OFFSET
+        if (found := lines(channels, rows)).chunks == chunks and (rows == 1 or found.shifts)
     ]
     if may_go_by_channel and most == _LANES:
         for rows in range(1, out_h + 1):
             found = replace(lines(most, rows), by_channel=True)
             if found.chunks == chunks and found.has_room:
                 tried.append(found)
-    spare = prod(planes.x) // _SCRATCH_SHARE if is_inplace else 0
-    scratch_bytes = max(_WHOLE_SCRATCH, spare)
-    return _fitting(sorted(tried, key=lambda found: found.instructions(out_h)), scratch_bytes)
+    return sorted(tried, key=lambda found: found.instructions(out_h))
 
 
-def row_lines(planes: Planes) -> Lines:
+def row_lines(planes: Planes, scratch_bytes: int = _ROWS_SCRATCH[-1]) -> Lines:
     """Return lines that serve columns of a single row; dilated ones serve one column at a time."""
     out_w = planes.y[1]
     most = min(_LANES, planes.x[2])
@@ -238,7 +262,7 @@ def row_lines(planes: Planes) -> Lines:
         for width in widths
         if channels <= most
     ]
-    return _fitting(tried, _ROW_SCRATCH)
+    return _fitting(tried, scratch_bytes)
 
 
 def _fitting(tried: list[Lines], scratch_bytes: int) -> Lines:
