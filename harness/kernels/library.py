@@ -145,8 +145,11 @@ def row_calls(
 
 @lru_cache(maxsize=_ASKED)
 def goes_in_batches(kernels: KernelSet, graph: Graph, op: Op) -> bool:
-    """Return whether kernels of an op make several rows at once in less than one by one."""
-    return row_variant(kernels, graph, op).batch_calls is not None
+    """Return whether kernels of an op make several rows at once in less than one by one.
+
+    They may need more scratch for that than for a row.
+    """
+    return any(found.batch_calls is not None for found in _row_variants(kernels, graph, op))
 
 
 @lru_cache(maxsize=_ASKED)

@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 
 from harness.ir.ops import Activation
+from harness.kernels import library
 from harness.kernels.armv7em import depthwise
+from harness.kernels.kernel_set import Isa, KernelSet
 from tests.graphs import GraphBuilder
+
+ARMV7EM = KernelSet(Isa.ARMV7EM)
 
 
 def fields(kernel: tuple[int, int], *, compact: bool = False) -> Any:
@@ -54,6 +58,18 @@ def test_a_row_with_a_stride_takes_its_weights_line_by_line(kernel: int, order: 
             lines = weights[:, [int(column) for column in order]]
             assert np.array_equal(found["weights"].data, lines.reshape(-1, 8).T)
             assert found["weights_bytes"] == kernel * kernel
+
+
+def test_a_row_alone_takes_less_scratch_than_rows_together() -> None:
+    build = GraphBuilder()
+    build.depthwise(build.input((1, 12, 12, 8)), (5, 5), stride=(2, 2))
+    graph = build.graph()
+    (op,) = graph.ops
+    *_, together, alone = library.row_scratch_wanted(ARMV7EM, graph, op)
+    assert library.row_variant(ARMV7EM, graph, op, together).batch_calls
+    assert not library.row_variant(ARMV7EM, graph, op, alone).batch_calls
+    assert library.goes_in_batches(ARMV7EM, graph, op)
+    assert library.row_scratch_over_operand(ARMV7EM, graph, op) == alone
 
 
 def test_channels_share_an_addend() -> None:

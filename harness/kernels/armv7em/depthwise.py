@@ -113,12 +113,13 @@ def row_variants(
 
 
 def _by_lines(graph: Graph, op: DepthwiseConv2D, geometry: Geometry) -> Iterator[RowVariant]:
-    """Yield the ways to compute columns of a row from lines, with less and less scratch.
+    """Yield the ways to compute columns of a row from lines, the fastest first.
 
-    One row takes its lines from pairs of columns, if it can; several take theirs from pairs of
-    rows, which needs a little more scratch.
+    One row takes its lines from pairs of columns, if it can, with a little less scratch; several
+    take theirs from pairs of rows.
     """
-    one_row = geometry.of_one_row
+    one_row, width = geometry.of_one_row, geometry.y[1]
+    is_by_channel = op.depth_multiplier == 1
 
     def calls(g: Geometry, columns: int, band: int, *, in_batches: bool) -> tuple[RowCall, ...]:
         parameters = _parameters(graph, op, g, g.row_pairs, columns, band)
@@ -132,12 +133,22 @@ def _by_lines(graph: Graph, op: DepthwiseConv2D, geometry: Geometry) -> Iterator
             partial(calls, one_row, columns, 1, in_batches=False),
             geometry.scratch_bytes(pairs, band + pairs - 1, columns),
             partial(calls, geometry, columns, band, in_batches=True) if makes_rows else None,
-            columns if columns < geometry.y[1] else None,
+            columns if columns < width else None,
             loops=RowOrBatch(
                 Lines(one_row, one_row.row_pairs, columns, 1),
                 Lines(geometry, pairs, columns, band),
             ).instructions,
-            over_operand=columns == geometry.y[1] and op.depth_multiplier == 1,
+            over_operand=columns == width and is_by_channel,
+        )
+    lines = one_row.row_pairs
+    scratch = one_row.scratch_bytes(lines, lines, width)
+    if one_row.is_by_columns and scratch <= _BUDGET_BYTES:
+        yield RowVariant(
+            _NAME,
+            partial(calls, one_row, width, 1, in_batches=False),
+            scratch,
+            loops=Lines(one_row, lines, width, 1).instructions,
+            over_operand=is_by_channel,
         )
 
 
