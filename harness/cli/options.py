@@ -51,7 +51,12 @@ ScheduleOption = Annotated[
 ]
 SramLimitOption = Annotated[
     int | None,
-    typer.Option("--sram-limit", min=0, metavar="BYTES", help="Refuse a plan above this."),
+    typer.Option(
+        "--sram-limit",
+        min=0,
+        metavar="BYTES",
+        help="Refuse a plan above this; patch, stream and auto take the least work that fits.",
+    ),
 ]
 FlashLimitOption = Annotated[
     int | None,
