@@ -295,14 +295,19 @@ def test_real_models_reach_their_bytes(models_dir: Path, isa: Isa) -> None:
 
 
 @pytest.mark.models
-@pytest.mark.parametrize("name", ["mlperf_kws_ds_cnn", "mcunet_in0_10fps", "arm_micronet_kws_m"])
-def test_stream_takes_the_bytes_that_save_it_much_work(models_dir: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "percent"),
+    [("mlperf_kws_ds_cnn", 99), ("mcunet_in0_10fps", 99), ("arm_micronet_kws_m", 96)],
+)
+def test_stream_takes_the_bytes_that_save_it_much_work(
+    models_dir: Path, name: str, percent: int
+) -> None:
     path = next(models_dir.rglob(f"{name}.tflite"))
     graph = run_passes(read_tflite(path.read_bytes(), name=path.stem))
     kernels = KernelSet(Isa.ARMV7EM)
     usual = estimated_instructions(plan(graph, "inplace", kernels=kernels))
     made = plan(graph, "stream", kernels=kernels)
-    limit = made.planned_peak_bytes * 99 // 100
+    limit = made.planned_peak_bytes * percent // 100
     tight = choose_plan(
         graph,
         "stream",

@@ -77,33 +77,33 @@ typedef struct depthwise_short {
     output_t output;
 } depthwise_short_t;
 
-/* Two rows of four channels, pixel by pixel; the step of a row of padding is 0. */
+/* How two rows of four channels go into planes; the step of a row of padding is 0. */
 typedef struct {
-    const int8_t *upper, *lower;
-    int32_t upper_step, lower_step;
-} depthwise_pair_t;
+    int32_t upper_step, lower_step; /* bytes from a pixel to the next */
+    int32_t plane_bytes;            /* from a plane to the next */
+    int32_t count;                  /* columns */
+} depthwise_spread_t;
 
 /*
- * Expands `count` columns into four planes, the first column's words at to, to + plane_bytes, ...
+ * Expands columns into four planes, the first column's words at to, to + plane_bytes, ...
  *
  *     r0, r1 rows   r2-r5 words of two columns   r6, r7 steps   r8-r11 planes   lr count
  */
 static __attribute__((naked, noipa, unused)) void
-depthwise_expand(const depthwise_pair_t *pair __attribute__((unused)),
-                 word_t *to __attribute__((unused)), int32_t plane_bytes __attribute__((unused)),
-                 int32_t count __attribute__((unused)))
+depthwise_expand(const int8_t *upper __attribute__((unused)),
+                 const int8_t *lower __attribute__((unused)), word_t *to __attribute__((unused)),
+                 const depthwise_spread_t *how __attribute__((unused)))
 {
     __asm__ volatile("push {r4-r11, lr}\n"
-                     "mov r12, r0\n"
-                     "mov lr, r3\n"
-                     "mov r8, r1\n"
-                     "add r9, r8, r2\n"
-                     "add r10, r9, r2\n"
-                     "add r11, r10, r2\n"
-                     "ldrd r0, r1, [r12]\n"
+                     "mov r12, r3\n"
+                     "mov r8, r2\n"
+                     "ldrd r3, lr, [r12, #8]\n"
+                     "add r9, r8, r3\n"
+                     "add r10, r9, r3\n"
+                     "add r11, r10, r3\n"
                      "tst lr, #1\n"
                      "beq 2f\n"
-                     "ldrd r6, r7, [r12, #8]\n" /* an odd column first */
+                     "ldrd r6, r7, [r12]\n" /* an odd column first */
                      "ldr r2, [r0]\n"
                      "ldr r3, [r1]\n"
                      "add r0, r0, r6\n"
@@ -120,7 +120,7 @@ depthwise_expand(const depthwise_pair_t *pair __attribute__((unused)),
                      "str r7, [r11], #4\n"
                      "subs lr, lr, #1\n"
                      "ble 3f\n"
-                     "2: ldrd r6, r7, [r12, #8]\n" /* two columns */
+                     "2: ldrd r6, r7, [r12]\n" /* two columns */
                      "ldr r2, [r0]\n"
                      "ldr r3, [r1]\n"
                      "ldr r4, [r0, r6]\n"
@@ -146,6 +146,56 @@ depthwise_expand(const depthwise_pair_t *pair __attribute__((unused)),
                      "strd r7, r3, [r11], #8\n"
                      "bgt 2b\n"
                      "3: pop {r4-r11, pc}\n");
+}
+
+/*
+ * The same for the upper row alone, where no core reads what is below: words of two channels do.
+ *
+ *     r0 row   r2, r3 words of two columns   r1, r4-r6 planes   r7 step   lr count
+ */
+static __attribute__((naked, noipa, unused)) void
+depthwise_expand_upper(const int8_t *upper __attribute__((unused)),
+                       word_t *to __attribute__((unused)),
+                       const depthwise_spread_t *how __attribute__((unused)))
+{
+    __asm__ volatile("push {r4-r9, lr}\n"
+                     "ldr r7, [r2]\n"
+                     "ldrd r2, lr, [r2, #8]\n"
+                     "add r4, r1, r2\n"
+                     "add r5, r4, r2\n"
+                     "add r6, r5, r2\n"
+                     "tst lr, #1\n"
+                     "beq 2f\n"
+                     "ldr r2, [r0]\n" /* an odd column first */
+                     "add r0, r0, r7\n"
+                     "sxtb16 r8, r2\n"
+                     "str r8, [r1], #4\n"
+                     "sxtb16 r8, r2, ror #8\n"
+                     "str r8, [r4], #4\n"
+                     "sxtb16 r8, r2, ror #16\n"
+                     "str r8, [r5], #4\n"
+                     "sxtb16 r8, r2, ror #24\n"
+                     "str r8, [r6], #4\n"
+                     "subs lr, lr, #1\n"
+                     "ble 3f\n"
+                     "2: ldr r2, [r0]\n" /* two columns */
+                     "ldr r3, [r0, r7]\n"
+                     "add r0, r0, r7, lsl #1\n"
+                     "subs lr, lr, #2\n"
+                     "sxtb16 r8, r2\n"
+                     "sxtb16 r9, r3\n"
+                     "strd r8, r9, [r1], #8\n"
+                     "sxtb16 r8, r2, ror #8\n"
+                     "sxtb16 r9, r3, ror #8\n"
+                     "strd r8, r9, [r4], #8\n"
+                     "sxtb16 r8, r2, ror #16\n"
+                     "sxtb16 r9, r3, ror #16\n"
+                     "strd r8, r9, [r5], #8\n"
+                     "sxtb16 r8, r2, ror #24\n"
+                     "sxtb16 r9, r3, ror #24\n"
+                     "strd r8, r9, [r6], #8\n"
+                     "bgt 2b\n"
+                     "3: pop {r4-r9, pc}\n");
 }
 
 /* Columns of the input that go into a line: `count` of them to its words from `to` on. */
@@ -240,14 +290,15 @@ KERNEL void depthwise_rows(const depthwise_short_t *p, const depthwise_work_t *w
         const depthwise_span_t *span = &work->spans[phase];
         const int32_t at = span->first * pixel_bytes;
         const int8_t *padding = (const int8_t *)&work->padding;
-        const depthwise_pair_t pair = {
-            .upper = upper ? upper + at : padding,
-            .lower = lower ? lower + at : padding,
+        const depthwise_spread_t how = {
             .upper_step = upper ? work->step : 0,
             .lower_step = lower ? work->step : 0,
+            .plane_bytes = work->plane_words * 4,
+            .count = span->count,
         };
         if (span->count > 0) {
-            depthwise_expand(&pair, to + span->to, work->plane_words * 4, span->count);
+            depthwise_expand(upper ? upper + at : padding, lower ? lower + at : padding,
+                             to + span->to, &how);
         }
     }
 }
@@ -378,24 +429,43 @@ KERNEL void depthwise_lower(const depthwise_work_t *work, int32_t taps)
     }
 }
 
-/* Keeps the last pairs of rows of a band for the next one. */
-SHARED void depthwise_keep(const depthwise_work_t *work, int32_t pairs, int32_t band)
+/*
+ * Moves words down in each of four planes.
+ *
+ *     r0 to   r1 from   r2 words   r3 to the next plane   r4-r7 words   r12 words to go   lr planes
+ */
+static __attribute__((naked, noipa, unused)) void
+depthwise_move(word_t *to __attribute__((unused)), const word_t *from __attribute__((unused)),
+               int32_t words __attribute__((unused)), int32_t plane_bytes __attribute__((unused)))
 {
-    word_t *plane = work->planes;
-#pragma GCC unroll 1
-    for (int32_t k = 0; k < DEPTHWISE_GROUP; k++, plane += work->plane_words) {
-        const word_t *from = plane + band * work->pair_words;
-        word_t *to = plane;
-        int32_t words = pairs * work->pair_words;
-#pragma GCC unroll 2
-        for (; words >= 4; words -= 4, from += 4, to += 4) {
-            *(quad_t *)to = *(const quad_t *)from;
-        }
-#pragma GCC unroll 1
-        for (; words > 0; words--) {
-            *to++ = *from++;
-        }
-    }
+    __asm__ volatile("push {r4-r7, lr}\n"
+                     "mov lr, #4\n"
+                     "sub r3, r3, r2, lsl #2\n"
+                     "1: subs r12, r2, #4\n"
+                     "blt 3f\n"
+                     "2: ldm r1!, {r4-r7}\n"
+                     "stm r0!, {r4-r7}\n"
+                     "subs r12, r12, #4\n"
+                     "bge 2b\n"
+                     "3: lsls r12, r12, #31\n" /* two are left if the carry is set, */
+                     "itt cs\n"
+                     "ldrdcs r4, r5, [r1], #8\n"
+                     "strdcs r4, r5, [r0], #8\n"
+                     "itt mi\n" /* and one if this is negative */
+                     "ldrmi r4, [r1], #4\n"
+                     "strmi r4, [r0], #4\n"
+                     "add r0, r0, r3\n"
+                     "add r1, r1, r3\n"
+                     "subs lr, lr, #1\n"
+                     "bne 1b\n"
+                     "pop {r4-r7, pc}\n");
+}
+
+/* Keeps the last pairs of rows of a band for the next one. */
+KERNEL void depthwise_keep(const depthwise_work_t *work, int32_t pairs, int32_t band)
+{
+    depthwise_move(work->planes, work->planes + band * work->pair_words, pairs * work->pair_words,
+                   work->plane_words * 4);
 }
 
 /* Row r of the input at column 0, some bytes on, or NULL where there is no such row. */

@@ -111,22 +111,18 @@ KERNEL void depthwise_columns_line(const depthwise_work_t *work,
 {
     const int8_t *const padding = (const int8_t *)&work->padding;
     const int8_t *at = row + span->first * pixel_bytes;
-    const int32_t plane_bytes = work->plane_words * 4;
-    depthwise_pair_t pair = {at, at + pixel_bytes, work->step, work->step};
+    depthwise_spread_t how = {work->step, work->step, work->plane_words * 4, span->count};
 
     to += span->to;
     if (span->count > 0) {
-        depthwise_expand(&pair, to, plane_bytes, span->count);
+        depthwise_expand(at, at + pixel_bytes, to, &how);
     }
+    how.count = 1;
     if (span->has_half_before) {
-        pair.upper = padding;
-        pair.lower = at - pixel_bytes;
-        depthwise_expand(&pair, to - 1, plane_bytes, 1);
+        depthwise_expand(padding, at - pixel_bytes, to - 1, &how);
     }
     if (span->has_half_behind) {
-        pair.upper = at + span->count * work->step;
-        pair.lower = padding;
-        depthwise_expand(&pair, to + span->count, plane_bytes, 1);
+        depthwise_expand(at + span->count * work->step, padding, to + span->count, &how);
     }
 }
 

@@ -29,9 +29,6 @@ _COLUMN_KERNELS = ((5, 5), (7, 7))
 _TASK_BYTES = 4 * (4 + 11)
 """Bias and tail of a task."""
 
-_3X3_TASK_BYTES = 4 * 23
-"""A ``depthwise_3x3_task_t``."""
-
 _SLACK_BYTES = 8
 """Cores read up to two words behind the last line."""
 
@@ -41,10 +38,14 @@ _BLOCK_INSTRUCTIONS, _ROW_INSTRUCTIONS = 20, 16
 _CHANNEL_INSTRUCTIONS, _EXPAND_INSTRUCTIONS, _COLUMN_INSTRUCTIONS = 120, 60, 12.5
 """What the rest takes for a channel; for a pair of rows of four channels, and a column of it."""
 
-_3X3_CHANNEL_INSTRUCTIONS = 55
-_3X3_TWO_ROWS, _3X3_ONE_ROW = ((3, 70), (2, 51)), {1: ((4, 49), (2, 31)), 2: ((4, 51), (2, 34))}
-_3X3_ROW_INSTRUCTIONS = 20
-"""The same for 3x3 kernels: columns and instructions of the blocks, of one row for each stride."""
+_3X3_TWO_ROWS, _3X3_ONE_ROW = ((3, 69), (2, 50)), {1: ((4, 48), (2, 30)), 2: ((4, 50), (2, 30))}
+_3X3_ROW_INSTRUCTIONS, _3X3_CHANNEL_INSTRUCTIONS = ((13, 2, 5), (19, 2, 2)), (19, 16)
+"""The same for 3x3 kernels: columns and instructions of the blocks, of one row for each stride;
+what a core takes for each row, or two, before wide blocks and narrow ones, if there are any, and
+for a channel of a band."""
+
+_3X3_GROUP_INSTRUCTIONS, _3X3_EXPAND_INSTRUCTIONS = 143, 32
+"""What the rest takes for four channels, and for a pair of their rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,8 @@ class Geometry:
         """Return the bytes for ``slots`` pairs of rows and a kernel of ``pairs``."""
         words = slots * self.phases * self.line_words(outputs) * GROUP
         if self.is_3x3:
-            return 4 * words + _3X3_TASK_BYTES
+            read_behind = self.window.stride[1] if outputs == 3 else 0  # by a block of four
+            return 4 * (words + read_behind)
         words += pairs * self.taps + self.is_rounded
         return 4 * words + _TASK_BYTES + _SLACK_BYTES
 
@@ -171,13 +173,16 @@ class Geometry:
         slots = range(2, self.bands + 1)
         return max((n for n in slots if self._band_bytes(n, pairs, width) <= budget), default=1)
 
-    def core_instructions(self, rows: int, columns: int, pairs: int, *, two_rows: bool) -> float:
+    def core_instructions(
+        self, rows: int, columns: int, pairs: int, *, two_rows: bool, bands: int = 1
+    ) -> float:
         """Return roughly what a core takes for rows of a channel, each from pairs of lines.
 
-        A core for 3x3 kernels may make ``two_rows`` at a time.
+        A core for 3x3 kernels may make ``two_rows`` at a time, and takes constants itself for each
+        of the ``bands``.
         """
         if self.is_3x3:
-            return self._3x3_instructions(rows, columns, two_rows=two_rows)
+            return self._3x3_instructions(rows, columns, bands, two_rows=two_rows)
         sums, line = pairs * self.taps, 2 - self.is_by_columns * self.taps % 2
         around = _BLOCK_INSTRUCTIONS + line * pairs * self.phases
         four, two = around + 5 * sums, around - 4 + 2.5 * sums
@@ -190,21 +195,28 @@ class Geometry:
             return float("inf")
         slots = self.bands + self.whole_pairs - 1
         columns = self.line_words(self.y[1]) * self.phases
-        expanded = _EXPAND_INSTRUCTIONS * self.phases + _COLUMN_INSTRUCTIONS * columns
-        channel = _3X3_CHANNEL_INSTRUCTIONS if self.is_3x3 else _CHANNEL_INSTRUCTIONS
+        line, channel = _EXPAND_INSTRUCTIONS, float(_CHANNEL_INSTRUCTIONS)
+        if self.is_3x3:
+            line, channel = _3X3_EXPAND_INSTRUCTIONS, _3X3_GROUP_INSTRUCTIONS / GROUP
+        expanded = line * self.phases + _COLUMN_INSTRUCTIONS * columns
         height, width = self.y[:2]
         two_rows = self.window.stride[0] == 1
         core = self.core_instructions(height, width, self.whole_pairs, two_rows=two_rows)
         return core + channel + slots * expanded / GROUP
 
-    def _3x3_instructions(self, rows: int, columns: int, *, two_rows: bool) -> float:
+    def _3x3_instructions(self, rows: int, columns: int, bands: int, *, two_rows: bool) -> float:
         of_one = _3X3_ONE_ROW[self.window.stride[0]]
         (wide, of_wide), (narrow, of_narrow) = _3X3_TWO_ROWS if two_rows else of_one
+        if columns == 3:
+            columns = wide  # with room for an output that gives way
         blocks, left = divmod(columns, wide)
         if left == 1 and wide == 3 and blocks:
             blocks, left = blocks - 1, 4
-        row = blocks * of_wide + -(-left // narrow) * of_narrow + _3X3_ROW_INSTRUCTIONS
-        return -(-rows // 2) * row if two_rows else rows * row
+        row, before_wide, before_narrow = _3X3_ROW_INSTRUCTIONS[two_rows]
+        row += blocks * of_wide + before_wide * (blocks > 0)
+        row += -(-left // narrow) * of_narrow + before_narrow * (left > 0)
+        made = -(-rows // 2) if two_rows else rows
+        return made * row + bands * _3X3_CHANNEL_INSTRUCTIONS[two_rows]
 
     @property
     def _has_columns(self) -> bool:

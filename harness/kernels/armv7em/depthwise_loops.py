@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from harness.kernels.armv7em.depthwise_geometry import GROUP, Geometry
 
 _CHANNEL, _WORD, _LOWER, _ROUND = 95, 4.8, 120, 3
-"""For each channel of a band: its constants and the call of a core; each word of weights, which a
-core for 3x3 kernels takes itself; weights once more for the lower rows; and for each output that is
-rounded as the reference does it."""
+"""For each channel of a band: its constants and the call of a core; each word of weights; weights
+once more for the lower rows; and for each output that is rounded as the reference does it."""
 
 _BY_COLUMNS_CHANNEL, _BY_COLUMNS_WORD = 85, 2.6
 """The first two where a word is two columns."""
@@ -27,6 +26,12 @@ with padding before."""
 
 _PART = 450
 """For each part of the columns."""
+
+_3X3_PART, _3X3_FILLED = 600, 2.25
+_3X3_GROUP, _3X3_LINE, _3X3_KEPT = 143, 32, 20
+_3X3_ONE_ROW, _3X3_ONE_ROW_COLUMN = 80, 21
+"""The same for 3x3 kernels: for four channels of a band, each line of theirs, and one that is kept;
+and for four channels where a call makes one row, and each column that is expanded for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,8 @@ class Lines:
 
     def _part(self, rows: int, columns: int, in_batches: bool) -> float:
         g = self.geometry
+        if g.is_3x3:
+            return self._3x3_part(rows, columns, in_batches=in_batches)
         two_rows = in_batches and g.goes_by_pairs and g.window.stride[0] == 1
         pairs = -(-rows // 2) if two_rows else rows
         bands = -(-pairs // self.band)
@@ -60,7 +67,7 @@ class Lines:
         kept = (bands - 1) * (self.pairs - 1) * g.phases * words * _KEPT * GROUP
         filled = (self.band + self.pairs - 1) * g.phases * g.line_words(columns) * _FILLED
         groups = -(-g.x[2] // GROUP)
-        channels = g.y[2] * (bands * self._channel(rows, columns, two_rows=two_rows))
+        channels = g.y[2] * (bands * self._channel(rows, two_rows=two_rows))
         core = g.core_instructions(rows, columns, self.pairs, two_rows=two_rows)
         core += _ROUND * rows * columns * g.is_rounded
         return _PART + filled + groups * (expanded + kept) + channels + g.y[2] * core
@@ -73,11 +80,23 @@ class Lines:
         left, width = self.geometry.window.padding.left, self.geometry.x[1]
         return left % 2 + (left + width) % 2
 
-    def _channel(self, rows: int, columns: int, *, two_rows: bool) -> float:
+    def _3x3_part(self, rows: int, columns: int, *, in_batches: bool) -> float:
+        """Return the same for a 3x3 kernel: lines once, then a core for four channels at a time."""
+        g = self.geometry
+        two_rows = in_batches and g.window.stride[0] == 1
+        pairs = -(-rows // 2) if two_rows else rows
+        bands = -(-pairs // self.band)
+        words = min(g.line_words(columns), g.x[1])
+        group = float(_3X3_ONE_ROW + _3X3_ONE_ROW_COLUMN * words)
+        if in_batches:
+            kept = (bands - 1) * (_3X3_KEPT + GROUP * words)
+            group = bands * _3X3_GROUP + (pairs + 1) * (_3X3_LINE + _COLUMN * words) + kept
+        filled = (self.band + 1) * g.line_words(columns) * _3X3_FILLED
+        core = g.core_instructions(rows, columns, self.pairs, two_rows=two_rows, bands=bands)
+        return _3X3_PART + filled + -(-g.x[2] // GROUP) * group + g.y[2] * core
+
+    def _channel(self, rows: int, *, two_rows: bool) -> float:
         """Return what comes before a core makes rows of a channel."""
-        if self.geometry.is_3x3:
-            goes_twice = columns == 3 and not two_rows
-            return _CHANNEL * (1.5 if goes_twice else 1)
         words = self.pairs * self.geometry.taps
         if self.geometry.is_by_columns:
             return _BY_COLUMNS_CHANNEL + _BY_COLUMNS_WORD * words
