@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.ir import Graph, Op, TensorId
-from harness.ir.ops import Conv2D, DepthwiseConv2D
+from harness.ir.ops import Conv2D, DepthwiseConv2D, Window
 from harness.kernels.kernel_set import KernelSet
 from harness.kernels.library import row_scratch_bytes, row_scratch_over_operand
 from harness.schedule.geometry import is_elementwise, row_bytes
@@ -75,8 +75,16 @@ def _fits_over(graph: Graph, op: Conv2D | DepthwiseConv2D) -> bool:
     """Whether each pixel of an output row may lie on one of an operand's row, or on its part."""
     x, y = (graph.tensor(t).shape for t in (op.inputs[0], op.outputs[0]))
     if isinstance(op, DepthwiseConv2D):
-        return x[3] == y[3] and x[2] >= y[2]
+        return x[3] == y[3] and x[2] >= y[2] and _begins_with_rows(op.window, x[1], y)
     return x == y and op.window.stride == (1, 1)
+
+
+def _begins_with_rows(w: Window, in_h: int, y: tuple[int, ...]) -> bool:
+    """Whether windows read rows from where these begin, and none lies below the last one."""
+    _, out_h, out_w, _ = y
+    lefts = (w.padding.left - k * w.dilation[1] for k in range(w.kernel[1]))
+    begins = any(left in range(0, out_w * w.stride[1], w.stride[1]) for left in lefts)
+    return begins and (out_h - 1) * w.stride[0] - w.padding.top < in_h
 
 
 def segment_scratch_bytes(kernels: KernelSet, graph: Graph, segment: FusedSegment) -> int:

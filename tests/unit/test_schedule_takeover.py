@@ -225,3 +225,17 @@ def test_rows_in_slots_that_wait_are_caught() -> None:
     wide = rows(made)[2]
     lower = replace(wide, offset=wide.offset - 4)
     assert "of 'conv0_0' are lost in op 1" in refused(with_rows(made, lower))
+
+
+@pytest.mark.parametrize("kernels", [ARMV7EM, KernelSet(Isa.MVE)], ids=["armv7em", "mve"])
+@pytest.mark.parametrize("padding", [Padding(bottom=4), Padding(left=2)])
+def test_no_row_lies_over_one_that_is_not_read_from_its_beginning(
+    padding: Padding, kernels: KernelSet
+) -> None:
+    """Some windows see nothing but padding, so there is no first row or pixel that they read."""
+    build = GraphBuilder("padded")
+    x = build.conv(build.input((1, 9, 12, 8)), 8, (1, 1))
+    x = build.depthwise(x, (1, 1), stride=(1, 3 if padding.left else 2), padding=padding)
+    build.conv(x, 4, (1, 1))
+    made = stream(build.graph(), 3, kernels)
+    assert len({kept.owner for kept in rows(made)}) == len(rows(made))
