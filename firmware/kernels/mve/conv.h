@@ -289,27 +289,48 @@ SHARED void mve_conv_row(const mve_conv_t *p, rows_t x, int32_t row, span_t made
     }
 }
 
-/* The whole op: what is gathered may belong to several rows. */
-SHARED void mve_conv(const mve_conv_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+/* Several whole rows: what is gathered may belong to more than one of them. */
+SHARED void mve_conv_rows(const mve_conv_t *p, const rows_t *x, span_t made, const made_rows_t *y,
+                          int8_t *scratch)
 {
-    const rows_t whole = whole_rows(x, &p->x);
     const int32_t depth = p->columns.depth;
+    const bool follow = y->row_bytes == p->y.w * p->y.c;
+    int8_t *to = made_row(y, made.first);
     int32_t held = 0;
-    for (int32_t row = 0; row < p->y.h; row++) {
-        const window_rows_t rows = rows_under(p, &whole, row);
+    for (int32_t row = made.first; row < made.last; row++) {
+        const window_rows_t rows = rows_under(p, x, row);
         for (int32_t i = 0; i < p->y.w;) {
             const int32_t count = lesser(p->gathered - held, p->y.w - i);
             gather_columns(p, &rows, (span_t){i, i + count}, scratch + held * depth);
             held += count;
             i += count;
             if (held == p->gathered) {
-                columns(&p->columns, held, scratch, depth, y);
-                y += held * p->y.c;
+                columns(&p->columns, held, scratch, depth, to);
+                to += held * p->y.c;
                 held = 0;
             }
         }
+        if (!follow) {
+            columns(&p->columns, held, scratch, depth, to);
+            to = made_row(y, row + 1);
+            held = 0;
+        }
     }
-    columns(&p->columns, held, scratch, depth, y);
+    columns(&p->columns, held, scratch, depth, to);
+}
+
+KERNEL void mve_conv_batch(const mve_conv_t *p, rows_t x, span_t rows, span_t columns,
+                           made_rows_t y, int8_t *scratch)
+{
+    (void)columns;
+    mve_conv_rows(p, &x, rows, &y, scratch);
+}
+
+KERNEL void mve_conv(const mve_conv_t *p, const int8_t *x, int8_t *y, int8_t *scratch)
+{
+    const rows_t whole = whole_rows(x, &p->x);
+    const made_rows_t made = {.base = y, .row_bytes = p->y.w * p->y.c};
+    mve_conv_rows(p, &whole, (span_t){0, p->y.h}, &made, scratch);
 }
 
 /* A 1x1 kernel without padding, any stride. */
@@ -318,6 +339,21 @@ KERNEL void mve_pointwise_row(const mve_conv_t *p, rows_t x, int32_t row, span_t
     const pair_t stride = p->window.stride;
     const int8_t *from = pixel_at(&x, row * stride.h, made.first * stride.w);
     columns(&p->columns, made.last - made.first, from, stride.w * p->x.c, y);
+}
+
+/* Several whole rows: all pixels at once, if they lie one behind the other. */
+KERNEL void mve_pointwise_batch(const mve_conv_t *p, rows_t x, span_t rows, span_t all,
+                                made_rows_t y)
+{
+    const pair_t stride = p->window.stride;
+    const int32_t x_step = stride.w * p->x.c;
+    const bool follow = x.slots == 0 && stride.h * x.row_bytes == all.last * x_step &&
+                        y.row_bytes == all.last * p->y.c;
+    const int32_t at_once = follow ? rows.last - rows.first : 1;
+    for (int32_t row = rows.first; row < rows.last; row += at_once) {
+        columns(&p->columns, at_once * all.last, row_at(&x, row * stride.h), x_step,
+                made_row(&y, row));
+    }
 }
 
 KERNEL void mve_pointwise(const mve_conv_t *p, const int8_t *x, int8_t *y)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 
 from harness.arithmetic import ConvParameters, prepare_conv, prepare_fully_connected
 from harness.ir import Graph
@@ -16,8 +18,11 @@ from harness.kernels.variant import RowVariant, Variant
 _NAME = "mve"
 _HEADER = "mve/conv.h"
 
-_WHOLE_SCRATCH, _ROW_SCRATCH = 1024, 320
+_WHOLE_SCRATCH, _ROWS_SCRATCH = 1024, (1024, 320)
 """Bytes of scratch for gathered columns, as long as two of them fit; more save calls."""
+
+_USUAL_ROWS = 4
+"""Rows that are made at once, or so."""
 
 _MOST_GATHERED = 32
 
@@ -57,17 +62,27 @@ def conv(graph: Graph, op: Conv2D) -> Iterator[Variant]:
 
 
 def conv_row(graph: Graph, op: Conv2D) -> Iterator[RowVariant]:
-    """Yield the variant that makes a row of a convolution."""
+    """Yield the variants that make rows of a convolution, with less and less scratch."""
     if not is_supported(prepare_conv(graph, op)):
         return
-    gathered = 0 if _are_columns(op) else _gathered(graph, op, _ROW_SCRATCH)
-    function = "mve_conv_row" if gathered else "mve_pointwise_row"
+    name = "mve_pointwise" if _are_columns(op) else "mve_conv"
 
-    def calls() -> tuple[RowCall, ...]:
-        parameters = _conv(graph, op, gathered, is_whole=False)
-        return (RowCall(_HEADER, function, "mve_conv_t", parameters, takes_scratch=gathered > 0),)
+    def calls(gathered: int, *, in_batches: bool) -> tuple[RowCall, ...]:
+        rows = _USUAL_ROWS if in_batches else 1
+        parameters = _conv(graph, op, gathered, is_whole=False, rows=rows)
+        function = f"{name}_{'batch' if in_batches else 'row'}"
+        scratch = gathered > 0
+        call = RowCall(_HEADER, function, "mve_conv_t", parameters, takes_scratch=scratch)
+        return (replace(call, makes_rows=in_batches),)
 
-    yield RowVariant(_NAME, calls, gathered * _depth(graph, op))
+    offered = (_gathered(graph, op, scratch_bytes) for scratch_bytes in _ROWS_SCRATCH)
+    for gathered in (0,) if _are_columns(op) else dict.fromkeys(offered):
+        yield RowVariant(
+            _NAME,
+            partial(calls, gathered, in_batches=False),
+            gathered * _depth(graph, op),
+            partial(calls, gathered, in_batches=True),
+        )
 
 
 def fully_connected(graph: Graph, op: FullyConnected) -> Iterator[Variant]:
@@ -114,8 +129,11 @@ def _gathered(graph: Graph, op: Conv2D, scratch_bytes: int) -> int:
     return min(max(fitting // 4 * 4, 2), _MOST_GATHERED)
 
 
-def _conv(graph: Graph, op: Conv2D, gathered: int, *, is_whole: bool) -> Fields:
-    """Return an ``mve_conv_t``; ``is_whole`` says that columns of several rows go together."""
+def _conv(graph: Graph, op: Conv2D, gathered: int, *, is_whole: bool, rows: int = 1) -> Fields:
+    """Return an ``mve_conv_t``; ``is_whole`` says that columns of all rows go together.
+
+    Otherwise those of so many ``rows`` do, or so.
+    """
     p = prepare_conv(graph, op)
     shapes = [graph.tensor(t).shape[1:] for t in (op.inputs[0], op.outputs[0])]
     if is_whole and not gathered:
@@ -123,7 +141,7 @@ def _conv(graph: Graph, op: Conv2D, gathered: int, *, is_whole: bool) -> Fields:
     weights = live_weights(graph, op, p, axis=0)
     bias = folded_bias(graph, op, p, weights, axis=0)
     height, width, _ = shapes[1]
-    together = height * width if is_whole else width
+    together = (height if is_whole else min(rows, height)) * width
     return {
         "x": shape(shapes[0]),
         "y": shape(shapes[1]),

@@ -69,20 +69,29 @@ def depthwise_row(graph: Graph, op: DepthwiseConv2D) -> Iterator[RowVariant]:
     planes = planes_of(graph, op, may_turn=False)
     if not _is_supported(prepare_conv(graph, op), row_lines(planes)):
         return
+    is_over = op.depth_multiplier == 1
     slides = op.window.dilation == (1, 1)
     if slides:
         may_go_by_channel = _may_go_by_channel(graph, op, planes)
         for lines in batch_lines(planes, may_go_by_channel=may_go_by_channel):
-            if _is_supported(prepare_conv(graph, op), lines):
-                row = row_lines(planes, lines.scratch_bytes)
-                yield _rows(graph, op, planes, row, lines)
+            row = row_lines(planes, lines.scratch_bytes)
+            # Whoever lays rows over others with little scratch may be given more.
+            is_over = is_over and row.columns == planes.y[1]
+            yield _rows(graph, op, planes, row, lines, is_over=is_over)
     least = row_lines(planes)
     if not slides or least.columns < planes.y[1]:
-        yield _rows(graph, op, planes, least, least)
+        is_over = is_over and least.columns == planes.y[1]
+        yield _rows(graph, op, planes, least, least, is_over=is_over)
 
 
 def _rows(
-    graph: Graph, op: DepthwiseConv2D, planes: Planes, row: Lines, batch: Lines
+    graph: Graph,
+    op: DepthwiseConv2D,
+    planes: Planes,
+    row: Lines,
+    batch: Lines,
+    *,
+    is_over: bool,
 ) -> RowVariant:
     """Return the variant with these lines for a single row, and with those for several."""
 
@@ -97,7 +106,7 @@ def _rows(
         partial(calls, row, "mve_depthwise_row"),
         max(row.scratch_bytes, batch.scratch_bytes),
         partial(calls, batch, several),
-        over_operand=row.columns == planes.y[1] and op.depth_multiplier == 1,
+        over_operand=is_over,
     )
 
 
