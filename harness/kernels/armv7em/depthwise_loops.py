@@ -16,13 +16,15 @@ _CHANNEL, _WORD, _LOWER, _ROUND = 95, 4.8, 120, 3
 """For each channel of a band: its constants and the call of a core; each word of weights; weights
 once more for the lower rows; and for each output that is rounded as the reference does it."""
 
-_BY_COLUMNS_CHANNEL, _BY_COLUMNS_WORD = 85, 2.6
+_BY_COLUMNS_CHANNEL, _BY_COLUMNS_WORD = 42, 2.4
 """The first two where a word is two columns."""
 
-_LINE, _COLUMN, _HALF, _KEPT, _FILLED = 15, 12.5, 32, 2, 4
-"""For each line that is expanded for four channels, each of its words, each word of which a border
-cuts off one of two columns, each word that is moved to the next band, and each word that is filled
-with padding before."""
+_LINE, _COLUMN, _KEPT, _FILLED = 15, 12.5, 2, 4
+"""For each line that is expanded for four channels, each of its words, each word that is moved to
+the next band, and each word that is filled with padding before."""
+
+_BY_COLUMNS_LINE, _BY_COLUMNS_COLUMN, _HALF = 14, 12, 40
+"""The first two where a word is two columns, and each word of which a border cuts off one."""
 
 _PART = 450
 """For each part of the columns."""
@@ -51,7 +53,8 @@ class Lines:
         parts = [self.columns] * (columns // self.columns)
         if columns % self.columns:
             parts.append(columns % self.columns)
-        return sum(self._part(rows, width, in_batches) for width in parts)
+        halves = self._halves * _HALF * rows * self.pairs * self._groups
+        return halves + sum(self._part(rows, width, in_batches) for width in parts)
 
     def _part(self, rows: int, columns: int, in_batches: bool) -> float:
         g = self.geometry
@@ -63,14 +66,20 @@ class Lines:
         goes_on = g.goes_by_pairs and not g.is_by_columns
         lines = (pairs + self.pairs - 1 if goes_on else rows * self.pairs) * g.phases
         words = min(g.line_words(columns), -(-g.x[1] // g.spacing))
-        expanded = lines * (_LINE + _COLUMN * words + _HALF * self._halves)
+        line, column = _LINE, _COLUMN
+        if g.is_by_columns:
+            line, column = _BY_COLUMNS_LINE, _BY_COLUMNS_COLUMN
+        expanded = lines * (line + column * words)
         kept = (bands - 1) * (self.pairs - 1) * g.phases * words * _KEPT * GROUP
         filled = (self.band + self.pairs - 1) * g.phases * g.line_words(columns) * _FILLED
-        groups = -(-g.x[2] // GROUP)
         channels = g.y[2] * (bands * self._channel(rows, two_rows=two_rows))
         core = g.core_instructions(rows, columns, self.pairs, two_rows=two_rows)
         core += _ROUND * rows * columns * g.is_rounded
-        return _PART + filled + groups * (expanded + kept) + channels + g.y[2] * core
+        return _PART + filled + self._groups * (expanded + kept) + channels + g.y[2] * core
+
+    @property
+    def _groups(self) -> int:
+        return -(-self.geometry.x[2] // GROUP)
 
     @property
     def _halves(self) -> int:
@@ -93,7 +102,7 @@ class Lines:
             group = bands * _3X3_GROUP + (pairs + 1) * (_3X3_LINE + _COLUMN * words) + kept
         filled = (self.band + 1) * g.line_words(columns) * _3X3_FILLED
         core = g.core_instructions(rows, columns, self.pairs, two_rows=two_rows, bands=bands)
-        return _3X3_PART + filled + -(-g.x[2] // GROUP) * group + g.y[2] * core
+        return _3X3_PART + filled + self._groups * group + g.y[2] * core
 
     def _channel(self, rows: int, *, two_rows: bool) -> float:
         """Return what comes before a core makes rows of a channel."""
