@@ -206,11 +206,6 @@ typedef struct {
 
 #define DEPTHWISE_PHASES 4
 
-/* Four words, which are moved by LDM and STM. */
-typedef struct {
-    int32_t at[4];
-} __attribute__((may_alias)) quad_t;
-
 /* What is the same for all channels: where scratch holds what, and how it is filled. */
 typedef struct depthwise_work {
     int32_t *task;
@@ -222,39 +217,55 @@ typedef struct depthwise_work {
     depthwise_span_t spans[DEPTHWISE_PHASES];
 } depthwise_work_t;
 
+/* Fills four words at a time, `fours` of them. */
+static __attribute__((naked, noipa, unused)) void
+depthwise_fill(word_t *to __attribute__((unused)), int32_t word __attribute__((unused)),
+               int32_t fours __attribute__((unused)))
+{
+    __asm__ volatile("push {r4-r9, lr}\n"
+                     "mov r3, r1\n"
+                     "mov r4, r1\n"
+                     "mov r5, r1\n"
+                     "tst r2, #1\n"
+                     "it ne\n"
+                     "stmne r0!, {r1, r3-r5}\n"
+                     "lsrs r2, r2, #1\n"
+                     "beq 2f\n"
+                     "mov r6, r1\n"
+                     "mov r7, r1\n"
+                     "mov r8, r1\n"
+                     "mov r9, r1\n"
+                     "1: stm r0!, {r1, r3-r9}\n"
+                     "subs r2, r2, #1\n"
+                     "bne 1b\n"
+                     "2: pop {r4-r9, pc}\n");
+}
+
 /*
  * Says how `slots` pairs of rows get to `planes`, and fills these with padding, which is then left
  * alone. Lines begin at column `left` and are read for `words` words; input pixels are
  * `pixel_bytes` apart.
  */
-SHARED depthwise_work_t depthwise_planes(const depthwise_short_t *p, word_t *planes, int32_t slots,
-                                         int32_t left, int32_t words, int32_t pixel_bytes)
+SHARED void depthwise_planes(const depthwise_short_t *p, depthwise_work_t *work, word_t *planes,
+                             int32_t slots, int32_t left, int32_t words, int32_t pixel_bytes)
 {
     const int32_t spacing = p->spacing;
-    depthwise_work_t work = {
-        .planes = planes,
-        .pair_words = p->phases * p->line_words,
-        .step = spacing * pixel_bytes,
-        .padding = (uint32_t)(p->padding & 0xff) * 0x01010101u,
-    };
-    work.plane_words = slots * work.pair_words;
+    const uint32_t padding = (uint32_t)p->padding & 0xff;
+    work->planes = planes;
+    work->pair_words = p->phases * p->line_words;
+    work->plane_words = slots * work->pair_words;
+    work->step = spacing * pixel_bytes;
+    work->padding = padding * 0x01010101u;
 #pragma GCC unroll 1
     for (int32_t phase = 0; phase < p->phases; phase++, left++) {
         const int32_t to = left < 0 ? divide_up(-left, spacing) : 0;
         const int32_t fitting = left < p->x.w ? divide_up(p->x.w - left, spacing) : 0;
-        work.spans[phase].first = left + to * spacing;
-        work.spans[phase].to = to;
-        work.spans[phase].count = lesser(words, fitting) - to;
+        work->spans[phase].first = left + to * spacing;
+        work->spans[phase].to = to;
+        work->spans[phase].count = lesser(words, fitting) - to;
     }
-
-    const int32_t both = (int32_t)((uint32_t)(p->padding & 0xffff) * 0x10001u);
-    const quad_t four = {{both, both, both, both}};
-    quad_t *const all = (quad_t *)(void *)planes;
-#pragma GCC unroll 4
-    for (int32_t i = 0; i < work.plane_words; i++) { /* of each of the DEPTHWISE_GROUP planes */
-        all[i] = four;
-    }
-    return work;
+    depthwise_fill(planes, (int32_t)((uint32_t)(p->padding & 0xffff) * 0x10001u),
+                   work->plane_words);
 }
 
 /* Words of a line from the first under a window to its last. */
@@ -270,10 +281,8 @@ KERNEL depthwise_work_t depthwise_work(const depthwise_short_t *p, int8_t *scrat
     int32_t *const task = (int32_t *)(void *)scratch;
     depthwise_tail_t *const tail = (void *)(task + 4 + p->pairs * p->taps);
     word_t *const end = (word_t *)(void *)(tail + 1);
-    depthwise_work_t work =
-        depthwise_planes(p, p->shifts != NULL ? end + 1 : end, slots, left, words, pixel_bytes);
-    work.task = task;
-    work.tail = tail;
+    depthwise_work_t work = {.task = task, .tail = tail};
+    depthwise_planes(p, &work, p->shifts != NULL ? end + 1 : end, slots, left, words, pixel_bytes);
     return work;
 }
 

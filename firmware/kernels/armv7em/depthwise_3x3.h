@@ -31,17 +31,16 @@ typedef struct depthwise_3x3 {
  * of two, are divided into blocks: outputs from column `first` on. Where rows are made one by one,
  * three outputs are a block of four whose last output gives way to the third.
  */
-SHARED depthwise_work_t depthwise_3x3_begin(const depthwise_3x3_t *p, depthwise_3x3_task_t *task,
-                                            int8_t *scratch, int32_t slots, int32_t first,
-                                            int32_t width, int32_t pixel_bytes)
+SHARED void depthwise_3x3_begin(const depthwise_3x3_t *p, depthwise_3x3_task_t *task,
+                                depthwise_work_t *work, int8_t *scratch, int32_t slots,
+                                int32_t first, int32_t width, int32_t pixel_bytes)
 {
     const depthwise_short_t *op = &p->op;
     const int32_t stride = op->window.stride.w, line = op->line_words * 4, column = stride * 4;
     const int32_t step = width > 1 ? op->y_step.w : 0; /* the second of two is not wanted then */
-    const depthwise_work_t work =
-        depthwise_planes(op, (word_t *)(void *)scratch, slots, first * stride - op->window.pad.w,
-                         (width - 1) * stride + 3, pixel_bytes);
 
+    depthwise_planes(op, work, (word_t *)(void *)scratch, slots, first * stride - op->window.pad.w,
+                     (width - 1) * stride + 3, pixel_bytes);
     task->addend = op->addend;
     task->pixel_bytes = step;
     task->three = 3 * step;
@@ -69,7 +68,6 @@ SHARED depthwise_work_t depthwise_3x3_begin(const depthwise_3x3_t *p, depthwise_
         task->y_overlap = -odd * step;
     }
     task->x_skip = line - greater(width, 2) * column;
-    return work;
 }
 
 SELDOM void depthwise_3x3_exactly(const depthwise_3x3_t *p, const depthwise_3x3_task_t *task,
@@ -181,12 +179,12 @@ SHARED void depthwise_3x3_one_row(const depthwise_3x3_t *p, const rows_t *x, int
     const depthwise_short_t *op = &p->op;
     const int32_t top = row * op->window.stride.w - op->window.pad.h;
     depthwise_3x3_task_t task;
+    depthwise_work_t work;
 
 #pragma GCC unroll 1
     for (int32_t i = columns.first; i < columns.last; i += op->columns) {
         const int32_t width = lesser(op->columns, columns.last - i);
-        const depthwise_work_t work =
-            depthwise_3x3_begin(p, &task, scratch, 2, i, width, x->pixel_bytes);
+        depthwise_3x3_begin(p, &task, &work, scratch, 2, i, width, x->pixel_bytes);
         depthwise_3x3_input_t upper = depthwise_3x3_input(p, &work, x, top);
         depthwise_3x3_input_t middle = depthwise_3x3_input(p, &work, x, top + 1);
         depthwise_3x3_input_t lower = depthwise_3x3_input(p, &work, x, top + 2);
@@ -253,12 +251,12 @@ SHARED void depthwise_3x3_rows(const depthwise_3x3_t *p, const rows_t *x, span_t
     const int32_t rows_of_pair = p->makes_two_rows ? 2 : 1, stride = op->window.stride.w;
     const int32_t most = op->band * rows_of_pair;
     depthwise_3x3_task_t task;
+    depthwise_work_t work;
 
 #pragma GCC unroll 1
     for (int32_t i = columns.first; i < columns.last; i += op->columns) {
         const int32_t width = lesser(op->columns, columns.last - i);
-        const depthwise_work_t work =
-            depthwise_3x3_begin(p, &task, scratch, op->band + 1, i, width, x->pixel_bytes);
+        depthwise_3x3_begin(p, &task, &work, scratch, op->band + 1, i, width, x->pixel_bytes);
         const int32_t *channel = op->channels;
         const depthwise_3x3_weights_t *weights = op->weights;
         word_t *const line = work.planes + work.spans->to;

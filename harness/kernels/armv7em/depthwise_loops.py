@@ -19,17 +19,18 @@ once more for the lower rows; and for each output that is rounded as the referen
 _BY_COLUMNS_CHANNEL, _BY_COLUMNS_WORD = 42, 2.4
 """The first two where a word is two columns."""
 
-_LINE, _COLUMN, _KEPT, _FILLED = 15, 12.5, 2, 4
+_LINE, _COLUMN, _KEPT, _FILLED = 15, 12.5, 2, 1.8
 """For each line that is expanded for four channels, each of its words, each word that is moved to
 the next band, and each word that is filled with padding before."""
 
 _BY_COLUMNS_LINE, _BY_COLUMNS_COLUMN, _HALF = 14, 12, 40
 """The first two where a word is two columns, and each word of which a border cuts off one."""
 
-_PART = 450
+
+_PART = 300
 """For each part of the columns."""
 
-_3X3_PART, _3X3_FILLED = 600, 2.25
+_3X3_PART = 350
 _3X3_GROUP, _3X3_LINE, _3X3_KEPT = 143, 32, 20
 _3X3_ONE_ROW, _3X3_ONE_ROW_COLUMN = 80, 21
 """The same for 3x3 kernels: for four channels of a band, each line of theirs, and one that is kept;
@@ -100,7 +101,7 @@ class Lines:
         if in_batches:
             kept = (bands - 1) * (_3X3_KEPT + GROUP * words)
             group = bands * _3X3_GROUP + (pairs + 1) * (_3X3_LINE + _COLUMN * words) + kept
-        filled = (self.band + 1) * g.line_words(columns) * _3X3_FILLED
+        filled = (self.band + 1) * g.line_words(columns) * _FILLED
         core = g.core_instructions(rows, columns, self.pairs, two_rows=two_rows, bands=bands)
         return _3X3_PART + filled + self._groups * group + g.y[2] * core
 
