@@ -26,7 +26,6 @@ the next band, and each word that is filled with padding before."""
 _BY_COLUMNS_LINE, _BY_COLUMNS_COLUMN, _HALF = 14, 12, 40
 """The first two where a word is two columns, and each word of which a border cuts off one."""
 
-
 _PART = 300
 """For each part of the columns."""
 
