@@ -262,11 +262,12 @@ def test_rows_in_batches(scratch: str) -> None:
     check()
 
 
-def test_narrow_rows_in_batches() -> None:
+@pytest.mark.parametrize(("width", "kernel"), [(1, 3), (2, 5)])
+def test_narrow_rows_in_batches(width: int, kernel: int) -> None:
     """Their windows are made of eight channels at a time."""
     build = GraphBuilder()
-    x = build.conv(build.input((1, 13, 3, 64)), 21, (1, 1))
-    build.depthwise(x, (3, 3), quantized=(0.5, 3))
+    x = build.conv(build.input((1, 13, width, 64)), 21, (1, 1))
+    build.depthwise(x, (kernel, kernel), quantized=(0.5, 3))
     graph = Batch([build.graph()]).graph
     (call,) = library.row_calls(MVE, graph, graph.ops[1], in_batches=True)
     name = call.parameters["pass"]

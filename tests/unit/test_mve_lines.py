@@ -6,7 +6,9 @@ import pytest
 
 from harness.ir import Graph
 from harness.ir.ops import DepthwiseConv2D, Window
-from harness.kernels.mve.lines import Lines, batch_lines, planes_of, whole_lines
+from harness.kernels.mve.depthwise import depthwise_row
+from harness.kernels.mve.lines import Lines, batch_lines, whole_lines
+from harness.kernels.mve.planes import planes_of
 from tests.graphs import GraphBuilder, pad_same
 
 
@@ -67,6 +69,16 @@ def test_batches_are_offered_with_less_and_less_scratch() -> None:
     assert isinstance(op, DepthwiseConv2D)
     planes = planes_of(graph, op, may_turn=False)
     offered = list(batch_lines(planes, may_go_by_channel=True))
-    assert [found.rows for found in offered] == [2, 1, 2]
+    assert [found.rows for found in offered] == [4, 1, 2]
     scratch = [found.scratch_bytes for found in offered]
     assert scratch == sorted(set(scratch), reverse=True)
+
+
+def test_rows_cost_less_together() -> None:
+    graph = depthwise(5, 3, channels=64)
+    (op,) = graph.ops
+    assert isinstance(op, DepthwiseConv2D)
+    (found,) = depthwise_row(graph, op)
+    assert found.loops is not None
+    alone, together = found.loops(1, 5, in_batches=False), found.loops(4, 5, in_batches=True)
+    assert alone < together < 2 * alone

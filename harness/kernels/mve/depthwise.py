@@ -15,15 +15,8 @@ from harness.ir.tensor import Array
 from harness.kernels.call import SCRATCH, Call, Constant, Fields, Name, Operand, RowCall, X, Y
 from harness.kernels.convolution import folded_bias, live_weights, shape, window
 from harness.kernels.mve.columns import output
-from harness.kernels.mve.lines import (
-    VECTOR,
-    Lines,
-    Planes,
-    batch_lines,
-    planes_of,
-    row_lines,
-    whole_lines,
-)
+from harness.kernels.mve.lines import VECTOR, Lines, batch_lines, row_lines, whole_lines
+from harness.kernels.mve.planes import Planes, planes_of
 from harness.kernels.mve.rounding import (
     Rounding,
     Way,
@@ -61,7 +54,12 @@ def depthwise(graph: Graph, op: DepthwiseConv2D, operand: int | None) -> Iterato
     def calls() -> tuple[Call, ...]:
         return (Call(_HEADER, function, _TYPE, _parameters(graph, op, planes, lines), operands),)
 
-    yield Variant(_NAME, calls, lines.scratch_bytes)
+    way, (height, width, _) = _likely_way(prepare_conv(graph, op)), planes.y
+    if slides:
+        loops = lines.instructions(planes, height, way)
+    else:
+        loops = height * lines.row_instructions(planes, width, way)
+    yield Variant(_NAME, calls, lines.scratch_bytes, loops=loops)
 
 
 def depthwise_row(graph: Graph, op: DepthwiseConv2D) -> Iterator[RowVariant]:
@@ -100,12 +98,20 @@ def _rows(
         call = RowCall(_HEADER, function, _TYPE, parameters, takes_scratch=True)
         return (replace(call, makes_rows=function != "mve_depthwise_row"),)
 
-    several = "mve_depthwise_batch" + "_by_rows" * (row is batch)
+    by_rows, way = row is batch, _likely_way(prepare_conv(graph, op))
+    several = "mve_depthwise_batch" + "_by_rows" * by_rows
+
+    def loops(rows: int, columns: int, *, in_batches: bool) -> float:
+        if in_batches and not by_rows:
+            return batch.instructions(planes, rows, way)
+        return rows * row.row_instructions(planes, columns, way)
+
     return RowVariant(
         _NAME,
         partial(calls, row, "mve_depthwise_row"),
         max(row.scratch_bytes, batch.scratch_bytes),
         partial(calls, batch, several),
+        loops=loops,
         over_operand=is_over,
     )
 
@@ -164,6 +170,13 @@ def _parameters(
         "output": output(p),
         "pass": Name(_pass(rounded.way, lines, lines.fills(planes.y[0], in_batches=in_batches))),
     }
+
+
+def _likely_way(p: ConvParameters) -> Way:
+    """Return how sums are rounded, most likely: to prove that there are lines takes time."""
+    if is_rectified(p):
+        return Way.LINE
+    return Way.ROUND if (p.low, p.high) == (-128, 127) else Way.CLAMP
 
 
 def _rounding(p: ConvParameters, taps: Array, bias: Array, lines: Lines) -> Rounding:

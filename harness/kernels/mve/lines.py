@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import prod
 
-from harness.ir import Graph
-from harness.ir.ops import DepthwiseConv2D, Padding, Window
+from harness.ir.ops import Window
+from harness.kernels.mve.planes import Planes
+from harness.kernels.mve.rounding import Way
 
 VECTOR = 16
 """Bytes in a vector."""
@@ -61,6 +62,20 @@ _ROOM = {1: 64, 2: 64, 3: 96, 4: 120}
 
 _DOWN = {4: 1, 6: 1, 8: 1, 10: 2, 18: 2}
 """The vertical stride of passes with several rows, by their step."""
+
+_PART, _PASS, _CHANNEL, _STORE = 210, 215, 12, 9
+"""What is executed, about, for columns of some rows; each pass over eight channels or fewer; each
+channel's constants; and each block besides its sums and what finishes them."""
+
+_WINDOWS, _WINDOW = 8, 9
+"""The same for a row of windows of eight channels, and each of them."""
+
+_GATHER_EIGHT, _GATHER_FEW = (24, 3.6), (27, 5.9)
+"""The same to gather a row, and each of its cells, of eight channels or of fewer."""
+
+_FINISH = {Way.LINE: 6, Way.ROUND: 12, Way.CLAMP: 16, Way.SHIFT: 22}
+_FINISH_CHANNELS = 9
+"""Instructions that make eight outputs of their sums, and the fewest where lanes are channels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,71 +154,45 @@ class Lines:
             return False
         return self.columns * out_h >= _BLOCK * _BLOCKS_THAT_PAY
 
-    def instructions(self, out_h: int) -> float:
-        """Return about how many instructions a channel of a whole tensor takes."""
-        gathered = (out_h * self.window.stride[0]) * (5 * self._cells + 50)
-        passes = -(-out_h // self.rows)
-        around = (gathered + passes * 100) / self.lines
+    def instructions(self, planes: Planes, rows: int, way: Way = Way.LINE) -> float:
+        """Return about what some rows take that slide over their input."""
+        seen = self.window.kernel[0] + (rows - 1) * self.window.stride[0]
+        cells = self._cells
+        if rows <= self.rows:  # padding is gathered once
+            seen, cells = min(seen, planes.x[0]), min(cells, planes.x[1])
+        passes = [self.rows] * (rows // self.rows)
+        if rows % self.rows:
+            passes.append(rows % self.rows)
+        made = sum(self._pass(planes.y[2], count, self.columns, way) for count in passes)
+        return _PART + self._gathered(planes.x[2], seen, cells) + made
+
+    def row_instructions(self, planes: Planes, columns: int, way: Way) -> float:
+        """Return about what columns of one row take, if they are made for themselves."""
+        height, width = self.window.kernel
+        parts = [self.columns] * (columns // self.columns)
+        if columns % self.columns:
+            parts.append(columns % self.columns)
+        return sum(
+            _PART
+            + self._gathered(planes.x[2], height, (part - 1) * self.window.stride[1] + width)
+            + self._pass(planes.y[2], 1, part, way)
+            for part in parts
+        )
+
+    def _gathered(self, channels: int, rows: int, cells: int) -> float:
+        row, cell = _GATHER_EIGHT if self.lines == _LANES else _GATHER_FEW
+        return -(-channels // self.lines) * rows * (row + cell * cells)
+
+    def _pass(self, channels: int, rows: int, columns: int, way: Way) -> float:
+        """Return what passes over some rows take, of all channels of the output."""
+        calls = _PASS * -(-channels // self.lines)
         if self.by_channel:
-            return around + out_h * (8 + self.columns * (22 + 24 * self.chunks)) / self.lines
-        blocks = -(-self.columns * self.rows // _BLOCK)
-        loads = -(-_BLOCK // max(len(self.shifts), 1))
-        return around + passes * (15 + blocks * (20 + (_BLOCK + loads) * self.chunks))
-
-
-@dataclass(frozen=True, slots=True)
-class Planes:
-    """What is convolved: input and output [H, W, C], and the window.
-
-    Planes of a single column are turned to single rows, which are the same bytes: a row has more
-    windows to compute together. The window is less than the op's where planes are so small that
-    some taps only see padding: ``taps`` are those that are left.
-    """
-
-    x: tuple[int, ...]
-    y: tuple[int, ...]
-    window: Window
-    taps: tuple[slice, slice]
-    is_turned: bool = False
-
-
-def planes_of(graph: Graph, op: DepthwiseConv2D, *, may_turn: bool) -> Planes:
-    """Return what an op convolves; ``may_turn`` says that it makes whole tensors."""
-    x, y = (graph.tensor(t).shape[1:] for t in (op.inputs[0], op.outputs[0]))
-    w, taps = _seeing(op.window, x, y)
-    if not (may_turn and x[1] == y[1] == w.kernel[1] == 1 and w.padding.left == 0):
-        return Planes(x, y, w, taps)
-    turned = Window(
-        kernel=(1, w.kernel[0]),
-        stride=(1, w.stride[0]),
-        padding=Padding(left=w.padding.top, right=w.padding.bottom),
-    )
-    return Planes((1, x[0], x[2]), (1, y[0], y[2]), turned, taps, is_turned=True)
-
-
-def _seeing(
-    window: Window, x: tuple[int, ...], y: tuple[int, ...]
-) -> tuple[Window, tuple[slice, slice]]:
-    """Return the window without the rows and columns of taps that only see padding, and the others.
-
-    A 7x7 kernel on planes of 3x3, which TinyNAS makes, is one of 5x5.
-    """
-    if window.dilation != (1, 1):
-        return window, (slice(None), slice(None))
-    pads = window.padding.top, window.padding.left
-    first = [
-        max(pad - (out - 1) * stride, 0)
-        for pad, out, stride in zip(pads, y, window.stride, strict=False)
-    ]
-    end = [min(size, n + pad) for size, n, pad in zip(window.kernel, x, pads, strict=False)]
-    if first[0] >= end[0] or first[1] >= end[1]:
-        return window, (slice(None), slice(None))
-    seeing = Window(
-        kernel=(end[0] - first[0], end[1] - first[1]),
-        stride=window.stride,
-        padding=replace(window.padding, top=pads[0] - first[0], left=pads[1] - first[1]),
-    )
-    return seeing, (slice(first[0], end[0]), slice(first[1], end[1]))
+            window = _WINDOW + max(_FINISH[way], _FINISH_CHANNELS) + 3 * _LANES * self.chunks
+            return calls + -(-channels // self.lines) * rows * (_WINDOWS + columns * window)
+        shared = max(len(self.shifts), 1)
+        sums = (-(-_BLOCK // shared) + _BLOCK) * self.chunks
+        blocks = -(-columns // (_BLOCK // self.rows)) * (_STORE + _FINISH[way] + sums)
+        return calls + channels * (_CHANNEL + shared * self.chunks + blocks)
 
 
 def whole_lines(planes: Planes, *, is_inplace: bool, may_go_by_channel: bool) -> Lines:
@@ -247,7 +236,7 @@ def _tried(planes: Planes, out_h: int, slack: int, *, may_go_by_channel: bool) -
             found = replace(lines(most, rows), by_channel=True)
             if found.chunks == chunks and found.has_room:
                 tried.append(found)
-    return sorted(tried, key=lambda found: found.instructions(out_h))
+    return sorted(tried, key=lambda found: found.instructions(planes, out_h))
 
 
 def row_lines(planes: Planes, scratch_bytes: int = _ROWS_SCRATCH[-1]) -> Lines:
