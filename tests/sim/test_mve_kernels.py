@@ -276,3 +276,19 @@ def test_narrow_rows_in_batches(width: int, kernel: int) -> None:
     for size in (2, 5, 13):
         segment = Streams(Fusion(graph, MVE)).segment(0, 2, cut=Cut(batch=size))
         assert_on_core(assemble(graph, "stream", [segment], MVE), BOARD)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5])
+def test_pointwise_rows_go_over_those_that_they_are_made_of(batch: int) -> None:
+    build = GraphBuilder()
+    x = build.depthwise(build.input((1, 13, 17, 37), quantized=(0.05, 3)), (3, 3))
+    x = build.conv(build.depthwise(x, (3, 3)), 37, (1, 1))
+    build.conv(build.depthwise(x, (5, 5)), 4, (1, 1))
+    graph = Batch([build.graph()]).graph
+    segment = Streams(Fusion(graph, MVE)).segment(0, len(graph.ops), cut=Cut(batch=batch))
+    owners = {kept.tensor: kept.owner for kept in segment.rows}
+    op = graph.ops[2]
+    assert owners[op.outputs[0]] == owners[op.inputs[0]]
+    made = assemble(graph, "stream", [segment], MVE)
+    assert_on_core(made, BOARD)
+    assert_on_core(give_room(made, 1 << 20), BOARD)

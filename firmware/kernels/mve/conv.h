@@ -2,7 +2,7 @@
  * Convolution and fully connected for MVE: the cells under windows are gathered into columns, which
  * columns.h multiplies. The cells of a 1x1 kernel without padding are columns already.
  *
- * Input and output must not overlap.
+ * Input and output must not overlap, but where it says so.
  */
 #ifndef BENCH_KERNELS_MVE_CONV_H
 #define BENCH_KERNELS_MVE_CONV_H
@@ -341,18 +341,60 @@ KERNEL void mve_pointwise_row(const mve_conv_t *p, rows_t x, int32_t row, span_t
     columns(&p->columns, made.last - made.first, from, stride.w * p->x.c, y);
 }
 
-/* Several whole rows: all pixels at once, if they lie one behind the other. */
+/* How many rows of pixels lie one behind the other, in the input and in the output: all or one. */
+KERNEL int32_t rows_at_once(const mve_conv_t *p, const rows_t *x, span_t rows, const made_rows_t *y)
+{
+    const pair_t stride = p->window.stride;
+    const bool follow = x->slots == 0 && y->row_bytes == p->y.w * p->y.c &&
+                        stride.h * x->row_bytes == p->y.w * stride.w * p->x.c;
+    return follow ? rows.last - rows.first : 1;
+}
+
+/* Several whole rows. */
 KERNEL void mve_pointwise_batch(const mve_conv_t *p, rows_t x, span_t rows, span_t all,
                                 made_rows_t y)
 {
     const pair_t stride = p->window.stride;
-    const int32_t x_step = stride.w * p->x.c;
-    const bool follow = x.slots == 0 && stride.h * x.row_bytes == all.last * x_step &&
-                        y.row_bytes == all.last * p->y.c;
-    const int32_t at_once = follow ? rows.last - rows.first : 1;
+    const int32_t at_once = rows_at_once(p, &x, rows, &y);
     for (int32_t row = rows.first; row < rows.last; row += at_once) {
-        columns(&p->columns, at_once * all.last, row_at(&x, row * stride.h), x_step,
+        columns(&p->columns, at_once * all.last, row_at(&x, row * stride.h), stride.w * p->x.c,
                 made_row(&y, row));
+    }
+}
+
+/*
+ * `count` pixels, one behind the other, that have as many channels as the outputs. If these go over
+ * them, columns are copied first, so that no channel is written before all have read the pixel.
+ */
+SHARED void mve_pointwise_over(const mve_conv_t *p, int32_t count, const int8_t *x, int8_t *y,
+                               int8_t *scratch)
+{
+    const int32_t depth = p->columns.depth;
+    if (x != y) {
+        columns(&p->columns, count, x, depth, y);
+        return;
+    }
+    for (; count > 0; count -= p->gathered, y += p->gathered * depth) {
+        const int32_t held = lesser(count, p->gathered);
+        copy_bytes(y, scratch, held * depth);
+        columns(&p->columns, held, scratch, depth, y);
+    }
+}
+
+/* The same rows, which may go over those that they are made of. */
+KERNEL void mve_pointwise_over_row(const mve_conv_t *p, rows_t x, int32_t row, span_t made,
+                                   int8_t *y, int8_t *scratch)
+{
+    const int8_t *from = pixel_at(&x, row, made.first);
+    mve_pointwise_over(p, made.last - made.first, from, y, scratch);
+}
+
+KERNEL void mve_pointwise_over_batch(const mve_conv_t *p, rows_t x, span_t rows, span_t all,
+                                     made_rows_t y, int8_t *scratch)
+{
+    const int32_t at_once = rows_at_once(p, &x, rows, &y);
+    for (int32_t row = rows.first; row < rows.last; row += at_once) {
+        mve_pointwise_over(p, at_once * all.last, row_at(&x, row), made_row(&y, row), scratch);
     }
 }
 

@@ -65,9 +65,21 @@ def conv_row(graph: Graph, op: Conv2D) -> Iterator[RowVariant]:
     """Yield the variants that make rows of a convolution, with less and less scratch."""
     if not is_supported(prepare_conv(graph, op)):
         return
-    name = "mve_pointwise" if _are_columns(op) else "mve_conv"
+    offered = [_gathered(graph, op, scratch_bytes) for scratch_bytes in _ROWS_SCRATCH]
+    if not _are_columns(op):
+        for gathered in dict.fromkeys(offered):
+            yield _rows(graph, op, "mve_conv", gathered)
+        return
+    if _fits_over_input(graph, op):
+        for gathered in dict.fromkeys(offered):
+            yield replace(_rows(graph, op, "mve_pointwise_over", gathered), over_operand=True)
+    yield _rows(graph, op, "mve_pointwise", 0)
 
-    def calls(gathered: int, *, in_batches: bool) -> tuple[RowCall, ...]:
+
+def _rows(graph: Graph, op: Conv2D, name: str, gathered: int) -> RowVariant:
+    """Return the variant that gathers so many columns before they are multiplied, or none."""
+
+    def calls(*, in_batches: bool) -> tuple[RowCall, ...]:
         rows = _USUAL_ROWS if in_batches else 1
         parameters = _conv(graph, op, gathered, is_whole=False, rows=rows)
         function = f"{name}_{'batch' if in_batches else 'row'}"
@@ -75,14 +87,18 @@ def conv_row(graph: Graph, op: Conv2D) -> Iterator[RowVariant]:
         call = RowCall(_HEADER, function, "mve_conv_t", parameters, takes_scratch=scratch)
         return (replace(call, makes_rows=in_batches),)
 
-    offered = (_gathered(graph, op, scratch_bytes) for scratch_bytes in _ROWS_SCRATCH)
-    for gathered in (0,) if _are_columns(op) else dict.fromkeys(offered):
-        yield RowVariant(
-            _NAME,
-            partial(calls, gathered, in_batches=False),
-            gathered * _depth(graph, op),
-            partial(calls, gathered, in_batches=True),
-        )
+    return RowVariant(
+        _NAME,
+        partial(calls, in_batches=False),
+        gathered * _depth(graph, op),
+        partial(calls, in_batches=True),
+    )
+
+
+def _fits_over_input(graph: Graph, op: Conv2D) -> bool:
+    """Return whether each output pixel may take the bytes of the one that it is made of."""
+    x, y = (graph.tensor(t).shape for t in (op.inputs[0], op.outputs[0]))
+    return op.window.stride == (1, 1) and x[3] == y[3]
 
 
 def fully_connected(graph: Graph, op: FullyConnected) -> Iterator[Variant]:
