@@ -14,14 +14,14 @@ from harness.schedule.offer import Offer
 from harness.schedule.plan import Plan
 from harness.schedule.work import estimated_instructions
 
-_MOST_WORK = 1.0475
+_MOST_WORK = 1.04
 """How much of the work in place it may do before it takes more bytes, by estimate, which is up to
 1 % too low."""
 
 _WORTH_MORE = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.0)
 """What part of its least peak it may add: about the first with which it does not do more."""
 
-_CLOSER = 2
+_CLOSER = 3
 """How often the step to that part is halved."""
 
 _WORTH_LESS, _WORTH_LESS_BYTES = 0.02, 768
