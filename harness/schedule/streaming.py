@@ -7,8 +7,6 @@ kernels make less well than several at once. So it takes the fewest bytes with w
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from harness.schedule.batches import Batches
 from harness.schedule.offer import Offer
 from harness.schedule.plan import Plan
@@ -18,14 +16,15 @@ _MOST_WORK = 1.04
 """How much of the work in place it may do before it takes more bytes, by estimate, which is up to
 1 % too low."""
 
-_WORTH_MORE = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.0)
-"""What part of its least peak it may add: about the first with which it does not do more."""
+_STEP = 0.02
+"""What part of its least peak it adds at first; twice as much each time that is not enough, up to
+the bytes in place, in which there is no more work to do."""
 
 _CLOSER = 3
-"""How often the step to that part is halved."""
+"""How often the last step is halved then."""
 
 _WORTH_LESS, _WORTH_LESS_BYTES = 0.02, 768
-"""The part of the bytes, or the bytes, for which it does less work where that is not enough."""
+"""The part of the bytes, or the bytes, for which it does less work with its input by rows."""
 
 _WORTH_LITTLE = 8000
 """Bytes that every board has: in these it makes rows in batches where it needs fewer."""
@@ -40,33 +39,27 @@ def stream_plan(offer: Offer, batches: Batches, in_place: Plan | None, limit: in
     peak, work = offer.least().planned_peak_bytes, batches.choices.work
     if limit is not None:
         return batches.least_work(offer.front(max(peak, limit)), max(peak, limit))
-    if in_place is not None:
-        most_work = _MOST_WORK * estimated_instructions(in_place, work)
+    if in_place is None:
+        near = max(peak * (1 + _WORTH_LESS), peak + _WORTH_LESS_BYTES)
+        return batches.least_work(offer.front(near), max(near, _WORTH_LITTLE))
+    most_work = _MOST_WORK * estimated_instructions(in_place, work)
+    most = max(peak, in_place.planned_peak_bytes)
 
-        def with_more(part: float) -> Plan | None:
-            most = peak * (1 + part)
-            made = batches.least_work(offer.front(most), max(most, _WORTH_LITTLE))
-            return made if estimated_instructions(made, work) <= most_work else None
+    def with_more(more: float) -> tuple[Plan, bool]:
+        allowed = min(peak + more, most)
+        made = batches.least_work(offer.front(allowed), max(allowed, _WORTH_LITTLE))
+        return made, allowed == most or estimated_instructions(made, work) <= most_work
 
-        too_little = 0.0
-        for part in _WORTH_MORE:
-            found = with_more(part)
-            if found is not None:
-                return _closer(with_more, too_little, part, found)
-            too_little = part
-    near = max(peak * (1 + _WORTH_LESS), peak + _WORTH_LESS_BYTES)
-    return batches.least_work(offer.front(near), max(near, _WORTH_LITTLE))
-
-
-def _closer(
-    with_more: Callable[[float], Plan | None], too_little: float, enough: float, found: Plan
-) -> Plan:
-    """Return a plan with fewer bytes than one that was found, if one is."""
+    too_little, enough = 0.0, max(peak * _STEP, 1.0)
+    found, is_enough = with_more(enough)
+    while not is_enough:
+        too_little, enough = enough, 2 * enough
+        found, is_enough = with_more(enough)
     for _ in range(_CLOSER if too_little else 0):
-        part = (too_little + enough) / 2
-        nearer = with_more(part)
-        if nearer is None:
-            too_little = part
+        more = (too_little + enough) / 2
+        nearer, is_enough = with_more(more)
+        if is_enough:
+            enough, found = more, nearer
         else:
-            enough, found = part, nearer
+            too_little = more
     return found
