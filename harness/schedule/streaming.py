@@ -23,7 +23,7 @@ the bytes in place, in which there is no more work to do."""
 _CLOSER = 3
 """How often the last step is halved then."""
 
-_WORTH_LESS, _WORTH_LESS_BYTES = 0.02, 768
+_WORTH_LESS, _WORTH_LESS_BYTES = 0.018, 768
 """The part of the bytes, or the bytes, for which it does less work with its input by rows."""
 
 _WORTH_LITTLE = 8000
